@@ -46,6 +46,9 @@ pub(crate) enum Exit {
     /// 3: there is no root key at hand that could be tried; what is under it says why.
     #[error("the stored keys were not tried, because there is no root key for them here")]
     NoRootKey,
+    /// 8: an issuer has not made it yet.
+    #[error("it is not there yet")]
+    Pending,
     /// 126: the program that `run` was to start is there and could not be started.
     #[error("it cannot be run")]
     NotRun,
@@ -78,6 +81,7 @@ impl Exit {
             | Self::NotOpened
             | Self::NoRootKey => 3,
             Self::Unanchored => 4,
+            Self::Pending => 8,
             Self::NotRun => 126,
             Self::NoProgram => 127,
         })

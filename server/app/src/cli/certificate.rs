@@ -8,6 +8,14 @@ use super::certificate_policy::{CertificatePolicyCommand, LifetimeGiven};
 use super::issuer::{ContactsCommand, IssuerCommand};
 use super::{ChangedTags, Enabling, LifeCommand, VaultAt, Versioned, tag};
 
+/// How long somebody waits for an issuer.
+#[derive(Args)]
+pub(crate) struct Patience {
+    /// Seconds to wait for an issuer at most; what is not there then is left to the server, and the command ends with 8.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u16).range(..=3600))]
+    pub(crate) wait: u16,
+}
+
 /// `strongroom certificate`
 #[derive(Subcommand)]
 pub(crate) enum CertificateCommand {
@@ -21,12 +29,16 @@ pub(crate) enum CertificateCommand {
         #[command(flatten)]
         certificate: Box<CertificateGiven>,
         #[command(flatten)]
+        patience: Patience,
+        #[command(flatten)]
         at: VaultAt,
     },
     /// Make the next version now, by the stored policy and with the tags of the last one.
     Renew {
         /// Name of the certificate.
         name: String,
+        #[command(flatten)]
+        patience: Patience,
         #[command(flatten)]
         at: VaultAt,
     },

@@ -7,6 +7,7 @@ mod pending;
 mod place;
 mod policy;
 mod revocation;
+mod waiting;
 mod watch;
 
 use std::{
@@ -36,6 +37,7 @@ use crate::{
         certificate::{BundleForm, CertificateCommand, CertificateGiven},
     },
     client::VaultClient,
+    exit::Exit,
     plain::plain_lines,
     private_file,
 };
@@ -59,18 +61,16 @@ const CERTIFICATES: Collection = Collection {
     own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
 
-/// How often an issuer's operation is asked for before the command leaves it to the server.
-const QUESTIONS: usize = 120;
-/// Time between two of these questions.
-const BETWEEN: std::time::Duration = std::time::Duration::from_millis(500);
 /// More than any chain has; reading stops there.
 const MAX_READ: u64 = 512 * 1024;
 
 pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     match command {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
-        CertificateCommand::Create { name, certificate, at } => create(&name, &certificate, &at).await,
-        CertificateCommand::Renew { name, at } => renew(&name, &at).await,
+        CertificateCommand::Create { name, certificate, patience, at } => {
+            create(&name, &certificate, patience.wait, &at).await
+        }
+        CertificateCommand::Renew { name, patience, at } => renew(&name, patience.wait, &at).await,
         CertificateCommand::Watch { name, watched, at } => watch::run(&name, &watched, &at).await,
         CertificateCommand::Inspect { name, version, file, connect, host, password_file, at } => {
             let (document, taken_back) = match (&name, &file, &connect) {
@@ -178,7 +178,7 @@ fn whole_policy(given: &CertificateGiven) -> Value {
     policy
 }
 
-async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::Result<()> {
+async fn create(name: &str, given: &CertificateGiven, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
     fitting(&given.kty, given.size, given.curve.as_deref())?;
     let named =
         [&given.dns, &given.emails, &given.addresses, &given.uris, &given.upns].iter().any(|names| !names.is_empty());
@@ -190,11 +190,11 @@ async fn create(name: &str, given: &CertificateGiven, at: &VaultAt) -> anyhow::R
     if let (Some(object), true) = (body.as_object_mut(), !stored) {
         object.insert("policy".to_owned(), whole_policy(given));
     }
-    make(&connect(at).await?, name, &body, at).await
+    make(&connect(at).await?, name, &body, wait, at).await
 }
 
 /// The same, by the stored policy and with what the current version has beside.
-async fn renew(name: &str, at: &VaultAt) -> anyhow::Result<()> {
+async fn renew(name: &str, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
     let vault = connect(at).await?;
     let current = vault.send(Method::GET, &["certificates", name], None).await?;
     let part = |pointer: &str| current.pointer(pointer).filter(|part| !part.is_null()).cloned();
@@ -203,21 +203,15 @@ async fn renew(name: &str, at: &VaultAt) -> anyhow::Result<()> {
         // What is waited for is disabled because it is not there yet.
         "attributes": { "enabled": waits(&current) || part("/attributes/enabled") != Some(Value::Bool(false)) },
     });
-    make(&vault, name, &body, at).await
+    make(&vault, name, &body, wait, at).await
 }
 
-async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> anyhow::Result<()> {
+async fn make(vault: &VaultClient, name: &str, body: &Value, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
     vault.send(Method::POST, &["certificates", name, "create"], Some(serde_json::to_vec(body)?)).await?;
-    let mut operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
-    let in_progress = |operation: &Value| text(operation, "/status") == "inProgress";
-    let by_hand = text(&operation, "/issuer/name").eq_ignore_ascii_case("Unknown");
-    for _ in 0..QUESTIONS {
-        if by_hand || !in_progress(&operation) {
-            break;
-        }
-        tokio::time::sleep(BETWEEN).await;
-        operation = vault.send(Method::GET, &["certificates", name, "pending"], None).await?;
-    }
+    let ask = async || vault.send(Method::GET, &["certificates", name, "pending"], None).await;
+    let first = ask().await?;
+    let by_hand = text(&first, "/issuer/name").eq_ignore_ascii_case("Unknown");
+    let operation = if by_hand { first } else { waiting::for_issuer(name, first, wait, ask).await? };
     if text(&operation, "/status") == "failed" {
         let code = text(&operation, "/error/code");
         let hint = match code.as_str() {
@@ -226,12 +220,17 @@ async fn make(vault: &VaultClient, name: &str, body: &Value, at: &VaultAt) -> an
         };
         bail!("the issuer of {name} failed ({code}): {}{hint}", text(&operation, "/error/message"));
     }
-    if !by_hand && in_progress(&operation) {
-        eprintln!("{name} still waits for its issuer: {}", text(&operation, "/status_details"));
-        done(at.output, &operation, format_args!("strongroom certificate show {name} tells when it is there"));
-        return Ok(());
+    if !by_hand && waiting::goes_on(&operation) {
+        if at.output == Output::Json {
+            println!("{}", crate::plain::json(&operation));
+        }
+        let why = format!(
+            "{name} still waits for its issuer, which the server goes on asking; strongroom certificate show {name} tells \
+             when it is there"
+        );
+        return Err(anyhow::Error::new(Exit::Pending).context(why));
     }
-    if in_progress(&operation) {
+    if waiting::goes_on(&operation) {
         eprintln!(
             "{name} waits for its authority: have the request signed, then `strongroom certificate merge {name}`"
         );
