@@ -239,7 +239,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
             Arc::clone(&objects),
             &keys,
             Arc::clone(&certificate_issuers),
-            providers_of_certificates,
+            (providers_of_certificates, Arc::clone(&revoking)),
         ),
         issuers: certificate_issuers,
         revoking,

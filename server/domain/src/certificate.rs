@@ -324,6 +324,9 @@ pub struct PendingOperation {
     pub status: PendingStatus,
     /// Whether the version is to be enabled once it is there.
     pub enabled: bool,
+    /// Whether its key is a new one though the policy says to keep the one before, because others have that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gives_up_key: bool,
     /// How it stands with an issuer of the vault, if one is asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enrolment: Option<Enrolment>,
@@ -474,6 +477,7 @@ mod tests {
                 request: vec![1, 2],
                 status: PendingStatus::InProgress,
                 enabled: true,
+                gives_up_key: false,
                 enrolment: None,
             }),
             newest: 3,

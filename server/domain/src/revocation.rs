@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
     Plaintext,
-    x509::{Reason, Revoked},
+    key::PublicKey,
+    x509::{CertificateFacts, Reason, Revoked},
 };
 
 use crate::{
@@ -22,6 +23,9 @@ use crate::{
 pub const MAX_LISTS: usize = 16;
 /// Most certificates on the lists of an authority: beyond that, it is the authority that is to be revoked.
 pub const MAX_REVOKED: usize = 2_000;
+/// Most keys that are remembered as known to others, also after the ends of their certificates: twice as many as can be on
+/// lists, so that none that is on one is forgotten for one that was.
+pub const MAX_COMPROMISED: usize = 2 * MAX_REVOKED;
 /// How long a list counts, in seconds.
 pub const COUNTS_FOR: i64 = 7 * 86_400;
 /// After how long the next one is made, in seconds: six days before anybody misses it.
@@ -69,6 +73,9 @@ pub struct RevokedCertificate {
     /// When it would have ended by itself, Unix seconds, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<i64>,
+    /// Its key ([`PublicKey::thumbprint`]), if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The list of one key of an authority.
@@ -106,6 +113,27 @@ pub struct SignedList {
 pub struct Revocations {
     /// One for each key.
     pub lists: Vec<RevocationList>,
+    /// Keys ([`PublicKey::thumbprint`]) of certificates that were revoked because others have them: none of these is
+    /// certified again, whatever becomes of the certificate. The oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compromised: Vec<String>,
+}
+
+/// What whoever signed a certificate says against it; usually nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Objections {
+    /// Why it was revoked, if it was.
+    pub revoked: Option<Reason>,
+    /// Whether its key is known to others, by this certificate or by another one that had it.
+    pub compromised: bool,
+}
+
+impl Objections {
+    /// Whether anything is said against it.
+    #[must_use]
+    pub fn are_some(self) -> bool {
+        self != Self::default()
+    }
 }
 
 /// Whether a list should have been made again by now: two runs of the schedule did not make it.
@@ -164,6 +192,12 @@ impl RevocationList {
         (number, now - BACKDATED, (now + COUNTS_FOR).min(self.ends.max(now + 1)))
     }
 
+    /// Why a certificate is on it, by its serial number; none when it is not.
+    fn reason_of(&self, facts: &CertificateFacts) -> Option<Reason> {
+        let serial = serial_from(&facts.serial).ok()?;
+        self.revoked.iter().find(|one| one.serial == serial).map(|one| one.reason)
+    }
+
     /// What was revoked, as lists say it.
     #[must_use]
     pub fn entries(&self) -> Vec<Revoked> {
@@ -213,18 +247,57 @@ impl Revocations {
     ) -> Result<(), RevocationInvalid> {
         let there: usize = self.lists.iter().map(|list| list.revoked.len()).sum();
         let list = self.list(key)?;
-        if let Some(known) = list.revoked.iter_mut().find(|known| known.serial == one.serial) {
-            if weight(one.reason) >= weight(known.reason) {
-                known.reason = one.reason;
+        let (reason, key) = match list.revoked.iter_mut().find(|known| known.serial == one.serial) {
+            Some(known) => {
+                if weight(one.reason) >= weight(known.reason) {
+                    known.reason = one.reason;
+                }
+                known.ends = one.ends.or(known.ends);
+                known.key = one.key.or_else(|| known.key.take());
+                (known.reason, known.key.clone())
             }
-            known.ends = one.ends.or(known.ends);
-            return Ok(());
+            None if there >= MAX_REVOKED => return Err(RevocationInvalid::Full),
+            None => {
+                let told = (one.reason, one.key.clone());
+                list.revoked.push(one);
+                told
+            }
+        };
+        if let Some(key) = key.filter(|_| reason.is_compromise()) {
+            self.remember(key);
         }
-        if there >= MAX_REVOKED {
-            return Err(RevocationInvalid::Full);
-        }
-        list.revoked.push(one);
         Ok(())
+    }
+
+    fn remember(&mut self, key: String) {
+        if self.compromised.contains(&key) {
+            return;
+        }
+        if self.compromised.len() >= MAX_COMPROMISED {
+            self.compromised.remove(0);
+        }
+        self.compromised.push(key);
+    }
+
+    /// Whether a key is one that others have, as far as the authority was told.
+    #[must_use]
+    pub fn is_compromised(&self, key: &PublicKey) -> bool {
+        let key = key.thumbprint();
+        self.compromised.contains(&key)
+    }
+
+    /// Whether a certificate was revoked because others have its key, on whichever list.
+    #[must_use]
+    pub fn tells_of(&self, facts: &CertificateFacts) -> bool {
+        self.lists.iter().any(|list| list.reason_of(facts).is_some_and(Reason::is_compromise))
+    }
+
+    /// What is said against a certificate by the list of this name, and by its key.
+    #[must_use]
+    pub fn objections(&self, list: &str, facts: &CertificateFacts) -> Objections {
+        let revoked = self.lists.iter().find(|one| one.id == list).and_then(|list| list.reason_of(facts));
+        let known = facts.key.as_ref().is_some_and(|key| self.is_compromised(key));
+        Objections { revoked, compromised: known || revoked.is_some_and(Reason::is_compromise) }
     }
 
     /// Lets go of what nobody asks about any more: lists of authorities that have ended, and certificates that had ended
@@ -283,7 +356,7 @@ mod tests {
     }
 
     fn one(serial: &str, ends: Option<i64>) -> RevokedCertificate {
-        RevokedCertificate { serial: serial.to_owned(), at: 10, reason: Reason::Superseded, ends }
+        RevokedCertificate { serial: serial.to_owned(), at: 10, reason: Reason::Superseded, ends, key: None }
     }
 
     #[test]
@@ -339,6 +412,34 @@ mod tests {
         assert_eq!(graver_than(Reason::Unspecified).count(), 7);
         assert_eq!(graver_than(Reason::Superseded).count(), 3);
         assert_eq!(graver_than(Reason::KeyCompromise).next(), None);
+    }
+
+    /// Also where the certificate itself is let go of, and where its number alone is given later.
+    #[test]
+    fn a_key_that_others_have_is_remembered_beyond_its_certificate() {
+        let (mut all, key) = (Revocations::default(), version());
+        let of = |serial: &str, reason, key: Option<&str>| RevokedCertificate {
+            reason,
+            key: key.map(str::to_owned),
+            ..one(serial, Some(500))
+        };
+        all.revoke(("a", &key, 1_000), of("01", Reason::Superseded, Some("k1"))).unwrap();
+        all.revoke(("a", &key, 1_000), of("02", Reason::KeyCompromise, None)).unwrap();
+        assert!(all.compromised.is_empty(), "nobody said so of the one, and the key of the other is not known");
+        all.revoke(("a", &key, 1_000), of("01", Reason::KeyCompromise, None)).unwrap();
+        all.revoke(("a", &key, 1_000), of("02", Reason::CaCompromise, Some("k2"))).unwrap();
+        all.revoke(("a", &key, 1_000), of("02", Reason::Superseded, Some("k2"))).unwrap();
+        assert_eq!(all.compromised, ["k1", "k2"]);
+        all.forget(1_000);
+        assert_eq!((all.lists.len(), all.compromised.len()), (0, 2));
+        let again = Revocations::of_document(&all.to_document().unwrap()).unwrap();
+        assert_eq!(again, all);
+        let before = Plaintext::new(br#"{"lists":[]}"#.to_vec());
+        assert_eq!(Revocations::of_document(&before).unwrap(), Revocations::default(), "of an older release");
+        for number in 0..MAX_COMPROMISED {
+            all.remember(number.to_string());
+        }
+        assert_eq!((all.compromised.len(), all.compromised[0].as_str()), (MAX_COMPROMISED, "0"));
     }
 
     #[test]

@@ -8,13 +8,17 @@
 //! A list is given to whoever asks, by a name that nobody can guess. Nothing here may tell a stranger more than that one
 //! of this name is not here.
 
+mod objections;
 mod publish;
 mod sign;
 mod standing;
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::{self, CertificateFacts, ListError, NotACertificate, Reason};
+use strongroom_crypto::{
+    key::PublicKey,
+    x509::{self, CertificateFacts, ListError, NotACertificate, Reason},
+};
 
 use crate::{
     action::Action,
@@ -28,7 +32,7 @@ use crate::{
     ports::StoreError,
     record::{HowItWent, Outcome},
     revocation::{RevocationInvalid, Revocations, RevokedCertificate, serial_from},
-    rotation::Rotation,
+    rotation::{self, LifetimeAction, Rotation},
     secret::{SecretFacts, VersionMeta},
     time::Clock,
     vault::Vault,
@@ -194,18 +198,20 @@ impl Revoking {
         if let Some(facts) = &facts {
             objects.keyring.verify_name(&keys, kind, name, &facts.secret).map_err(ObjectError::from)?;
         }
-        let (there, failed) = match active(facts.as_deref()) {
+        let (there, waits) = match active(facts.as_deref()) {
             Some(item) => {
                 objects.keyring.verify_version(&keys, kind, name, &item.version).map_err(ObjectError::from)?;
                 let failed = item.secret.rotation.as_ref().is_some_and(|rotation| rotation.failed.is_some());
-                (item.version.attributes.tags.contains_key(&signatory.list), failed)
+                // One that was begun and is not signed is due at once, whoever began it and did not come back.
+                let due = rotation::is_due(&item.secret, LifetimeAction::Rotate, self.seconds());
+                (item.version.attributes.tags.contains_key(&signatory.list), failed || due)
             }
             None => (false, false),
         };
         if !there {
             self.begin(vault, name, &signatory).await?;
         }
-        if failed || !there {
+        if waits || !there {
             let done = self.sign_if_due(vault, name).await;
             let mut lists = self.read(vault, name).await?.map(|(_, all)| all.lists).unwrap_or_default().into_iter();
             let own = lists.find(|list| list.id == signatory.list).and_then(|list| list.signed);
@@ -258,8 +264,16 @@ impl Revoking {
             ToRevoke::Serial(serial, version) => {
                 let wanted = version.as_ref().or(current.as_ref());
                 let place = all.iter().position(|one| Some(&one.version) == wanted).ok_or_else(nobody)?;
-                let one = RevokedCertificate { serial: serial.clone(), at: now, reason, ends: None };
-                Ok((all.swap_remove(place), one))
+                let signatory = all.swap_remove(place);
+                let kept = self.kept_as(vault, keys, &signatory, serial).await?;
+                let one = RevokedCertificate {
+                    serial: serial.clone(),
+                    at: now,
+                    reason,
+                    ends: kept.as_ref().map(|kept| kept.not_after),
+                    key: kept.and_then(|kept| kept.key).as_ref().map(PublicKey::thumbprint),
+                };
+                Ok((signatory, one))
             }
             ToRevoke::Certificate(der) => {
                 let facts = CertificateFacts::of(der)?;
@@ -267,10 +281,35 @@ impl Revoking {
                 // The newest with the key.
                 let place = all.iter().rposition(signed).ok_or(RevocationInvalid::OtherAuthority)?;
                 let serial = serial_from(&facts.serial)?;
-                let one = RevokedCertificate { serial, at: now, reason, ends: Some(facts.not_after) };
+                let key = facts.key.as_ref().map(PublicKey::thumbprint);
+                let one = RevokedCertificate { serial, at: now, reason, ends: Some(facts.not_after), key };
                 Ok((all.swap_remove(place), one))
             }
         }
+    }
+
+    /// What the certificate of a serial number says, if it is kept in the authority's own vault.
+    async fn kept_as(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        signatory: &Signatory,
+        serial: &str,
+    ) -> Result<Option<CertificateFacts>, RevocationError> {
+        let Ok(mut octets) = data_encoding::HEXLOWER.decode(serial.as_bytes()) else { return Ok(None) };
+        if octets.first().is_some_and(|first| first & 0x80 != 0) {
+            // As it is encoded: a positive number.
+            octets.insert(0, 0);
+        }
+        let own = CertificateFacts::of(&signatory.certificate)?;
+        let wanted = CertificateFacts { issuer: own.subject.clone(), serial: octets, ..own };
+        for (_, version) in self.issued_as(vault, keys, &wanted).await? {
+            let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
+            if let Some(leaf) = leaf.filter(|leaf| x509::is_issued_by(leaf, &signatory.certificate).unwrap_or(false)) {
+                return Ok(Some(CertificateFacts::of(leaf)?));
+            }
+        }
+        Ok(None)
     }
 
     async fn write_down(

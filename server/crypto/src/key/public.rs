@@ -54,6 +54,19 @@ impl PublicKey {
         (y.len() == crv.field_len()).then(|| Self::Ec { crv, x: x.to_vec(), y: y.to_vec() })
     }
 
+    /// A short name of the key, the same wherever it stands: SHA-256 of the members that say which key it is, in
+    /// base64url, as RFC 7638 has it.
+    #[must_use]
+    pub fn thumbprint(&self) -> String {
+        let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        crate::sign::thumbprint(&match self {
+            Self::Rsa { n, e } => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(e), text(n)),
+            Self::Ec { crv, x, y } => {
+                format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, crv.as_str(), text(x), text(y))
+            }
+        })
+    }
+
     pub(super) fn point(x: &[u8], y: &[u8]) -> Vec<u8> {
         [&[4], x, y].concat()
     }

@@ -28,6 +28,6 @@ pub enum SignerError {
 }
 
 /// The thumbprint of a JSON Web Key (RFC 7638): SHA-256 of its required members, in base64url.
-fn thumbprint(required_members: &str) -> String {
+pub(crate) fn thumbprint(required_members: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(required_members.as_bytes()))
 }

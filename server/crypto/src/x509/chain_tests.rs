@@ -317,6 +317,19 @@ fn a_list_is_of_who_may_sign_lists_and_has_one_name_for_one_key() {
 }
 
 #[test]
+fn a_request_has_the_key_of_its_certificate_and_a_certificate_the_address_of_its_list() {
+    let root = root(&authority("CN=Root"));
+    let leaf = root.signs(&server("a.example"), 4).unwrap();
+    let own = CertificateFacts::of(&leaf.chain[0]).unwrap().key.unwrap();
+    let asked = key_of_request(&request(&server("b.example"), &leaf.key).unwrap()).unwrap();
+    assert_eq!((asked.thumbprint(), own.thumbprint().len()), (own.thumbprint(), 43));
+    assert_ne!(own.thumbprint(), root.key.public.as_ref().unwrap().thumbprint());
+    assert_eq!(key_of_request(b"no request"), None);
+    assert_eq!(list_addresses(&leaf.chain[0]), ["https://vault.example/crl/1/ca/2.crl"]);
+    assert!(list_addresses(&root.chain[0]).is_empty() && list_addresses(b"no certificate").is_empty());
+}
+
+#[test]
 fn constraints_are_for_authorities_alone() {
     let with = |template: Template| template.check();
     assert_eq!(with(Template { path_length: Some(0), ..server("a.example") }), Err(TemplateError::NoAuthority));

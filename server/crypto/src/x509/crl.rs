@@ -96,6 +96,12 @@ impl Reason {
         Self::ALL.into_iter().find(|reason| reason.as_str().eq_ignore_ascii_case(text))
     }
 
+    /// Whether it says that others have, or may have, the key.
+    #[must_use]
+    pub fn is_compromise(self) -> bool {
+        matches!(self, Self::KeyCompromise | Self::CaCompromise | Self::AaCompromise)
+    }
+
     /// Its code; none of what should not be said (RFC 5280).
     fn code(self) -> Option<CrlReason> {
         Some(match self {

@@ -11,8 +11,9 @@ use x509_cert::{
 use x509_parser::{
     der_parser::{der::parse_der, oid::Oid},
     pem::Pem,
-    prelude::{FromDer, GeneralName, X509Certificate},
+    prelude::{FromDer, GeneralName, X509Certificate, X509CertificationRequest},
     public_key::PublicKey as Parsed,
+    x509::SubjectPublicKeyInfo,
 };
 
 use super::{
@@ -77,7 +78,7 @@ impl CertificateFacts {
             serial: parsed.raw_serial().to_vec(),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
-            key: public_key(&parsed),
+            key: public_key(parsed.public_key()),
         })
     }
 
@@ -100,8 +101,14 @@ impl CertificateFacts {
     }
 }
 
-fn public_key(certificate: &X509Certificate<'_>) -> Option<PublicKey> {
-    let info = certificate.public_key();
+/// The key that a request (PKCS#10) in DER is for, if it is of a type that can be kept here.
+#[must_use]
+pub fn key_of_request(request: &[u8]) -> Option<PublicKey> {
+    let (_, parsed) = X509CertificationRequest::from_der(request).ok()?;
+    public_key(&parsed.certification_request_info.subject_pki)
+}
+
+fn public_key(info: &SubjectPublicKeyInfo<'_>) -> Option<PublicKey> {
     match info.parsed().ok()? {
         Parsed::RSA(key) => {
             let number = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>();

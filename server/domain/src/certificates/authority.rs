@@ -1,14 +1,15 @@
 //! The issuer that is an authority kept in a vault: its certificate is one of that vault, and its key signs here.
 //!
 //! Whoever made it an issuer could sign with its key then; what it signs is on record at the authority's own name, in the
-//! vault where it is kept. A key of an authority leaves by this no more than by anything else.
+//! vault where it is kept. A key of an authority leaves by this no more than by anything else. Nothing is signed below an
+//! authority that was revoked, nor for a key that others have, as far as authorities of this installation were told.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use strongroom_crypto::{
     sha256,
-    x509::{self, AuthorityError, CertificateFacts, Template, Validity, Wanted},
+    x509::{self, AuthorityError, CertificateFacts, IssueError, Template, Validity, Wanted},
 };
 
 use super::RENEWAL_PRINCIPAL;
@@ -24,13 +25,15 @@ use crate::{
     record::{HowItWent, Outcome as Recorded},
     revocations::{RevocationError, Revoking},
     schedule::own_request,
-    secret::SecretItem,
+    secret::{SecretItem, VersionMeta},
     time::Clock,
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
 /// Seconds after which it is tried again when the store or the record was not there.
 const TRY_AGAIN: i64 = 30;
+/// What it is called, also on record, that an authority signs nothing because it was revoked.
+pub const AUTHORITY_REVOKED: &str = "authority-revoked";
 
 /// Signs by the authorities that are kept in vaults.
 pub struct AuthorityIssuer {
@@ -55,6 +58,14 @@ enum NotSigned {
     OtherAuthority,
     #[error("what it signs could not be revoked: {0}")]
     Unlisted(RevocationError),
+    #[error("whether it was revoked could not be found out: {0}")]
+    Untold(RevocationError),
+    #[error("it, or one above it, was revoked by the authority above: nobody would take what it signs. Renew it")]
+    Revoked,
+    #[error(
+        "a certificate for this key was revoked because others have the key or may have it: make a version with a new key"
+    )]
+    KeyCompromised,
     #[error("the issuer's profile does not allow the extended key usages or the constraints that the policy asks for")]
     Profile,
 }
@@ -63,7 +74,9 @@ impl HowItWent for NotSigned {
     fn how(&self) -> (Recorded, &str) {
         match self {
             Self::Object(error) => error.how(),
-            Self::Unlisted(error) => error.how(),
+            Self::Unlisted(error) | Self::Untold(error) => error.how(),
+            Self::Revoked => (Recorded::Failed, AUTHORITY_REVOKED),
+            Self::KeyCompromised => (Recorded::Failed, "key-compromised"),
             Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile => (Recorded::Failed, "invalid"),
         }
     }
@@ -82,6 +95,9 @@ impl NotSigned {
             Self::Authority(_) => "authority-refuses",
             Self::OtherAuthority => "authority-changed",
             Self::Unlisted(_) => "no-revocation-list",
+            Self::Untold(_) => "authority-unavailable",
+            Self::Revoked => AUTHORITY_REVOKED,
+            Self::KeyCompromised => "key-compromised",
             Self::Profile => "outside-profile",
         };
         let message = match &self {
@@ -115,9 +131,11 @@ impl AuthorityIssuer {
         let vault = elsewhere.as_ref().unwrap_or(order.vault);
         let longest = settings.max_days.map_or(i64::MAX, |days| order.now + i64::from(days) * SECONDS_A_DAY);
         let validity = Validity { not_after: order.validity.not_after.min(longest), ..order.validity };
-        let crl_url = match &settings.crl_url {
-            Some(elsewhere) => Some(elsewhere.clone()),
-            None => self.point((vault, &name), order.authority).await?,
+        let seen = self.seen((vault, &name), order).await?;
+        let crl_url = match (&settings.crl_url, &seen) {
+            (Some(elsewhere), _) => Some(elsewhere.clone()),
+            (None, Some(Seen { version, stands: Stands::Well })) => self.point((vault, &name), version).await?,
+            (None, _) => None,
         };
         let ctx = own_request(RENEWAL_PRINCIPAL, &*self.clock, &*self.objects.entropy).map_err(ObjectError::from)?;
         let wanted = Wanted {
@@ -142,22 +160,44 @@ impl AuthorityIssuer {
             certificate: Some((&asked, u32::try_from(days).unwrap_or(0))),
             ..Ask::object(ObjectKind::Certificate, Action::AuthoritySign, vault, &name)
         };
-        self.sign_with(&ctx, (ask, order), &wanted).await
+        self.sign_with(&ctx, (ask, order), &wanted, seen.as_ref()).await
     }
 
-    /// Where it is said what the authority has revoked. What is wrong with it is told by whoever asks it to sign.
-    async fn point(
-        &self,
-        (vault, name): (&VaultName, &ObjectName),
-        judged: Option<&AuthorityLife>,
-    ) -> Result<Option<String>, NotSigned> {
+    /// The authority as it stands before it is asked; none where there is none to be asked. What is wrong with it is told by
+    /// whoever asks it to sign, on record.
+    async fn seen(&self, place: (&VaultName, &ObjectName), order: &Order<'_>) -> Result<Option<Seen>, NotSigned> {
+        let (vault, name) = place;
         let objects = &self.objects;
         let found = objects.gate.vaults.vault(vault).await.map_err(ObjectError::from)?;
         let Some(found) = found else { return Ok(None) };
         let facts = objects.store.facts(found.id, ObjectKind::Certificate, name, None).await;
         let Some(item) = active(facts.map_err(ObjectError::from)?.as_deref()) else { return Ok(None) };
-        is_judged(judged, found.id, &item)?;
-        self.revoking.point(vault, name, &item.version).await.map_err(|why| match why {
+        if is_judged(order.authority, found.id, &item).is_err() {
+            return Ok(None);
+        }
+        let untold = |why: RevocationError| match why {
+            RevocationError::Object(why) => NotSigned::Object(why),
+            why => NotSigned::Untold(why),
+        };
+        let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
+        let key = x509::key_of_request(order.request).ok_or(AuthorityError::Issue(IssueError))?;
+        let stands = if self.revoking.objections_to_authority(place, chain).await.map_err(untold)?.are_some() {
+            Stands::Revoked
+        } else if self.revoking.is_compromised(place, &key, order.replaces).await.map_err(untold)? {
+            Stands::KeyCompromised
+        } else {
+            Stands::Well
+        };
+        Ok(Some(Seen { version: item.version, stands }))
+    }
+
+    /// Where it is said what the authority has revoked.
+    async fn point(
+        &self,
+        (vault, name): (&VaultName, &ObjectName),
+        version: &VersionMeta,
+    ) -> Result<Option<String>, NotSigned> {
+        self.revoking.point(vault, name, version).await.map_err(|why| match why {
             RevocationError::Object(why) => NotSigned::Object(why),
             why => NotSigned::Unlisted(why),
         })
@@ -168,10 +208,20 @@ impl AuthorityIssuer {
         ctx: &RequestContext,
         (ask, order): (Ask<'_>, &Order<'_>),
         wanted: &Wanted<'_>,
+        seen: Option<&Seen>,
     ) -> Result<Vec<Vec<u8>>, NotSigned> {
         let fit = |vault: VaultId, item: &SecretItem| -> Result<(), NotSigned> {
             is_judged(order.authority, vault, item)?;
-            if item.version.attributes.enabled { Ok(()) } else { Err(NotSigned::Missing) }
+            if !item.version.attributes.enabled {
+                return Err(NotSigned::Missing);
+            }
+            match seen.filter(|seen| seen.version == item.version).map(|seen| seen.stands) {
+                Some(Stands::Well) => Ok(()),
+                Some(Stands::Revoked) => Err(NotSigned::Revoked),
+                Some(Stands::KeyCompromised) => Err(NotSigned::KeyCompromised),
+                // Another version than the one that was looked at.
+                None => Err(ObjectError::Contended.into()),
+            }
         };
         let sign = |with: &SigningKey<'_>| -> Result<_, NotSigned> {
             let leaf = x509::issue(with.chain, with.key(), wanted, &*self.objects.entropy)?;
@@ -180,6 +230,20 @@ impl AuthorityIssuer {
         let told = |chain: &Vec<Vec<u8>>| told(order, chain.first().map_or(&[][..], Vec::as_slice));
         self.objects.sign_as_authority(ctx, ask, (fit, || NotSigned::Missing), sign, told).await
     }
+}
+
+/// An authority as it was looked at before it was asked.
+struct Seen {
+    version: VersionMeta,
+    stands: Stands,
+}
+
+/// How it stands with an authority, and with the key for which it is to sign.
+#[derive(Clone, Copy)]
+enum Stands {
+    Well,
+    Revoked,
+    KeyCompromised,
 }
 
 /// An issuer signs by the authority for which it was set alone, and not by whatever came to have its name since.

@@ -121,7 +121,13 @@ impl Certificates {
             {
                 return Err(self.objects.refuse(ctx, case, KeyError::AlgorithmRefused(algorithm).into()).await);
             }
-            if let Err(why) = possible(before.as_deref(), &policy, name, brought.is_none()) {
+            let kept = key_to_keep(before.as_deref(), &policy).filter(|_| brought.is_none()).cloned();
+            let gives_up = match self.has_lost_its_key(name_of_vault, name, kept.as_ref()).await {
+                Ok(gives_up) => gives_up,
+                Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
+            };
+            let kept = kept.filter(|_| !gives_up);
+            if let Err(why) = possible(before.as_deref(), &policy, name, kept.as_ref()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
             }
             if brought.is_none()
@@ -143,7 +149,6 @@ impl Certificates {
             }
             // What takes long comes before anything is read: whoever waited for it is judged again, with it in hand.
             let began = self.objects.recorder.ticks_micros();
-            let kept = key_to_keep(before.as_deref(), &policy).filter(|_| brought.is_none()).cloned();
             if brought.is_none() && kept.is_none() && made.as_ref().is_none_or(|key| key.spec != policy.key.spec) {
                 let entropy = Arc::clone(&self.objects.entropy);
                 made = match self.forge.make(policy.key.spec, &ctx.principal.id, entropy).await {
@@ -177,6 +182,7 @@ impl Certificates {
                 companions,
                 would_be,
                 attributes,
+                gives_up_key: gives_up,
                 origin: match brought {
                     Some(brought) => Origin::Brought(brought.chain.clone()),
                     None if policy.issuer.name.eq_ignore_ascii_case(SELF) => Origin::SignsItself(validity),
@@ -187,6 +193,9 @@ impl Certificates {
             };
             case.record.version = Some(making.version.as_str().to_owned());
             case.record.revision = Some(making.revision);
+            if gives_up {
+                case.record.detail("key", "a new one, because that of the version before was revoked as compromised");
+            }
             let held = if let Some(key) =
                 brought.map(|brought| &brought.key).or(made.as_ref().filter(|_| kept.is_none()))
             {
@@ -216,6 +225,18 @@ impl Certificates {
             ..Ask::object(ObjectKind::Certificate, action, name_of_vault, name)
         };
         Err(self.objects.contended(ctx, ask).await)
+    }
+
+    /// Whether others have the key of the version before, as far as the authority here knows that signed it: no further
+    /// certificate is asked for with such a key, whatever the policy says.
+    async fn has_lost_its_key(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+        before: Option<&VersionMeta>,
+    ) -> Result<bool, CertificateError> {
+        let Some(certificate) = before.and_then(|version| version.certificate.as_ref()) else { return Ok(false) };
+        Ok(self.revoking.objections((vault, name), &certificate.chain).await?.compromised)
     }
 
     /// Whether somebody can be asked who has this name.
@@ -261,7 +282,7 @@ fn possible(
     before: Option<&SecretFacts>,
     policy: &CertificatePolicy,
     name: &ObjectName,
-    makes: bool,
+    kept: Option<&VersionMeta>,
 ) -> Result<(), CertificateError> {
     if before.is_some_and(|facts| facts.secret.life != LifeState::Active) {
         return Err(ObjectError::DeletedButRecoverable(name.clone()).into());
@@ -269,7 +290,7 @@ fn possible(
     if before.and_then(|facts| facts.secret.certificate.as_ref()).is_some_and(|state| state.in_progress().is_some()) {
         return Err(CertificateError::InProgress(name.clone()));
     }
-    let kept = key_to_keep(before, policy).filter(|_| makes).and_then(|version| version.key.as_ref());
+    let kept = kept.and_then(|version| version.key.as_ref());
     if policy.key.exportable && kept.is_some_and(|key| !key.exportable) {
         return Err(CertificateError::KeyStaysHere);
     }

@@ -45,6 +45,8 @@ pub(super) struct Making {
     pub(super) policy: CertificatePolicy,
     pub(super) would_be: KeyProperties,
     pub(super) attributes: SecretAttributes,
+    /// Whether the policy says to keep the key of the version before, and others have that.
+    pub(super) gives_up_key: bool,
     pub(super) origin: Origin,
 }
 
@@ -132,6 +134,7 @@ impl Making {
                     request: x509::request(&self.policy.template, key)?,
                     status: if is_finished { PendingStatus::Completed } else { PendingStatus::InProgress },
                     enabled: wanted,
+                    gives_up_key: self.gives_up_key,
                     enrolment: match self.origin {
                         Origin::Ordered => Some(Enrolment { ask_at: self.now, ..Enrolment::default() }),
                         _ => None,

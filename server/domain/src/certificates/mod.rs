@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use strongroom_crypto::x509::{ImportError, IssueError, NotACertificate};
 
-pub use authority::AuthorityIssuer;
+pub use authority::{AUTHORITY_REVOKED, AuthorityIssuer};
 pub use enrol::IssuersByProvider;
 pub use import::Looked;
 pub use renew::{PRINCIPAL as RENEWAL_PRINCIPAL, Renewed};
@@ -38,6 +38,7 @@ use crate::{
     objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
     permit::{Held, Permit},
     record::{HowItWent, Outcome},
+    revocations::{RevocationError, Revoking},
     secret::{SecretItem, VaultFacts},
 };
 
@@ -137,6 +138,18 @@ impl From<KeyError> for CertificateError {
     }
 }
 
+/// Of a look at what was revoked.
+impl From<RevocationError> for CertificateError {
+    fn from(error: RevocationError) -> Self {
+        match error {
+            RevocationError::Object(error) => error.into(),
+            RevocationError::NotACertificate(error) => error.into(),
+            // None that a look ends with.
+            _ => ObjectError::Unavailable.into(),
+        }
+    }
+}
+
 /// The use cases with what they conduct.
 pub struct Certificates {
     objects: Arc<Objects>,
@@ -144,6 +157,7 @@ pub struct Certificates {
     cores: Arc<Queue>,
     issuers: Arc<Issuers>,
     providers: IssuersByProvider,
+    revoking: Arc<Revoking>,
     /// Something was ordered just now of an issuer.
     ordered: Notify,
 }
@@ -157,9 +171,14 @@ impl Certificates {
     /// Over what all kinds of objects share. Keys are made where all keys are made, and what takes a core waits where
     /// the uses of keys wait.
     #[must_use]
-    pub fn new(objects: Arc<Objects>, keys: &Keys, issuers: Arc<Issuers>, providers: IssuersByProvider) -> Self {
+    pub fn new(
+        objects: Arc<Objects>,
+        keys: &Keys,
+        issuers: Arc<Issuers>,
+        (providers, revoking): (IssuersByProvider, Arc<Revoking>),
+    ) -> Self {
         let (forge, cores) = (keys.forge(), keys.cores());
-        Self { objects, forge, cores, issuers, providers, ordered: Notify::new() }
+        Self { objects, forge, cores, issuers, providers, revoking, ordered: Notify::new() }
     }
 
     /// Waits until something is ordered of an issuer on this node: whoever asks for it need not wait for the schedule.

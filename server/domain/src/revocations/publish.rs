@@ -11,7 +11,7 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{PRINCIPAL, Revoking};
+use super::{PRINCIPAL, Revoking, objections::Known};
 use crate::{
     action::Action,
     gate::Ask,
@@ -86,11 +86,12 @@ impl From<StoreError> for Unread {
 pub struct Shelf {
     kept: Mutex<HashMap<(VaultId, String), (i64, Lists)>>,
     asked: Throttle<IpAddr>,
+    pub(super) known: Known,
 }
 
 impl Default for Shelf {
     fn default() -> Self {
-        Self { kept: Mutex::default(), asked: Throttle::new(ASKED) }
+        Self { kept: Mutex::default(), asked: Throttle::new(ASKED), known: Known::default() }
     }
 }
 

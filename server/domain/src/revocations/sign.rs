@@ -157,7 +157,7 @@ impl Revoking {
         self.clock.now_millis().div_euclid(1000)
     }
 
-    fn own_request(&self) -> Result<RequestContext, RevocationError> {
+    pub(super) fn own_request(&self) -> Result<RequestContext, RevocationError> {
         Ok(own_request(PRINCIPAL, &*self.clock, &*self.objects.entropy)?)
     }
 

@@ -176,7 +176,8 @@ impl World {
         let issuers = Arc::new(Issuers { objects: objects.clone(), acme: Some(Arc::new(Silent)) });
         let revoking = revoking(&objects, clock.clone());
         let providers = providers(&objects, clock.clone());
-        let certificates = Arc::new(Certificates::new(objects.clone(), &keys, issuers.clone(), providers));
+        let certificates =
+            Arc::new(Certificates::new(objects.clone(), &keys, issuers.clone(), (providers, revoking.clone())));
         let admin = Arc::new(Administration {
             gate: gate.clone(),
             vaults: ports.clone(),
@@ -217,14 +218,14 @@ impl World {
     #[must_use]
     pub fn other_certificates(&self) -> Certificates {
         let providers = providers(&self.objects, self.clock.clone());
-        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), providers)
+        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), (providers, self.revoking.clone()))
     }
 
     /// The same, with somebody in the place of an ACME server.
     #[must_use]
     pub fn certificates_by(&self, acme: Arc<dyn CertificateIssuer>) -> Certificates {
         let providers = IssuersByProvider { acme: Some(acme), ..providers(&self.objects, self.clock.clone()) };
-        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), providers)
+        Certificates::new(self.objects.clone(), &self.keys, self.issuers.clone(), (providers, self.revoking.clone()))
     }
 
     /// Puts a vault in place, as if it had been made long ago.

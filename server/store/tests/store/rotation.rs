@@ -160,7 +160,7 @@ impl Node {
         let issuers = Arc::new(Issuers { objects: objects.clone(), acme: acme.clone() });
         let providers = IssuersByProvider { acme, ..world::providers(&objects, clock.clone()) };
         let revoking = world::revoking(&objects, clock.clone());
-        let certificates = Certificates::new(objects, &keys, issuers.clone(), providers);
+        let certificates = Certificates::new(objects, &keys, issuers.clone(), (providers, revoking.clone()));
         Self { store, certificates, issuers, keys, revoking, clock }
     }
 

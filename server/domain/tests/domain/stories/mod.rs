@@ -23,6 +23,7 @@ mod no_value_in_sight;
 mod policies;
 mod renewal;
 mod revocation;
+mod revoked_keys;
 mod roles;
 mod rotation;
 mod secrets;

@@ -24,7 +24,7 @@ use crate::common::Demo;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
-fn authority() -> PolicyPatch {
+pub(super) fn authority() -> PolicyPatch {
     PolicyPatch {
         subject: Some("CN=Root".to_owned()),
         names: Some(Default::default()),
@@ -39,40 +39,53 @@ fn authority() -> PolicyPatch {
 
 impl Demo {
     /// A vault with an authority and one certificate of it, DER.
-    async fn with_authority() -> (Self, Vec<u8>) {
-        let demo = Self::start();
-        demo.issue("root", &authority()).await.unwrap();
-        let settings = AuthoritySettings { certificate: "root".to_owned(), ..AuthoritySettings::default() };
-        let issuer = IssuerPatch {
-            provider: Some("Strongroom-CA".to_owned()),
-            settings: Some(IssuerSettings::Authority(settings)),
-            ..IssuerPatch::default()
-        };
-        demo.world.issuers.set(&demo.request(), &demo.vault, &name("inside").unwrap(), &issuer).await.unwrap();
+    pub(super) async fn with_authority() -> (Self, Vec<u8>) {
+        let demo = Self::with_unused_authority().await;
         let der = demo.signed_by_it("app").await;
         (demo, der)
     }
 
+    pub(super) async fn with_unused_authority() -> Self {
+        let demo = Self::start();
+        demo.issue("root", &authority()).await.unwrap();
+        demo.have_sign("inside", AuthoritySettings { certificate: "root".to_owned(), ..Default::default() }).await;
+        demo
+    }
+
+    /// Makes an authority an issuer.
+    pub(super) async fn have_sign(&self, issuer: &str, settings: AuthoritySettings) {
+        let given = IssuerPatch {
+            provider: Some("Strongroom-CA".to_owned()),
+            settings: Some(IssuerSettings::Authority(settings)),
+            ..IssuerPatch::default()
+        };
+        self.world.issuers.set(&self.request(), &self.vault, &name(issuer).unwrap(), &given).await.unwrap();
+    }
+
     async fn signed_by_it(&self, certificate: &str) -> Vec<u8> {
-        self.issue(certificate, &by("inside")).await.unwrap();
+        self.signed_as(certificate, &by("inside")).await
+    }
+
+    pub(super) async fn signed_as(&self, certificate: &str, policy: &PolicyPatch) -> Vec<u8> {
+        self.issue(certificate, policy).await.unwrap();
         let done = self.world.certificates.do_what_is_due(&self.world.store, &*self.world.clock).await.unwrap();
         assert_eq!(done.certificates, 1);
         let item = self.certificate(certificate).await.unwrap();
         item.version.certificate.as_ref().unwrap().leaf().unwrap().to_vec()
     }
 
-    async fn revoke(&self, what: ToRevoke, reason: Reason) -> Result<Revocations, RevocationError> {
+    pub(super) async fn revoke(&self, what: ToRevoke, reason: Reason) -> Result<Revocations, RevocationError> {
         let (ctx, root) = (self.request(), name("root").unwrap());
         self.world.revoking.revoke(&ctx, &self.vault, &root, &what, reason).await.map(|shown| shown.all)
     }
 
-    async fn revocations(&self) -> Result<Revocations, RevocationError> {
+    pub(super) async fn revocations(&self) -> Result<Revocations, RevocationError> {
         let root = name("root").unwrap();
         self.world.revoking.show(&self.request(), &self.vault, &root).await.map(|shown| shown.all)
     }
 
     /// Asks for a list by its address, as somebody does whom nobody knows.
-    async fn fetch(&self, address: &str) -> Result<Option<Vec<u8>>, PublishError> {
+    pub(super) async fn fetch(&self, address: &str) -> Result<Option<Vec<u8>>, PublishError> {
         let path = address.strip_prefix("https://vault.localhost:8443/crl/").unwrap();
         let parts: Vec<&str> = path.split('/').collect();
         let [vault, authority, list] = parts[..] else { panic!("{address}") };
@@ -84,21 +97,21 @@ impl Demo {
         self.world.revoking.standing(&self.certificate(certificate).await.unwrap().version).await
     }
 
-    fn recorded(&self, operation: &str, outcome: Outcome) -> usize {
+    pub(super) fn recorded(&self, operation: &str, outcome: Outcome) -> usize {
         let log = self.world.store.image().log;
         log.iter().filter(|logged| logged.record.operation == operation && logged.record.outcome == outcome).count()
     }
 }
 
 /// The address of the list that a certificate names.
-fn point(certificate: &[u8]) -> String {
+pub(super) fn point(certificate: &[u8]) -> String {
     let begin = certificate.windows(8).position(|window| window == b"https://").unwrap();
     let text: Vec<u8> = certificate[begin..].iter().copied().take_while(u8::is_ascii_graphic).collect();
     let text = String::from_utf8(text).unwrap();
     text[..text.find(".crl").unwrap() + 4].to_owned()
 }
 
-fn signed(all: &Revocations) -> &SignedList {
+pub(super) fn signed(all: &Revocations) -> &SignedList {
     all.lists[0].signed.as_ref().unwrap()
 }
 

@@ -363,7 +363,7 @@ pub(crate) fn operation(
     let id = addresses.object("certificates", vault, name, None);
     let (status, status_details, error) = match pending.status {
         PendingStatus::InProgress => ("inProgress", Some(details(pending)), None),
-        PendingStatus::Completed => ("completed", None, None),
+        PendingStatus::Completed => ("completed", pending.gives_up_key.then(|| NEW_KEY.to_owned()), None),
         PendingStatus::Cancelled => {
             let message = "The operation was cancelled.".to_owned();
             ("cancelled", Some(message.clone()), Some(OperationProblem { code: "Cancelled".to_owned(), message }))
@@ -390,7 +390,16 @@ pub(crate) fn operation(
 /// What of an operation that goes on is told.
 const ASK: &str = "Pending certificate created. Ask for this operation to learn when it is done.";
 
+/// What is told of a key that is not the one that the policy says to keep.
+const NEW_KEY: &str =
+    "The key is a new one, though the policy says to reuse it: that of the version before was revoked as compromised.";
+
 fn details(pending: &PendingOperation) -> String {
+    let stands = how_it_stands(pending);
+    if pending.gives_up_key { format!("{stands} {NEW_KEY}") } else { stands }
+}
+
+fn how_it_stands(pending: &PendingOperation) -> String {
     match &pending.enrolment {
         None => "Pending certificate created. Please Perform Merge to complete the request. The certificate signing \
                  request is in csr."
