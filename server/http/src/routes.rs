@@ -228,6 +228,8 @@ routes! {
     Base Get "/me" Session MePage;
     Base Post "/me/look" Session LookForm;
     Base Post "/me/pins" Session PinForm;
+    Base Get "/me/roles/{id}/drop" Session DropRolePage;
+    Base Post "/me/roles/{id}/drop" Session DropRoleForm;
     Base Post "/me/end-others" Session EndOthersForm;
     Base Post "/me/sessions/{session}/end" Session SessionEndForm;
     Base Get "/audit" Session AuditPage;

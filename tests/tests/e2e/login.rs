@@ -124,7 +124,8 @@ async fn story(vault: &TestVault, ca: PathBuf, provider: Option<&str>, issuer: &
     let me = person.json(&["whoami"]);
     assert_eq!((&me["issuer"], &me["subject"], &me["kind"]), (&json!(issuer), &json!("ada"), &json!("user")));
     assert_eq!(me["groups"], json!(["vault-admins"]));
-    assert_eq!(me["roles"], json!([{ "role": "Owner", "scope": "/", "group": "vault-admins" }]));
+    let id = me["roles"][0]["id"].as_str().expect("the id of the assignment");
+    assert_eq!(me["roles"], json!([{ "id": id, "role": "Owner", "scope": "/", "group": "vault-admins" }]));
     // As in the dashboard: what her group owns, on the server's host and on a vault's.
     let vaults = person.json(&["vault", "list"]);
     assert!(vaults.to_string().contains("demo"), "{vaults}");
@@ -189,7 +190,8 @@ async fn client_credentials_are_exchanged_once() {
     let said = run_to_end(as_app.env("AZURE_CLIENT_ID", &app.id).env("AZURE_CLIENT_SECRET", &app.secret));
     let me: Value = serde_json::from_slice(&said.stdout).unwrap();
     assert_eq!((&me["subject"], &me["name"]), (&json!(app.id), &json!("sample-app")));
-    assert_eq!(me["roles"], json!([{ "role": "Key Vault Administrator", "scope": "/vaults/demo" }]));
+    let id = me["roles"][0]["id"].as_str().expect("the id of the assignment");
+    assert_eq!(me["roles"], json!([{ "id": id, "role": "Key Vault Administrator", "scope": "/vaults/demo" }]));
     assert!(me["tenant"].is_string() && me["expires_at"].as_i64() > Some(0), "{me}");
     // Somebody else could have written it.
     std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o644)).unwrap();

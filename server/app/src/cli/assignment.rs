@@ -79,7 +79,7 @@ pub(crate) enum AssignmentCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Take a role away. Holds from the next request on.
+    /// Take a role away, or give one of your own up (`strongroom whoami` names them). Holds from the next request on.
     Remove {
         /// Id of the assignment.
         id: String,

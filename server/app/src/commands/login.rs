@@ -162,7 +162,7 @@ fn told(answer: &Value) -> Vec<String> {
         ("tenant", text(answer, "/tenant")),
         ("until", until(answer, "/expires_at").unwrap_or_default()),
     ]);
-    let mut holds = table(&["HOLDS", "WHERE", "BY", "UNTIL"]);
+    let mut holds = table(&["HOLDS", "WHERE", "BY", "UNTIL", "ASSIGNMENT"]);
     let by = |held: &Value| match text(held, "/group") {
         group if group.is_empty() => String::new(),
         group => format!("group {group}"),
@@ -170,11 +170,11 @@ fn told(answer: &Value) -> Vec<String> {
     let of = |name: &str| answer.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     for held in of("roles") {
         let end = until(&held, "/ends_at").unwrap_or_default();
-        holds.add_row([text(&held, "/role"), text(&held, "/scope"), by(&held), end]);
+        holds.add_row([text(&held, "/role"), text(&held, "/scope"), by(&held), end, text(&held, "/id")]);
     }
     for held in of("access_policies") {
         let place = format!("/vaults/{}", text(&held, "/vault"));
-        holds.add_row([format!("access policy, {}", permitted(&held)), place, by(&held), String::new()]);
+        holds.add_row([format!("access policy, {}", permitted(&held)), place, by(&held), String::new(), String::new()]);
     }
     let mut lines = vec![who.to_string()];
     if holds.is_empty() {
@@ -201,7 +201,7 @@ mod tests {
             "issuer": "https://vault", "subject": "0190", "kind": "workload", "groups": [], "name": "app\u{1b}", "tenant": "t",
             "expires_at": 1_700_000_000_000_i64, "more": false,
             "roles": [
-                { "role": "Key Vault Administrator", "scope": "/vaults/demo" },
+                { "id": "0191", "role": "Key Vault Administrator", "scope": "/vaults/demo" },
                 { "role": "Key Vault Reader", "scope": "/", "group": "team", "ends_at": 1_700_000_000_000_i64 },
             ],
             "access_policies": [{ "vault": "old", "permissions": { "secrets": ["get", "list"] } }],

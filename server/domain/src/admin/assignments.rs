@@ -5,7 +5,7 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, content, names::Names, vaults::ATTEMPTS};
+use super::{AdminError, Administration, content, giving_up::gives_up, names::Names, vaults::ATTEMPTS};
 use crate::{
     action::Action,
     approval::Content,
@@ -329,7 +329,8 @@ impl Administration {
     }
 
     /// Takes a role away that is assigned at a scope or below it. Whoever holds an Owner role on the installation loses it only while somebody
-    /// else is left with one that has no end.
+    /// else is left with one that has no end. People may give up what they hold by name, unless that lifts a restriction
+    /// of theirs.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -351,6 +352,11 @@ impl Administration {
                     Ok(other) => Some(other),
                     Err(why) => return Err(self.refuse(ctx, case, why).await),
                 };
+            }
+            if gives_up(&case)
+                && let Err(why) = self.may_give_up(ctx, assignment).await
+            {
+                return Err(self.refuse(ctx, case, why).await);
             }
             case.record.detail_assignment(assignment, &found.role, &found.scope);
             let change = Change::RemoveAssignment { assignment: Box::new(assignment.clone()), remaining };
@@ -396,7 +402,8 @@ impl Administration {
         }
         let of = shown(assignment.clone(), &names);
         let asked = content(ctx, &assignment, |told| told.detail_assignment(&assignment, &of.role, &of.scope))?;
-        let case = self.admit(ctx, Ask { content: Some(&asked), ..scope.ask(action) }).await?;
+        let ask = Ask { content: Some(&asked), assignment: Some(&assignment), ..scope.ask(action) };
+        let case = self.admit(ctx, ask).await?;
         // Its vault may have been purged and made again in between.
         let same = scope.resolve(&case).as_ref() == Some(&assignment.scope);
         Ok((case, same.then_some(of)))

@@ -1,21 +1,11 @@
 //! Use case: who may give access at a scope, for whoever looks for somebody to ask. It tells nothing that the list of
 //! assignments does not tell, and nobody who may not read that.
 
-use std::collections::HashMap;
-
-use uuid::Uuid;
-
 use super::{
     AdminError, Administration,
     assignments::{AssignmentShown, ScopeRequest, shown},
 };
-use crate::{
-    access_policy::AccessMode,
-    action::Action,
-    context::RequestContext,
-    grant::{Assignment, Scope},
-    role::{Permissions, RoleRef},
-};
+use crate::{access_policy::AccessMode, action::Action, context::RequestContext, grant::Scope, role::Permissions};
 
 impl Administration {
     /// The assignments at exactly this scope by which access can be given to a vault of this access mode: by roles, and by
@@ -52,21 +42,9 @@ impl Administration {
         if all.iter().any(|assignment| self.keyring.verify_assignment(assignment).is_err()) {
             return Err(AdminError::Tampered);
         }
-        let (mut giving, mut custom): (Vec<Assignment>, HashMap<Uuid, bool>) = Default::default();
+        let mut giving = Vec::new();
         for assignment in all.into_iter().filter(|assignment| assignment.counts_at(ctx.now)) {
-            let gives = match assignment.role {
-                RoleRef::BuiltIn(role) => gives_access(role.permissions(), mode),
-                RoleRef::Custom(id) => match custom.get(&id).copied() {
-                    Some(known) => known,
-                    None => {
-                        let role = self.custom_role(id).await?.filter(|role| role.assignable_at(scope));
-                        let gives = role.is_some_and(|role| gives_access(role.permissions(), mode));
-                        custom.insert(id, gives);
-                        gives
-                    }
-                },
-            };
-            if gives {
+            if self.permits(&assignment, |role| gives_access(role, mode)).await? {
                 giving.push(assignment);
             }
         }

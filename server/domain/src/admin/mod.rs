@@ -9,6 +9,7 @@ mod assignments;
 mod audit;
 mod foresee;
 mod givers;
+mod giving_up;
 mod holdings;
 mod names;
 mod owners;
@@ -307,6 +308,12 @@ pub enum OwnRestriction {
          modules grant access there, somebody who may do nothing with what is in the vault"
     )]
     Guard,
+    /// That policy modules bind them, which whoever may do nothing in a vault may lift.
+    #[error(
+        "you may change the settings of a vault where this role binds you to what its policy modules deny, so somebody else \
+         has to take it from you, for instance a Key Vault Data Access Administrator there"
+    )]
+    OwnRole,
     /// What a policy module denies them in all vaults.
     #[error("what is taken away or changed restricts everybody, so an Owner of the installation has to do it")]
     GuardOfAll,

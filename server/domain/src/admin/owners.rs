@@ -42,6 +42,22 @@ impl Administration {
         Ok(owns.map(|assignment| assignment.grantee).collect())
     }
 
+    /// Whether this assignment of the caller's own cannot be given up, because no other Owner of the installation without
+    /// an end would be left. For a page that says so beforehand.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    pub async fn is_last_owner(&self, ctx: &RequestContext, own: &Assignment) -> Result<bool, AdminError> {
+        if !(own.role == Role::Owner && own.scope == Scope::Server && own.grantee.covers(&ctx.principal)) {
+            return Ok(false);
+        }
+        match self.another_owner(ctx, |other| other.id == own.id).await {
+            Ok(_) => Ok(false),
+            Err(AdminError::LastOwner) => Ok(true),
+            Err(why) => Err(why),
+        }
+    }
+
     /// Another authentic Owner of the installation than those whom `gone` names, without an end. A group
     /// counts, because who is in it is known elsewhere; a workload that could get no token does not.
     pub(super) async fn another_owner(

@@ -6,6 +6,7 @@ use crate::{
     action::Action,
     approval::Content,
     certificate::{CertificatePolicy, PolicyPatch},
+    grant::Assignment,
     key::{KeyOperation, KeyProperties},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     policy::{ObjectState, PolicyObject},
@@ -42,6 +43,8 @@ pub struct Ask<'a> {
     pub policy: Option<&'a PolicyPatch>,
     /// In the management of a vault: what would be done, where the action does not say it. An approval is for this.
     pub content: Option<&'a Content>,
+    /// The assignment that it is about, where it is about one: what is a person's own they may give up.
+    pub assignment: Option<&'a Assignment>,
     /// On a restore: all versions of the backup, of which what can be seen of each is judged.
     pub versions: &'a [SealedVersion],
     /// Of a request that nobody makes: what the object is taken to be where it is not taken as it is.
@@ -142,6 +145,7 @@ impl<'a> Ask<'a> {
             certificate: None,
             policy: None,
             content: None,
+            assignment: None,
             versions: &[],
             described: None,
         }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Ask, Gate, Judged, Trace, by_schedule, may_bootstrap, unreadable};
+use super::{Ask, Gate, Judged, OWN_ASSIGNMENT, Trace, by_schedule, may_bootstrap, unreadable};
 use crate::{
     access_policy::AccessMode,
     action::Action,
     context::RequestContext,
     decision::DenyReason,
-    grant::{Scope, Target},
+    grant::{Assignment, Scope, Target},
     names::{ObjectKind, VaultId, VaultName},
     ports::StoreError,
+    principal::{Grantee, PrincipalKind},
     role::{Role, RoleDefinition, RoleRef},
     vault::Vault,
 };
@@ -35,6 +36,9 @@ impl Gate {
         }
         let vault = judged.vault.as_ref().map(|(vault, _)| &**vault);
         let target = Target { vault: vault.map(|vault| vault.id), kind: ask.kind, name: ask.name };
+        if let Some(own) = ask.assignment.filter(|given| self.is_own_to_give_up(ctx, ask.action, target, given)) {
+            return self.judge_giving_up(ctx, ask.action, target, own, trace).await;
+        }
         let mode = mode_for(ask.action, vault);
         if mode.asks_roles() {
             self.judge_roles(ctx, ask.action, target, trace).await?;
@@ -43,6 +47,38 @@ impl Gate {
             self.judge_access_policies(ctx, ask.action, vault, trace).await?;
         }
         Ok(())
+    }
+
+    /// Whether it is to take away what a person holds by name: not what a group of theirs holds, and not a workload's, whose
+    /// token may be in other hands.
+    fn is_own_to_give_up(&self, ctx: &RequestContext, action: Action, target: Target<'_>, given: &Assignment) -> bool {
+        action == Action::AssignmentRemove
+            && ctx.principal.kind == PrincipalKind::User
+            && matches!(&given.grantee, Grantee::Principal { id } if *id == ctx.principal.id)
+            && given.scope.covers(target)
+            && self.keyring.verify_assignment(given).is_ok()
+    }
+
+    /// What one holds oneself takes no grant to give up. Whoever may take it from anybody does so by that.
+    async fn judge_giving_up(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        target: Target<'_>,
+        own: &Assignment,
+        trace: &mut Trace,
+    ) -> Result<(), DenyReason> {
+        let mut by_role = Trace::default();
+        match self.judge_roles(ctx, action, target, &mut by_role).await {
+            Err(DenyReason::NoRole) => {
+                trace.allow("grants", OWN_ASSIGNMENT, Some(own.id.to_string()));
+                Ok(())
+            }
+            verdict => {
+                trace.stages.append(&mut by_role.stages);
+                verdict
+            }
+        }
     }
 
     /// The reason of a denial in a vault as the caller may hear it: who holds nothing that reaches into the vault does

@@ -651,6 +651,9 @@ fn makes_a_version(action: Action) -> bool {
 /// What the record says when an Owner of the installation changes the modules of a vault against them.
 pub(crate) const OWNER_OVERRULES: &str = "overruled-by-owner";
 
+/// What the record says when somebody gives up a role of their own, and may not take it from others.
+pub(crate) const OWN_ASSIGNMENT: &str = "own-assignment";
+
 /// A row that does not parse was not written by Strongroom; anything else may pass.
 fn unreadable(error: &StoreError) -> DenyReason {
     match error {

@@ -218,9 +218,10 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AccessPage
         | Endpoint::VaultAccessPage
         | Endpoint::AssignmentRemovePage => "RoleAssignmentRead",
-        Endpoint::AssignmentRemove | Endpoint::ScopedAssignmentDelete | Endpoint::AssignmentRemoveForm => {
-            "RoleAssignmentDelete"
-        }
+        Endpoint::AssignmentRemove
+        | Endpoint::ScopedAssignmentDelete
+        | Endpoint::AssignmentRemoveForm
+        | Endpoint::DropRoleForm => "RoleAssignmentDelete",
         Endpoint::VaultDelete | Endpoint::VaultDeleteForm => "VaultDelete",
         Endpoint::DeletedVaultList | Endpoint::DeletedVaultsPage => "VaultListDeleted",
         Endpoint::DeletedVaultGet | Endpoint::VaultPurgePage => "VaultGetDeleted",
@@ -265,7 +266,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::CommandLinePage => "CommandLineAsk",
         Endpoint::CommandLineAllow => "CommandLineAllow",
         Endpoint::SessionBegin => "CommandLineSignIn",
-        Endpoint::SessionShow => "SessionShow",
+        Endpoint::SessionShow | Endpoint::DropRolePage => "SessionShow",
         Endpoint::SessionEnd => "CommandLineSignOut",
         Endpoint::TenantDiscovery | Endpoint::TenantDiscoveryV2 | Endpoint::TenantKeys | Endpoint::TenantKeysV1 => {
             "Discovery"
@@ -366,6 +367,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::AccessPolicyRemoveForm
         | Endpoint::NewAssignmentForm
         | Endpoint::AssignmentRemoveForm
+        | Endpoint::DropRoleForm
         | Endpoint::NewRoleForm
         | Endpoint::RoleEditForm
         | Endpoint::RoleDeleteForm

@@ -197,6 +197,11 @@ pub(super) fn remove_assignment(id: Uuid) -> String {
     format!("{ACCESS}/assignments/{id}/remove")
 }
 
+/// Gives up a role of one's own.
+pub(super) fn drop_role(id: Uuid) -> String {
+    format!("{ME}/roles/{id}/drop")
+}
+
 /// A role definition.
 pub(super) fn role(id: Uuid) -> String {
     format!("{ROLES}/{id}")

@@ -6,7 +6,7 @@ use strongroom_domain::identity::Session;
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone};
 
 use super::{
-    Failure,
+    Failure, access,
     form::{SHORT, Sent},
     frame::{Place, Viewer, without_scheme},
     links, redirect, rendered,
@@ -100,7 +100,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     };
     let page = PanelsPage {
         lead: Some(format!("Signed in at {}.", without_scheme(&principal.id.issuer))),
-        main: vec![sessions_panel],
+        main: vec![access::own::panel(viewer).await, sessions_panel],
         aside: vec![
             Panel::new("You", Body::Facts(facts)),
             Panel::new("Appearance", Body::Form(look)),

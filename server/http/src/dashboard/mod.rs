@@ -328,6 +328,8 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::MePage => boxed(|| me::show(&viewer)),
         Endpoint::LookForm => boxed(|| me::put_look(&viewer, &request)),
         Endpoint::PinForm => boxed(|| pins::put(&viewer, &request)),
+        Endpoint::DropRolePage => boxed(|| access::own::ask(&viewer)),
+        Endpoint::DropRoleForm => boxed(|| access::own::give_up(&viewer, &request)),
         Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
         Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
         Endpoint::AuditExportPage => boxed(|| audit::export(&viewer, &request)),

@@ -58,6 +58,8 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::TokenKeysRevokeForm
             | Endpoint::NewAssignmentPage
             | Endpoint::NewAssignmentForm
+            | Endpoint::DropRolePage
+            | Endpoint::DropRoleForm
             | Endpoint::NewRolePage
             | Endpoint::NewRoleForm
             | Endpoint::RoleEditPage

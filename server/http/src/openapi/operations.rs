@@ -197,7 +197,7 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..assignments("Give a role to a principal or group at a scope")
         },
         Endpoint::AssignmentShow => Operation { answer: assignment, ..assignments("Show an assignment") },
-        Endpoint::AssignmentRemove => assignments("Remove an assignment"),
+        Endpoint::AssignmentRemove => assignments("Remove an assignment; a person may remove what they hold by name"),
         Endpoint::WorkloadList => Operation {
             query: WORKLOADS,
             answer: Some(Body::of::<workloads::Page<'_>>()),

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use strongroom_domain::{
     access_policy::{AccessMode, ObjectPermissions},
     action::Action,
-    admin::{AdminError, NewAssignment, ScopeRequest},
-    decision::DenyReason,
+    admin::{AdminError, NewAssignment, OwnRestriction, ScopeRequest},
+    decision::{DenyReason, Stage},
     gate::{Ask, Judgement},
     grant::{Assignment, MAX_ASSIGNMENTS, MAX_ASSIGNMENTS_OF_GRANTEE, Scope},
     names::VaultName,
+    policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalId},
     role::Role,
     test_support::{
-        open,
-        world::{BEGIN, OWN_ISSUER, World, name, person},
+        Verdict, open,
+        world::{BEGIN, OWN_ISSUER, PEOPLE, World, name, person, principal},
     },
     vault::VaultSettings,
 };
@@ -130,10 +131,8 @@ async fn a_role_is_taken_away_by_those_who_may_and_at_once() {
     };
     let id = give(Role::SecretsOfficer).await;
     assert_eq!(may_read(&world, &ada).await, Ok(()));
-    for stranger in [&ada, &bob] {
-        let refused = world.admin.remove_assignment(&world.request(stranger), id, &ScopeRequest::Server).await;
-        assert!(matches!(refused, Err(AdminError::Denied(_))));
-    }
+    let refused = world.admin.remove_assignment(&world.request(&bob), id, &ScopeRequest::Server).await;
+    assert!(matches!(refused, Err(AdminError::Denied(_))));
     let shown = world.admin.show_assignment(&world.request(&ada), id, &ScopeRequest::Server).await.unwrap();
     assert_eq!((shown.assignment.id, shown.scope.as_str()), (id, "/vaults/demo"), "an officer sees who has what");
     assert!(matches!(
@@ -183,6 +182,65 @@ async fn the_list_shows_what_is_at_a_scope_and_below_it() {
     let forged = Assignment { id: Uuid::from_u128(1), tag: vec![0; 32], ..owner };
     world.store.meddle(|image| image.assignments.push(forged));
     assert!(matches!(list(&olga, &ScopeRequest::Server, None).await, Err(AdminError::Tampered)));
+}
+
+async fn give_up(world: &World, who: &Arc<Principal>, id: Uuid) -> (Result<(), AdminError>, Vec<Stage>) {
+    let ctx = world.request(who);
+    let done = world.admin.remove_assignment(&ctx, id, &ScopeRequest::Server).await.map(drop);
+    (done, world.store.image().record(ctx.request_id).unwrap().trace.clone())
+}
+
+#[tokio::test]
+async fn people_give_up_what_they_hold_by_name_and_nothing_else() {
+    let (world, olga, owner) = owned();
+    let there = Scope::Vault { vault: world.store.image().vaults["demo"].id };
+    let ada = principal(PEOPLE, "ada", person("ada").kind, &["team"]);
+    let team = Grantee::Group { issuer: PEOPLE.to_owned(), group: "team".to_owned() };
+    let app = world.put_workload("app", true).unwrap();
+    let give = |grantee: Grantee| world.put_grant(grantee, Role::SecretsUser, there.clone()).unwrap().id;
+    let (own, teams, apps) = (give(of(&ada)), give(team), give(of(&app)));
+    let bob = person("bob");
+    for (who, id) in [(&ada, teams), (&app, apps), (&bob, own)] {
+        assert!(matches!(give_up(&world, who, id).await.0, Err(AdminError::Denied(_))), "{}", who.id);
+    }
+    let (done, trace) = give_up(&world, &ada, own).await;
+    assert!(done.is_ok() && trace.iter().any(|stage| stage.reason == "own-assignment"), "{trace:?}");
+    assert!(world.store.image().assignments.iter().all(|given| given.id != own));
+    // Who may take it from anybody does that, and the last Owner stays.
+    let hers = give(of(&olga));
+    let (done, trace) = give_up(&world, &olga, hers).await;
+    assert!(done.is_ok() && trace.iter().all(|stage| stage.reason != "own-assignment"), "{trace:?}");
+    assert!(matches!(give_up(&world, &olga, owner.id).await.0, Err(AdminError::LastOwner)));
+    assert!(world.admin.is_last_owner(&world.request(&olga), &owner).await.unwrap());
+}
+
+#[tokio::test]
+async fn giving_up_a_role_gets_around_nothing_that_binds() {
+    let (world, _, _) = owned();
+    let guard = PolicyAttachment {
+        name: "guard".to_owned(),
+        module: ModuleDigest([7; 32]),
+        settings: "{}".to_owned(),
+        state: AttachmentState::Enforce,
+        authority: false,
+        previous: None,
+    };
+    let settings = VaultSettings { policies: vec![guard], ..VaultSettings::default() };
+    let there = Scope::Vault { vault: world.put_vault(&demo(), settings).unwrap().id };
+    let (ada, victor) = (person("ada"), person("victor"));
+    let own = world.put_grant(of(&ada), Role::SecretsUser, there.clone()).unwrap();
+    world.policies.answer("guard", Verdict::Says(Effect::Deny));
+    assert!(matches!(give_up(&world, &ada, own.id).await.0, Err(AdminError::Denied(_))), "a module is asked");
+    world.policies.answer("guard", Verdict::SaysOfContents(Effect::Deny));
+    // Who configures the vault could lift its modules, had he nothing in it.
+    let configures = world.put_grant(of(&victor), Role::Contributor, Scope::Server).unwrap();
+    let reads = world.put_grant(of(&victor), Role::SecretsUser, there).unwrap();
+    let refused = give_up(&world, &victor, reads.id).await.0;
+    assert!(matches!(refused, Err(AdminError::LiftsOwnRestriction(OwnRestriction::OwnRole))), "{refused:?}");
+    for id in [configures.id, reads.id] {
+        assert!(give_up(&world, &victor, id).await.0.is_ok());
+    }
+    assert!(give_up(&world, &ada, own.id).await.0.is_ok());
 }
 
 #[tokio::test]

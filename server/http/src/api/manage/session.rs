@@ -7,6 +7,7 @@ use strongroom_domain::{
     principal::{Grantee, Principal},
 };
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::access_policies::Shown;
 use crate::{
@@ -96,6 +97,8 @@ pub(crate) struct Me<'a> {
 /// A role that the caller holds.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoleHeld<'a> {
+    /// Id of the assignment.
+    id: Uuid,
     role: &'a str,
     scope: &'a str,
     /// The group that it is given to, when not to the caller alone.
@@ -126,6 +129,7 @@ fn group(grantee: &Grantee) -> Option<&str> {
 impl<'a> Me<'a> {
     fn of(who: WhoAmI<'a>, tenant: &'a str, held: &'a Holdings) -> Self {
         let role = |shown: &'a AssignmentShown| RoleHeld {
+            id: shown.assignment.id,
             role: &shown.role,
             scope: &shown.scope,
             group: group(&shown.assignment.grantee),

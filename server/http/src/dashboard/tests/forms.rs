@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use strongroom_domain::{grant::Scope, principal::Grantee, role::Role};
 use url::form_urlencoded;
 
 use super::{BASE, Page, Story, VALUE};
@@ -37,6 +38,8 @@ async fn every_form_proves_where_it_comes_from() {
         story.set("db-password", value).await;
     }
     story.set("gone", "x").await;
+    // One that Ada may give up: she stays the only Owner.
+    story.world.put_grant(Grantee::Principal { id: story.ada.id.clone() }, Role::Reader, Scope::Server).unwrap();
     // A workload with a credential of each sort, an access policy, a custom role, a deleted vault.
     story.sign_in("ada").await;
     let ada = story.sign_in("ada").await;

@@ -1,6 +1,6 @@
 //! Signing in, signing out, and being nobody.
 
-use strongroom_domain::record::Outcome;
+use strongroom_domain::{grant::Scope, principal::Grantee, record::Outcome, role::Role, test_support::world::person};
 
 use super::{BASE, Story, VALUE};
 use crate::routes::{Access, ROUTES, Site};
@@ -149,6 +149,38 @@ async fn a_look_is_kept_in_the_browser_and_is_one_of_a_few() {
     assert!(page.text.contains("<div class=\"shell dark compact\">"));
     assert!(story.get("/vaults", &cookie).await.text.contains("<div class=\"shell\">"));
     assert_eq!(story.submit("/me/look", &cookie, "theme=%22%3E").await.status, 400);
+}
+
+#[tokio::test]
+async fn people_drop_a_role_of_their_own_once_they_have_seen_what_they_lose() {
+    let story = Story::start();
+    let there = || Scope::Vault { vault: story.world.store.image().vaults["demo"].id };
+    let bob = Grantee::Principal { id: person("bob").id.clone() };
+    let own = story.world.put_grant(bob, Role::SecretsUser, there()).unwrap().id;
+    let eve = Grantee::Principal { id: person("eve").id.clone() };
+    let hers = story.world.put_grant(eve, Role::SecretsUser, there()).unwrap().id;
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    let drop = format!("/me/roles/{own}/drop");
+    assert!(story.get("/me", &bob).await.text.contains(&format!("href=\"{drop}\"")));
+    let asked = story.get(&drop, &bob).await;
+    assert!(asked.text.contains("You can do nothing here afterwards"), "{}", asked.text);
+    for (cookie, id) in [(&bob, hers), (&ada, own)] {
+        let other = format!("/me/roles/{id}/drop");
+        assert_eq!(story.get(&other, cookie).await.status, 404);
+        assert_eq!(story.submit(&other, cookie, "").await.status, 404, "not theirs to give up");
+    }
+    let dropped = story.submit(&drop, &bob, "").await;
+    assert_eq!((dropped.status, dropped.header("location")), (303, Some("/me")));
+    let record = story.log().into_iter().rfind(|record| record.operation == "RoleAssignmentDelete").unwrap();
+    assert_eq!((record.outcome, record.status), (Outcome::Allowed, Some(303)));
+    assert!(record.trace.iter().any(|stage| stage.reason == "own-assignment"), "{:?}", record.trace);
+    assert_ne!(story.get("/vaults/demo", &bob).await.status, 200);
+
+    // The last Owner hears that it stays, and stays.
+    let ids = story.world.store.image().assignments.iter().map(|given| given.id).collect::<Vec<_>>();
+    let owner = format!("/me/roles/{}/drop", ids[0]);
+    assert!(story.get(&owner, &ada).await.text.contains("You are the last Owner"));
+    assert_eq!(story.submit(&owner, &ada, "").await.status, 409);
 }
 
 #[tokio::test]
