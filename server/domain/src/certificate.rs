@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
     key::KeySpec,
-    x509::{AlternativeNames, Constraints, Template, TemplateError, Usage, Validity},
+    x509::{AlternativeNames, CertificateFacts, Constraints, ImportError, Template, TemplateError, Usage, Validity},
 };
 
 use crate::{
@@ -233,6 +233,17 @@ impl CertificatePolicy {
             public: None,
             token: None,
         }
+    }
+
+    /// By which a certificate that is there would be made, and for how many days it is valid from now on (Unix seconds).
+    ///
+    /// # Errors
+    /// [`ImportError`] when it cannot be read, or names somebody in a way that nobody could judge.
+    pub fn as_in(&self, certificate: &[u8], now: i64) -> Result<(Self, u32), ImportError> {
+        let template = Template::in_full(certificate)?;
+        let facts = CertificateFacts::of(certificate).map_err(|_| ImportError::Damaged)?;
+        let days = facts.not_after.saturating_sub(now).div_euclid(86_400);
+        Ok((Self { template, ..self.clone() }, u32::try_from(days).unwrap_or(0)))
     }
 
     /// For how many days a certificate is valid that is made now (Unix seconds).

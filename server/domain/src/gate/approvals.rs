@@ -328,17 +328,21 @@ fn written(
     };
     if from_now_on {
         (seen.object.not_before, seen.object.expires) = (None, None);
-        if let Some(request) = &mut seen.certificate_request {
-            request.validity_days = None;
-        }
+    }
+    // Fewer each day of one that is there, whose end is told in any case.
+    if (from_now_on || ask.next.is_some())
+        && let Some(request) = &mut seen.certificate_request
+    {
+        request.validity_days = None;
     }
     let terms = match ask.proposed {
         Some(Proposed::SuccessorBy { terms, .. }) => Some(terms),
         _ => None,
     };
     let policy = policy_after(ask, facts);
-    let policy = policy.as_ref().or(ask.certificate.map(|(policy, _)| policy));
-    let versions: Vec<_> = ask.versions.iter().map(|version| (&version.meta.attributes, &version.meta.key)).collect();
+    let policy = policy.as_ref().or(ask.next).or(ask.certificate.map(|(policy, _)| policy));
+    let metas = ask.versions.iter().map(|version| &version.meta);
+    let versions: Vec<_> = metas.map(|meta| (&meta.attributes, &meta.key, &meta.certificate)).collect();
     let object = &seen.object;
     let attributes = (&object.tags, object.enabled, object.not_before, object.expires);
     let mut details = told(&seen, policy, ask.versions)?;

@@ -38,7 +38,10 @@ pub struct Ask<'a> {
     /// On an update of a key: what it might be used for.
     pub operations: Option<&'a BTreeSet<KeyOperation>>,
     /// On the making of a certificate, and of one that an authority signs: how, and for how many days it would be valid.
+    /// On a restore what the current version says, and for how many days more.
     pub certificate: Option<(&'a CertificatePolicy, u32)>,
+    /// On the restore of a certificate: how its next version would be made.
+    pub next: Option<&'a CertificatePolicy>,
     /// On an update of a certificate's policy: what of it would be another.
     pub policy: Option<&'a PolicyPatch>,
     /// In the management of a vault: what would be done, where the action does not say it. An approval is for this.
@@ -143,6 +146,7 @@ impl<'a> Ask<'a> {
             key: None,
             operations: None,
             certificate: None,
+            next: None,
             policy: None,
             content: None,
             assignment: None,

@@ -7,7 +7,7 @@ use super::{
     attached::{Attached, Guards, Patience},
     by_schedule,
     grants::mode_for,
-    seen::{connection_alone, of_leaving, of_restored, policy_request, vault_of},
+    seen::{connection_alone, of_leaving, of_next, of_restored, policy_request, vault_of},
     unreadable,
 };
 use crate::{
@@ -167,6 +167,7 @@ impl Gate {
             return Ok((Vec::new(), 0));
         }
         let mut others: Vec<_> = ask.versions.iter().map(|version| of_restored(ask, request, &version.meta)).collect();
+        others.extend(of_next(ask, request));
         if let (true, Some((vault, keys)), Some(facts)) = (ask.action.backs_up(), &judged.vault, &judged.facts) {
             let name = &facts.secret.name;
             let found = self.objects.version_metas(vault.id, ask.kind, name, MAX_BACKUP_VERSIONS).await;

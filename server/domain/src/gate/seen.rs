@@ -80,7 +80,28 @@ pub(super) fn of_restored(ask: &Ask<'_>, of_current: &PolicyRequest, version: &V
         ..of_current.object.clone()
     };
     let key_operation = version.key.as_deref().map(|key| key_operation(ask, key));
-    PolicyRequest { object, key_operation, ..of_current.clone() }
+    let certificate_request = match ask.next {
+        Some(next) => Some(of_leaf(next, version, of_current.time)),
+        None => of_current.certificate_request.clone(),
+    };
+    PolicyRequest { object, key_operation, certificate_request, ..of_current.clone() }
+}
+
+/// What a version's certificate says; of one that waits for its certificate what it would say.
+fn of_leaf(next: &CertificatePolicy, version: &VersionMeta, now: i64) -> PolicyCertificateRequest {
+    let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
+    // One that cannot be said is not restored, whatever is said here.
+    match leaf.and_then(|leaf| next.as_in(leaf, now).ok()) {
+        Some((policy, days)) => certificate_request(&policy, days),
+        None => certificate_request(next, next.days_from(now)),
+    }
+}
+
+/// What modules see of the certificate that would be made next by the policy that a restore brings back.
+pub(super) fn of_next(ask: &Ask<'_>, of_current: &PolicyRequest) -> Option<PolicyRequest> {
+    let next = ask.next?;
+    let certificate_request = Some(certificate_request(next, next.days_from(of_current.time)));
+    Some(PolicyRequest { certificate_request, ..of_current.clone() })
 }
 
 /// What modules see of another version that a backup takes along.

@@ -143,6 +143,13 @@ fn of_version(version: &VersionMeta) -> Result<String, serde_json::Error> {
         told.push(format!("exportable: {}", key.exportable));
         told.push(format!("key digest {}", digest_of(key)?));
     }
+    if let Some(leaf) = version.certificate.as_ref().and_then(|certificate| certificate.leaf()) {
+        told.push(format!("certificate digest {}", digest(leaf)));
+        if let Ok(said) = Template::of(leaf) {
+            told.push(format!("subject: {}", line(&said.subject)));
+            told.extend(words(&said.names.labelled()));
+        }
+    }
     Ok(told.join(", "))
 }
 

@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::{Entropy, Plaintext};
+use strongroom_crypto::{Entropy, Plaintext, x509::ImportError};
 
 use super::{ATTEMPTS, Faces, Finished, InVault, ObjectError, Objects, Verbs, active, write::first_revision};
 use crate::{
     backup::{Backup, MAX_BACKUP_VERSIONS},
+    certificate::CertificatePolicy,
     change::{Change, NameWrite},
     context::RequestContext,
     gate::{Ask, Proposed},
@@ -137,11 +138,18 @@ impl Objects {
                 return Err(self.refuse(ctx, case, ObjectError::BadBackup).await);
             };
             let proposed = Some(Proposed::Whole(&current.meta.attributes));
-            let policy = backup.certificate.as_deref().map(|state| &state.policy);
+            let next = backup.certificate.as_deref().map(|state| &state.policy);
+            let (said, unsaid) = match next.map(|next| said(next, backup, ctx.judged_seconds())) {
+                Some(Ok(said)) => (said, None),
+                Some(Err(why)) => (None, Some(why)),
+                None => (None, None),
+            };
+            let would_be = next.map(|next| (next, next.days_from(ctx.judged_seconds())));
             let ask = Ask {
                 proposed,
                 key: current.meta.key.as_deref(),
-                certificate: policy.map(|policy| (policy, policy.days_from(ctx.seconds()))),
+                certificate: said.as_ref().map(|(policy, days)| (policy, *days)).or(would_be),
+                next,
                 versions: &backup.versions,
                 ..Ask::object(verbs.kind, verbs.restore, vault, &backup.name)
             };
@@ -155,6 +163,10 @@ impl Objects {
             }
             if verbs.kind == ObjectKind::Certificate && place.is_none() {
                 return Err(self.refuse(ctx, case, ObjectError::Busy).await);
+            }
+            // What a module could not see it has not allowed.
+            if let Some(why) = unsaid {
+                return Err(self.refuse(ctx, case, ObjectError::Unsaid(why)).await);
             }
             if let Err(why) = self.backup_contradicts_none(&vault, backup).await {
                 return Err(self.refuse(ctx, case, why).await);
@@ -238,6 +250,19 @@ impl Objects {
         secret.tag = self.keyring.tag_name(keys, verbs.kind, &secret)?;
         Ok((SecretItem { secret, version: current.meta.clone() }, versions))
     }
+}
+
+/// What the certificate of the current version says, unless it waits for one. All others can be judged, too.
+fn said(next: &CertificatePolicy, backup: &Backup, now: i64) -> Result<Option<(CertificatePolicy, u32)>, ImportError> {
+    let mut of_current = None;
+    for version in &backup.versions {
+        let leaf = version.meta.certificate.as_ref().and_then(|certificate| certificate.leaf());
+        let said = leaf.map(|leaf| next.as_in(leaf, now)).transpose()?;
+        if version.meta.version == backup.current {
+            of_current = said;
+        }
+    }
+    Ok(of_current)
 }
 
 /// A backup that cannot be restored is worth nothing, and a restored value that cannot be opened is none.

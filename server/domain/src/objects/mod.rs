@@ -18,7 +18,7 @@ mod write;
 
 use std::sync::Arc;
 
-use strongroom_crypto::Entropy;
+use strongroom_crypto::{Entropy, x509::ImportError};
 
 pub(crate) use authority::SigningKey;
 pub(crate) use companions::{Companions, Faces, Finished};
@@ -95,6 +95,9 @@ pub enum ObjectError {
     /// The blob is not a backup of this vault, or was changed.
     #[error("the backup is malformed, was changed, or is of another vault or installation")]
     BadBackup,
+    /// A certificate in the backup names somebody in a way that nobody could judge.
+    #[error("the backup is not restored: {0}")]
+    Unsaid(ImportError),
     /// A version of it is in a hardware token, which it never leaves.
     #[error(
         "a version of {0} is in a hardware token, which no backup can hold: the token is backed up by its own means"
@@ -152,7 +155,7 @@ impl HowItWent for ObjectError {
             Self::BadBackup => "bad-backup",
             Self::InToken(_) => "in-token",
             Self::TooMuchToBackUp => "too-much-to-back-up",
-            Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm => "invalid",
+            Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm | Self::Unsaid(_) => "invalid",
             Self::Contended => "contended",
             Self::Busy => "throttled",
             Self::Tampered => "tampered",

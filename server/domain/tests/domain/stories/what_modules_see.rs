@@ -180,6 +180,28 @@ async fn of_another_policy_they_see_the_certificate_it_would_make_and_they_judge
     assert_eq!(run().await, Renewed { certificates: 1, ..Renewed::default() });
 }
 
+/// A policy that was changed since says nothing of what the versions of a backup are.
+#[tokio::test]
+async fn of_a_restored_certificate_they_see_what_it_says_and_what_the_next_would() {
+    let demo = guarded();
+    demo.issue("app", &by("Self")).await.unwrap();
+    let (app, certificates) = (name("app").unwrap(), &demo.world.certificates);
+    let other = PolicyPatch { subject: Some("CN=other.example".to_owned()), ..PolicyPatch::default() };
+    certificates.update_policy(&demo.request(), &demo.vault, &app, &other).await.unwrap();
+    let blob = certificates.backup(&demo.request(), &demo.vault, &app).await.unwrap();
+    certificates.delete(&demo.request(), &demo.vault, &app).await.unwrap();
+    certificates.purge(&demo.request(), &demo.vault, &app).await.unwrap();
+    demo.world.clock.advance(100 * DAY * 1000);
+    let before = demo.world.policies.asked().len();
+    certificates.restore(&demo.request(), &demo.vault, &blob).await.unwrap();
+    let asked = demo.world.policies.asked().split_off(before);
+    let seen: Vec<_> = asked.into_iter().filter_map(|request| request.certificate_request).collect();
+    let subjects: Vec<_> = seen.iter().map(|request| request.subject.as_str()).collect();
+    assert_eq!(subjects, ["CN=app.example", "CN=other.example"]);
+    assert!(seen[0].validity_days < Some(300) && seen[1].validity_days > Some(360), "{seen:?}");
+    assert_eq!(seen[0].issuer, "Self");
+}
+
 /// The modules of the authority's vault, whose vault it may be for which it signs.
 #[tokio::test]
 async fn of_what_an_authority_signs_they_see_the_certificate() {
