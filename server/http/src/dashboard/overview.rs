@@ -285,7 +285,7 @@ async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
     told.collect()
 }
 
-/// Certificates that are given out and were revoked.
+/// Certificates that are given out and were revoked, and authorities that sign nothing for it.
 fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
     let told = found.revoked.iter().take(REVOKED).map(|(vault, name, one)| Attention {
         tone: Tone::Bad,
@@ -294,7 +294,15 @@ fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
         detail: format!("{}, since {}; renew it", one.reason.as_str(), view::moment(one.at).text),
         act: Act::link("Open", links::certificate(vault, name, None), Icon::Certificate),
     });
-    let rest = u64::try_from(found.revoked.len().saturating_sub(REVOKED)).unwrap_or(u64::MAX);
+    let silent = found.silent.iter().take(REVOKED).map(|(vault, name)| Attention {
+        tone: Tone::Bad,
+        icon: Icon::Ban,
+        what: format!("The authority {vault}/certificates/{name} signs nothing"),
+        detail: "It, or one above it, was revoked; its next version signs again".to_owned(),
+        act: Act::link("Open", links::certificate(vault, name, None), Icon::Certificate),
+    });
+    let rest = found.revoked.len().saturating_sub(REVOKED) + found.silent.len().saturating_sub(REVOKED);
+    let rest = u64::try_from(rest).unwrap_or(u64::MAX);
     let rest = (rest > 0).then(|| Attention {
         tone: Tone::Bad,
         icon: Icon::Ban,
@@ -302,7 +310,7 @@ fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
         detail: "The certificates of each vault show which".to_owned(),
         act: Act::link("Open", links::VAULTS, Icon::Certificate),
     });
-    told.chain(rest).collect()
+    silent.chain(told).chain(rest).collect()
 }
 
 /// Certificates whose renewal failed in the last two days and has not come about since, and those that somebody has to

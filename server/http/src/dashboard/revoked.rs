@@ -1,14 +1,16 @@
-//! Certificates whose current version was revoked and is given out as before: a part of the overview. Where nothing was
-//! ever revoked, nothing is looked through.
+//! Certificates whose current version was revoked and is given out as before, and authorities that sign nothing for it: a
+//! part of the overview. Where nothing was ever revoked, nothing is looked through.
 
 use std::sync::Arc;
 
+use strongroom_crypto::x509::Template;
 use strongroom_domain::{
     action::Action,
     names::{ObjectKind, ObjectName, VaultName},
     objects::Ahead,
     record::{Outcome, RecordFilter},
-    revocation::RevokedCertificate,
+    revocation::{Objections, RevokedCertificate},
+    secret::SecretItem,
     vault::Vault,
 };
 
@@ -22,6 +24,8 @@ const MOST: usize = 500;
 pub(super) struct Found {
     /// Each with when and why it was revoked.
     pub(super) revoked: Vec<(VaultName, ObjectName, RevokedCertificate)>,
+    /// Authorities that sign nothing, because they or others above them were revoked.
+    pub(super) silent: Vec<(VaultName, ObjectName)>,
     /// There are more certificates than were looked at.
     pub(super) more: bool,
 }
@@ -40,6 +44,10 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit
     for lane in lanes.into_iter().filter(|lane| lane.kind == ObjectKind::Certificate) {
         found.more |= lane.more;
         for (vault, item) in lane.items.into_iter().filter(|(_, item)| item.version.attributes.enabled) {
+            if is_silent(viewer, &vault, &item).await {
+                found.silent.push((vault, item.secret.name));
+                continue;
+            }
             let standing = viewer.services.revoking.standing(&item.version).await;
             if let Some(one) = standing.revoked() {
                 found.revoked.push((vault, item.secret.name, one.clone()));
@@ -47,6 +55,16 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit
         }
     }
     found
+}
+
+/// Whether it is an authority below which nothing is signed. What cannot be found out is told where it is asked to sign.
+async fn is_silent(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> bool {
+    let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
+    if !chain.first().is_some_and(|leaf| Template::of(leaf).is_ok_and(|said| said.ca)) {
+        return false;
+    }
+    let told = viewer.services.revoking.objections_to_authority((vault, &item.secret.name), chain).await;
+    told.is_ok_and(Objections::are_some)
 }
 
 async fn was_any(viewer: &Viewer<'_>) -> Option<bool> {

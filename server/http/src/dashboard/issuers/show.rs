@@ -7,6 +7,7 @@ use strongroom_domain::{
     issuer::{AcmeSettings, AuthoritySettings, Challenge, IssuerSettings, Profile},
     issuers::ShownIssuer,
     names::{ObjectKind, ObjectName, VaultName},
+    revocation::Objections,
     role::Role,
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone};
@@ -167,9 +168,27 @@ async fn authority(
     };
     let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
     let public = item.version.key.as_ref().and_then(|key| key.public.as_ref());
-    let mut panels: Vec<Panel> = chain::panel(chain, public, viewer.now()).into_iter().collect();
+    let mut panels: Vec<Panel> = Vec::new();
+    match viewer.services.revoking.objections_to_authority((place, &name), chain).await {
+        Ok(told) if told.are_some() => panels.push(silent(place, &name, told)),
+        Ok(_) => {}
+        Err(_) => offers.note("Whether the authority was revoked cannot be found out now: nothing is signed."),
+    }
+    panels.extend(chain::panel(chain, public, viewer.now()).ok());
     panels.extend(chain.first().and_then(|leaf| Template::of(leaf).ok()).map(|said| may_certify(place, &name, &said)));
     panels
+}
+
+/// Why the authority signs no certificates, though nobody disabled it.
+fn silent(vault: &VaultName, name: &ObjectName, told: Objections) -> Panel {
+    let why = match told.revoked {
+        Some(reason) => format!("It, or one above it, was revoked ({}).", reason.as_str()),
+        None => "A certificate with its key, or with that of one above it, was revoked as compromised.".to_owned(),
+    };
+    let then = "Whoever hears of that takes nothing that it signs, so nothing is signed until it has another version. The \
+                lists of what it revoked are signed as before.";
+    let renew = Act::link("Open", links::certificate(vault, name, None), Icon::Certificate);
+    Panel::new("It signs nothing", Body::Text(vec![why, then.to_owned()])).acts(vec![renew])
 }
 
 fn may_certify(vault: &VaultName, name: &ObjectName, said: &Template) -> Panel {

@@ -1,6 +1,7 @@
 //! Issuers, contacts and revocation by pages: set up, changed, taken away, and what an authority signed taken back.
 
-use strongroom_domain::record::Outcome;
+use strongroom_crypto::x509::CertificateFacts;
+use strongroom_domain::{record::Outcome, test_support::world::name};
 
 use super::{Page, Story};
 
@@ -141,6 +142,33 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     let bob = story.sign_in("bob").await;
     assert_eq!(story.get(&revoke, &bob).await.status, 403);
     assert_eq!(story.submit(&revoke, &bob, fields).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_authority_that_was_revoked_is_named_where_somebody_looks() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.with_authority(&cookie).await;
+    let root = name("root").unwrap();
+    let certificates = &story.services.certificates;
+    let (item, _) = certificates.show(&story.world.request(&story.ada), &story.vault, &root, None).await.unwrap();
+    let facts = CertificateFacts::of(item.version.certificate.as_ref().unwrap().leaf().unwrap()).unwrap();
+    let (issuer, overview) = ("/vaults/demo/issuers/inside", "/overview");
+    assert!(!story.get(issuer, &cookie).await.text.contains("It signs nothing"));
+    let serial = data_encoding::HEXLOWER.encode(&facts.serial);
+    let fields = format!("serial={serial}&reason=cACompromise&confirm=root");
+    let done = story.submit("/vaults/demo/certificates/root/revoke", &cookie, &fields).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    shows(&story.get(issuer, &cookie).await, &["It signs nothing", "was revoked (cACompromise)"]);
+    shows(&story.get(overview, &cookie).await, &["The authority demo/certificates/root signs nothing"]);
+    story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await;
+    let done = certificates.do_what_is_due(&story.world.store, &*story.world.clock).await.unwrap();
+    assert_eq!((done.certificates, done.failed), (0, 1));
+    shows(&story.get("/vaults/demo/certificates/web", &cookie).await, &["was revoked by the authority above"]);
+
+    story.submit("/vaults/demo/certificates/root/policy/renew", &cookie, "").await;
+    assert!(!story.get(issuer, &cookie).await.text.contains("It signs nothing"));
+    assert!(!story.get(overview, &cookie).await.text.contains("signs nothing"));
 }
 
 #[tokio::test]
