@@ -191,6 +191,14 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     let refused = ["verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "crl.pem", "issued.pem"];
     let refused = run_to_end(Command::new("openssl").current_dir(story.folder()).args(refused));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("certificate revoked"), "{refused:?}");
+    // Others have its key: the next version has a new one, whatever is said, and tells why.
+    let compromised = ["certificate", "revoke", "house-ca", "--certificate", "issued", "--reason", "keyCompromise"];
+    story.good(&compromised);
+    let (kept, key) = (["--issuer", "house", "--reuse-key"], ["key", "export", "issued", "--format", "pem"]);
+    let before = story.good(&key);
+    story.good(&[&["certificate", "create", "issued", "--dns", "issued.example"][..], &kept].concat());
+    assert_ne!(story.good(&key), before);
+    assert!(story.good(&["certificate", "pending", "show", "issued"]).contains("revoked as compromised"));
     let (code, _, err) = story.cli(&["certificate", "create", "other", "--dns", "other.example", "--issuer", "house"]);
     assert!(code != 0 && err.contains("outside-constraints"), "{err}");
     // Nobody waits for what failed, and everybody who looks is told why.
