@@ -1,7 +1,7 @@
-//! Bundles the dashboard's assets with Node. Everything it writes, `node_modules` included, lies in
+//! Bundles the dashboard's assets with Node, and its messages by language. Everything it writes, `node_modules` included, lies in
 //! cargo's `OUT_DIR`, so that builds of different profiles never meet and the source stays clean.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output};
 use std::{env, fs, io};
@@ -11,7 +11,9 @@ const NODE_MISSING: &str =
 const OLDEST_NODE: u32 = 20;
 
 /// What the bundle is made of, relative to this crate.
-const SOURCES: [&str; 5] = ["build.mjs", "package.json", "package-lock.json", ".npmrc", "assets"];
+const SOURCES: [&str; 6] = ["build.mjs", "package.json", "package-lock.json", ".npmrc", "assets", "messages"];
+/// The language that everything is written in first.
+const ENGLISH: &str = "en";
 
 fn main() -> ExitCode {
     for source in SOURCES {
@@ -30,11 +32,43 @@ fn bundle() -> Result<(), String> {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(variable("OUT_DIR")?);
     let modules_root = out.join("npm");
+    catalogues(&here.join("messages"), &out).map_err(|error| format!("messages: {error}"))?;
     check_node()?;
     install(&here, &modules_root)?;
     let mut node = Command::new("node");
     node.arg(here.join("build.mjs")).arg(&modules_root).arg(&out);
     run(&mut node, "bundling the dashboard").map(drop)
+}
+
+/// Writes each language's files, one after the other, into one catalogue, and the list of these.
+fn catalogues(messages: &Path, out: &Path) -> io::Result<()> {
+    let mut languages = sorted(messages)?;
+    languages.retain(|language| language.is_dir());
+    let mut list = String::new();
+    let mut english = None;
+    for (at, language) in languages.iter().enumerate() {
+        let tag = language.file_name().and_then(OsStr::to_str).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut text = String::new();
+        for file in sorted(language)? {
+            text.push_str(&fs::read_to_string(file)?);
+            text.push('\n');
+        }
+        fs::write(out.join(format!("{tag}.ftl")), text)?;
+        list.push_str(&format!("({tag:?}, include_str!(concat!(env!(\"OUT_DIR\"), \"/{tag}.ftl\"))),"));
+        english = english.or((tag == ENGLISH).then_some(at));
+    }
+    let english = english.ok_or(io::ErrorKind::NotFound)?;
+    let count = languages.len();
+    let code = format!(
+        "static CATALOGUES: [(&str, &str); {count}] = [{list}];\nconst LANGUAGES: usize = {count} + 1;\nconst ENGLISH_AT: usize = {english};\n"
+    );
+    fs::write(out.join("catalogues.rs"), code)
+}
+
+fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    entries.sort();
+    Ok(entries)
 }
 
 fn variable(name: &str) -> Result<OsString, String> {

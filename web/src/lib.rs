@@ -4,6 +4,7 @@ mod asset;
 mod chart;
 mod csp;
 mod dial;
+pub mod messages;
 mod pages;
 mod panels;
 mod parts;

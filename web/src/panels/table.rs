@@ -1,14 +1,15 @@
 //! Tables: rows of cells. Below 760 pixels a row becomes a block, and each cell says its column.
 
 use super::{Act, Icon, Tone};
-use crate::{Moment, Tag};
+use crate::{Moment, Tag, messages};
 
 /// Rows under headings.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     /// What its parameters in the address begin with, and where links to it lead; none for the one list of a page.
     pub name: Option<String>,
-    /// Headings; as many as each row has cells. An empty one is for acts.
+    /// Columns by their names in code and in addresses, as many as each row has cells; shown in the reader's language
+    /// ([`crate::messages::column`]). An empty one is for acts.
     pub columns: Vec<String>,
     /// How each column sorts, in their order; empty for a list that has one order only.
     pub sorts: Vec<Option<ColumnSort>>,
@@ -213,14 +214,14 @@ impl Table {
     }
 
     /// The headings, each with how its column sorts.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = (&str, Option<&ColumnSort>)> {
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (String, Option<&ColumnSort>)> {
         let sorts = self.sorts.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        self.columns.iter().map(String::as_str).zip(sorts)
+        self.columns.iter().map(|column| messages::column(column)).zip(sorts)
     }
 
     /// The cells of a row with their headings.
-    pub(crate) fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (&'a str, &'a Cell)> {
-        self.columns.iter().map(String::as_str).zip(&row.cells)
+    pub(crate) fn cells<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = (String, &'a Cell)> {
+        self.columns.iter().map(|column| messages::column(column)).zip(&row.cells)
     }
 }
 
