@@ -1,6 +1,7 @@
 //! Small pieces that several pages share. Everything is plain text made by the caller: this module
 //! must never format a time, build an address or decide a state on its own.
 
+use crate::say;
 use std::fmt;
 
 /// Name of the hidden form field that carries the cross-site request token of every POST form.
@@ -42,11 +43,11 @@ pub enum ItemState {
 impl ItemState {
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Enabled => "Enabled",
-            Self::Expiring => "Expiring",
-            Self::Expired => "Expired",
-            Self::NotYetValid => "Not yet valid",
-            Self::Disabled => "Disabled",
+            Self::Enabled => say!("parts-enabled"),
+            Self::Expiring => say!("parts-expiring"),
+            Self::Expired => say!("parts-expired"),
+            Self::NotYetValid => say!("parts-not-yet-valid"),
+            Self::Disabled => say!("parts-disabled"),
         }
     }
 
@@ -82,7 +83,7 @@ pub struct PostForm {
 /// The token is left out: it stands for the session that posts.
 impl fmt::Debug for PostForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostForm").field("action", &self.action).finish_non_exhaustive()
+        f.debug_struct(say!("parts-postform")).field("action", &self.action).finish_non_exhaustive()
     }
 }
 

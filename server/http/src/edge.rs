@@ -15,6 +15,7 @@ use strongroom_domain::{
     sign_in::TokenRejected,
     time::uuid_v7,
 };
+use strongroom_web::messages::{Language, speaking};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -57,6 +58,8 @@ pub struct RawRequest {
     pub if_match: Option<String>,
     /// `x-ms-client-request-id`.
     pub client_request_id: Option<String>,
+    /// `Accept-Language`.
+    pub accept_language: Option<String>,
     /// `User-Agent`.
     pub user_agent: Option<String>,
     /// The body, or why the request could not be read.
@@ -161,7 +164,9 @@ pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
     // Whatever is logged on the way carries the id under which the request is on record, and what was asked for
     // by kind: never a path, a name or a value.
     let span = tracing::info_span!("request", id = %request_id, operation = tracing::field::Empty);
-    let mut response = dispatch(&services, raw, &host, (request_id, now), &span).instrument(span.clone()).await;
+    let language = Language::of_header(raw.accept_language.as_deref());
+    let answer = dispatch(&services, raw, &host, (request_id, now), &span).instrument(span.clone());
+    let mut response = speaking(language, answer).await;
     common_headers(&mut response, request_id, client_request_id, json);
     if matches!(host, Host::Vault(_)) {
         response.headers.push(("x-ms-keyvault-network-info", network_info(client)));

@@ -1,4 +1,6 @@
 // Several rows at once: says how many are chosen, and Shift chooses a range. The form works without it.
+import { word } from './words.js';
+
 export function countChosen(form) {
   if (!form) return;
   const boxes = [...form.querySelectorAll('input[name="secret"]')];
@@ -6,7 +8,7 @@ export function countChosen(form) {
   let last = -1;
   const count = () => {
     const chosen = boxes.filter((box) => box.checked).length;
-    words.textContent = `${chosen} of ${boxes.length} chosen`;
+    words.textContent = word('chosen', { chosen, all: boxes.length });
   };
   for (const [at, box] of boxes.entries()) {
     box.addEventListener('click', (event) => {

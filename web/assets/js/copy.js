@@ -1,4 +1,6 @@
 // Says that something was copied: on the button for the eyes, in the live region for screen readers.
+import { word } from './words.js';
+
 export function confirmCopies(announce) {
   document.addEventListener('clipboard-copy', (event) => copied(event.target, announce));
   document.addEventListener('click', async (event) => {
@@ -16,8 +18,8 @@ function copied(button, announce) {
   const label = button.querySelector('[data-label]');
   if (!label || label.dataset.before) return;
   label.dataset.before = label.textContent;
-  label.textContent = 'Copied';
-  announce.textContent = 'Copied';
+  label.textContent = word('copied');
+  announce.textContent = word('copied');
   setTimeout(() => {
     label.textContent = label.dataset.before;
     delete label.dataset.before;

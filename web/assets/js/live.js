@@ -1,5 +1,7 @@
 // The live tail of the audit list: paused until asked for, by server-sent events. Every batch is a request of its own, so
 // it ends with the session. What comes is put in as text.
+import { word } from './words.js';
+
 const KEPT = 200; // lines
 const LONGEST = 30 * 60_000; // then it pauses by itself
 
@@ -17,7 +19,7 @@ function line(record) {
   const decision = make('a', '', record.object);
   decision.href = record.href;
   const reason = record.reason && record.reason !== 'ok' ? ` (${record.reason})` : '';
-  item.append(time, make('b', record.outcome.toLowerCase(), `${record.outcome}${reason}`),
+  item.append(time, make('b', record.state, `${record.outcome}${reason}`),
     make('span', '', record.who), make('span', '', record.action), decision);
   return item;
 }
@@ -26,16 +28,16 @@ export function followLive(acts) {
   const asked = new URLSearchParams(location.search);
   if (!acts || location.pathname !== '/audit' || asked.has('before') || asked.has('until') || !window.EventSource) return;
   const panel = make('section', 'panel live');
-  panel.setAttribute('aria-label', 'Live');
-  const button = make('button', 'btn', 'Follow live');
+  panel.setAttribute('aria-label', word('live'));
+  const button = make('button', 'btn', word('follow'));
   button.type = 'button';
   button.setAttribute('aria-pressed', 'false');
-  const said = make('p', 'meta', 'Paused. Every batch is on record as a read of the log.');
+  const said = make('p', 'meta', word('paused'));
   said.setAttribute('role', 'status');
   const list = make('ol');
-  list.setAttribute('aria-label', 'Since it is followed');
+  list.setAttribute('aria-label', word('sinceFollowed'));
   const header = make('header');
-  header.append(make('h2', '', 'Live'), said, button);
+  header.append(make('h2', '', word('live')), said, button);
   panel.append(header, list);
   acts.after(panel);
 
@@ -50,7 +52,7 @@ export function followLive(acts) {
     stream?.close();
     stream = null;
     began = 0;
-    button.textContent = 'Follow live';
+    button.textContent = word('follow');
     button.setAttribute('aria-pressed', 'false');
     said.textContent = words;
   };
@@ -61,8 +63,8 @@ export function followLive(acts) {
       list.prepend(line(record));
     }
     while (list.children.length > KEPT) list.lastElementChild.remove();
-    said.textContent = more ? 'More came than is shown here: reload for all of it.' : `Following, ${seen.size} since it began.`;
-    if (performance.now() - began > LONGEST) stop('Paused after half an hour.');
+    said.textContent = more ? word('moreCame') : word('followingCount', { count: seen.size });
+    if (performance.now() - began > LONGEST) stop(word('pausedLong'));
     else again = setTimeout(open, pause);
   };
   const open = () => {
@@ -75,15 +77,15 @@ export function followLive(acts) {
       stream.close();
       take(JSON.parse(event.data));
     });
-    stream.addEventListener('error', () => stop('Ended: the server did not answer, or your session or your right to read is over.'));
+    stream.addEventListener('error', () => stop(word('ended')));
   };
   button.addEventListener('click', () => {
     if (began) return stop('Paused.');
     began = performance.now();
-    button.textContent = 'Pause';
+    button.textContent = word('pause');
     button.setAttribute('aria-pressed', 'true');
-    said.textContent = 'Following.';
+    said.textContent = word('following');
     open();
   });
-  document.addEventListener('visibilitychange', () => document.hidden && began && stop('Paused while it was out of sight.'));
+  document.addEventListener('visibilitychange', () => document.hidden && began && stop(word('pausedHidden')));
 }

@@ -1,5 +1,7 @@
 // Ctrl K: what this page leads to, and one search over everything that may be listed. The server judges and bounds it;
 // without scripts the same search is a page.
+import { word } from './words.js';
+
 const QUIET = 200; // milliseconds without a key before the server is asked
 const MOST = 12;
 
@@ -17,21 +19,21 @@ function here() {
   const links = [...document.querySelectorAll('main .actions a[href], main .acts a[href], .side a[href]')];
   const told = links.map((link) => {
     const side = link.closest('.side') !== null;
-    return { kind: side ? 'Go to' : 'On this page', name: link.textContent.trim().replace(/\s+/g, ' '), href: link.getAttribute('href') };
+    return { kind: side ? word('goTo') : word('onThisPage'), name: link.textContent.trim().replace(/\s+/g, ' '), href: link.getAttribute('href') };
   });
   const seen = new Set();
   return told.filter(({ name, href }) => name && !seen.has(href) && seen.add(href));
 }
 
 export function makePalette(form) {
-  const dialog = make('dialog', { class: 'palette', 'aria-label': 'Search everything' });
+  const dialog = make('dialog', { class: 'palette', 'aria-label': word('searchEverything') });
   const input = make('input', {
-    type: 'search', maxlength: '127', autocomplete: 'off', spellcheck: 'false', placeholder: 'Search or go to', role: 'combobox',
-    'aria-label': 'Search or go to', 'aria-autocomplete': 'list', 'aria-expanded': 'true', 'aria-controls': 'palette-list',
+    type: 'search', maxlength: '127', autocomplete: 'off', spellcheck: 'false', placeholder: word('searchOrGo'), role: 'combobox',
+    'aria-label': word('searchOrGo'), 'aria-autocomplete': 'list', 'aria-expanded': 'true', 'aria-controls': 'palette-list',
   });
-  const list = make('ul', { id: 'palette-list', role: 'listbox', 'aria-label': 'Found' });
+  const list = make('ul', { id: 'palette-list', role: 'listbox', 'aria-label': word('found') });
   const said = make('p', { role: 'status' });
-  const foot = make('footer', {}, 'Arrows move, Enter opens, Ctrl Enter in a new tab. You see only what you may list.');
+  const foot = make('footer', {}, word('arrows'));
   dialog.append(input, list, said, foot);
   document.body.append(dialog);
 
@@ -66,13 +68,13 @@ export function makePalette(form) {
     address.searchParams.set('as', 'list');
     try {
       const answer = await fetch(address, { headers: { accept: 'application/json' }, redirect: 'error' });
-      const { found, notices } = answer.ok ? await answer.json() : { found: [], notices: ['The search failed.'] };
+      const { found, notices } = answer.ok ? await answer.json() : { found: [], notices: [word('searchFailed')] };
       if (turn !== asked) return;
       const near = local(query);
       show([...near, ...found.filter(({ href }) => near.every((one) => one.href !== href))]);
-      said.textContent = [options.length === 0 ? 'Nothing found.' : `${options.length} found.`, ...notices].join(' ');
+      said.textContent = [options.length === 0 ? word('nothingFound') : word('countFound', { count: options.length }), ...notices].join(' ');
     } catch {
-      if (turn === asked) said.textContent = 'The server did not answer; sign in again if your session is over.';
+      if (turn === asked) said.textContent = word('noAnswer');
     }
   };
   input.addEventListener('input', () => {

@@ -1,5 +1,7 @@
 // Counts down, then leaves for the page without the value. The Refresh header does the same without
 // scripts; this only does it to the second, and also when the page is left or restored.
+import { word } from './words.js';
+
 export function guardRevealedValue(panel) {
   if (!panel) return;
   const { hideHref, hideAfter } = panel.dataset;
@@ -14,7 +16,7 @@ export function guardRevealedValue(panel) {
   };
   const tick = () => {
     const rest = Math.max(0, end - performance.now());
-    words.textContent = `Hides in ${Math.ceil(rest / 1000)} s`;
+    words.textContent = word('hides', { seconds: Math.ceil(rest / 1000) });
     left.setAttribute('stroke-dasharray', `${((100 * rest) / total).toFixed(1)} 100`);
     if (rest === 0) hide();
   };

@@ -1,3 +1,5 @@
+import { word } from './words.js';
+
 const two = (number) => String(number).padStart(2, '0');
 
 // Ticks from the server's time, not from this device's clock, which may be wrong.
@@ -11,7 +13,7 @@ export function startClock(clock) {
     const now = new Date(made + performance.now() - start);
     time.textContent = `${two(now.getUTCHours())}:${two(now.getUTCMinutes())}`;
     time.dateTime = now.toISOString();
-    if (now.getTimezoneOffset() !== 0) local.textContent = `· ${two(now.getHours())}:${two(now.getMinutes())} local`;
+    if (now.getTimezoneOffset() !== 0) local.textContent = `· ${word('local', { time: `${two(now.getHours())}:${two(now.getMinutes())}` })}`;
   };
   show();
   setInterval(show, 1000);
@@ -19,7 +21,7 @@ export function startClock(clock) {
 
 // Times are shown in UTC; hovering over one adds the local time.
 export function addLocalTimes(times) {
-  const format = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
+  const format = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { dateStyle: 'medium', timeStyle: 'long' });
   for (const time of times) {
     const at = Date.parse(time.dateTime);
     if (!Number.isNaN(at)) time.title = format.format(at);

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Act, Chart, Form, Moment, RenderError, Shell, Snippet, render};
+use crate::{Act, Chart, Form, Moment, RenderError, Shell, Snippet, render, say};
 
 /// One page of audit records.
 #[derive(Debug, Clone, Template)]
@@ -157,10 +157,10 @@ impl AuditPage {
         let kind = if self.kind.is_empty() { String::new() } else { format!("{} ", self.kind) };
         let noun = if count == 1 { "record" } else { "records" };
         match (count, self.next_href.is_some(), self.first_href.is_some()) {
-            (0, ..) => format!("No {kind}records"),
+            (0, ..) => say!("page-audit-no-kind-records", kind = kind),
             (_, false, false) => format!("{count} {kind}{noun}"),
-            (_, _, false) => format!("Newest {count} {kind}{noun}"),
-            (_, _, true) => format!("{count} older {kind}{noun}"),
+            (_, _, false) => say!("page-audit-newest-count-kind-noun", count = count, kind = kind, noun = noun),
+            (_, _, true) => say!("page-audit-count-older-kind-noun", count = count, kind = kind, noun = noun),
         }
     }
 }
@@ -168,10 +168,10 @@ impl AuditPage {
 impl Outcome {
     fn label(self) -> &'static str {
         match self {
-            Self::Allowed => "Allowed",
-            Self::Denied => "Denied",
-            Self::Failed => "Failed",
-            Self::Challenged => "Challenged",
+            Self::Allowed => say!("page-audit-allowed"),
+            Self::Denied => say!("page-audit-denied"),
+            Self::Failed => say!("page-audit-failed"),
+            Self::Challenged => say!("page-audit-challenged"),
         }
     }
 

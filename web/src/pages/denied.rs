@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{RenderError, Section, Shell, render, samples};
+use crate::{RenderError, Section, Shell, render, samples, say};
 
 /// The page for a request the gate refused. When even existence is hidden, the handler answers with
 /// [`crate::NotFoundPage`] instead.
@@ -145,9 +145,9 @@ impl StageState {
 
     fn label(self) -> &'static str {
         match self {
-            Self::Passed => "Passed",
-            Self::Stopped => "Stopped the request",
-            Self::NotReached => "Not reached",
+            Self::Passed => say!("page-denied-passed"),
+            Self::Stopped => say!("page-denied-stopped-the-request"),
+            Self::NotReached => say!("page-denied-not-reached"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{RenderError, Section, Shell, render, samples};
+use crate::{RenderError, Section, Shell, render, samples, say};
 
 /// The page for a request that failed.
 #[derive(Debug, Clone, Template)]
@@ -78,9 +78,9 @@ impl ErrorPage {
 impl Changed {
     fn sentence(self) -> &'static str {
         match self {
-            Self::Nothing => "Nothing was changed.",
-            Self::Unknown => "It is not known whether anything changed: look before you try again.",
-            Self::Done => "The change itself was made.",
+            Self::Nothing => say!("page-error-nothing-was-changed"),
+            Self::Unknown => say!("page-error-it-is-not-known-whether"),
+            Self::Done => say!("page-error-the-change-itself-was-made"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use zeroize::Zeroizing;
 
-use crate::{Act, ColumnSort, ItemState, Moment, Paging, RenderError, Shell, Snippet, Table, Tag, render};
+use crate::{Act, ColumnSort, ItemState, Moment, Paging, RenderError, Shell, Snippet, Table, Tag, messages, render};
 
 /// One version of one secret. Holds no value unless [`SecretPage::revealed`] is set, and has no
 /// `Debug` and no `Clone` for that case.
@@ -209,7 +209,7 @@ impl SecretPage {
     }
 
     /// The headings of the versions, each with how it sorts where there is more than one.
-    fn version_heads(&self) -> impl Iterator<Item = (&str, Option<&ColumnSort>)> {
+    fn version_heads(&self) -> impl Iterator<Item = (String, Option<&ColumnSort>)> {
         let [_, _, _, expires, reads] = Self::VERSION_COLUMNS;
         let shown = move |column: &str| {
             (column != expires || self.any_version_expires()) && (column != reads || self.any_version_reads())
@@ -217,7 +217,7 @@ impl SecretPage {
         let several = self.versions.len() > 1 || self.versions_paging.any();
         let sorts = self.versions_sorts.iter().map(move |sort| sort.as_ref().filter(|_| several));
         let heads = Self::VERSION_COLUMNS.into_iter().zip(sorts.chain(std::iter::repeat(None)));
-        heads.filter(move |(column, _)| shown(column))
+        heads.filter(move |(column, _)| shown(column)).map(|(column, sort)| (messages::column(column), sort))
     }
 
     fn versions_sorted(&self) -> bool {

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::{
     Act, Choice, ColumnSort, Icon, ItemState, Moment, PostForm, RenderError, Section, Shell, Snippet, Tag, render,
-    samples,
+    samples, say,
 };
 
 /// The list of secrets of a vault, one page of it.
@@ -110,7 +110,16 @@ impl SecretsPage {
     fn heads(&self) -> Vec<(&'static str, Option<&ColumnSort>)> {
         let shown = [true, true, true, self.any_expires(), self.any_tags()];
         let sorts = self.sorts.iter().map(Option::as_ref).chain(std::iter::repeat(None));
-        let heads = ["Name", "State", "Updated", "Expires", "Tags"].into_iter().zip(sorts).zip(shown);
+        let heads = [
+            say!("page-secrets-name"),
+            say!("page-secrets-state"),
+            say!("page-secrets-updated"),
+            say!("page-secrets-expires"),
+            say!("page-secrets-tags"),
+        ]
+        .into_iter()
+        .zip(sorts)
+        .zip(shown);
         heads.filter(|(_, shown)| *shown).map(|(head, _)| head).collect()
     }
 
@@ -137,10 +146,12 @@ impl SecretsPage {
         let whole = self.next_href.is_none() && self.first_href.is_none() && self.partial.is_none();
         let count = self.rows.len();
         match (whole, self.filter.words.as_str()) {
-            (true, "") => format!("{} in {vault}", counted(count)),
-            (true, words) => format!("{} in {vault} {words}", counted(count)),
-            (false, "") => format!("Secrets in {vault}"),
-            (false, words) => format!("Secrets in {vault} {words}"),
+            (true, "") => say!("page-secrets-count-in-vault", count = counted(count), vault = vault),
+            (true, words) => {
+                say!("page-secrets-count-in-vault-words", count = counted(count), vault = vault, words = words)
+            }
+            (false, "") => say!("page-secrets-secrets-in-vault", vault = vault),
+            (false, words) => say!("page-secrets-secrets-in-vault-words", vault = vault, words = words),
         }
     }
 
@@ -243,16 +254,16 @@ fn filter(query: &str, tag: &str, words: &str) -> SecretFilter {
         tag: tag.into(),
         states: vec![choice("Any"), choice("Disabled")],
         expiries: vec![choice("Any"), choice("Within 30 days")],
-        ages: vec![choice("Any"), choice("Not for a year")],
+        ages: vec![choice("Any"), choice(say!("page-secrets-not-for-a-year"))],
         words: words.into(),
     }
 }
 
 fn counted(count: usize) -> String {
     match count {
-        0 => "No secrets".into(),
-        1 => "One secret".into(),
-        _ => format!("{count} secrets"),
+        0 => say!("page-secrets-no-secrets").into(),
+        1 => say!("page-secrets-one-secret").into(),
+        _ => say!("page-secrets-count-secrets", count = count),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person can do: a link, or a form that is one button.
 
+use crate::say;
 use std::fmt;
 
 macro_rules! icons {
@@ -177,10 +178,14 @@ impl Act {
 impl fmt::Debug for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Link { label, href, .. } => f.debug_struct("Link").field("label", label).field("href", href).finish(),
-            Self::Post { label, action, .. } => {
-                f.debug_struct("Post").field("label", label).field("action", action).finish_non_exhaustive()
+            Self::Link { label, href, .. } => {
+                f.debug_struct(say!("panel-act-link")).field("label", label).field("href", href).finish()
             }
+            Self::Post { label, action, .. } => f
+                .debug_struct(say!("panel-act-post"))
+                .field("label", label)
+                .field("action", action)
+                .finish_non_exhaustive(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Forms. A field that takes a secret never holds one: what was typed is not sent back, not even when
 //! the form was refused.
 
+use crate::say;
 use std::fmt;
 
 use super::Icon;
@@ -29,7 +30,10 @@ pub struct Form {
 /// The token is left out: it stands for the session that posts.
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Form").field("action", &self.action).field("fields", &self.fields).finish_non_exhaustive()
+        f.debug_struct(say!("panel-form-form"))
+            .field("action", &self.action)
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ pub use form::{Choice, Field, FieldKind, Form};
 pub use lanes::{Coming, Lane, Lanes};
 pub use table::{Cell, ColumnSort, Order, Paging, Row, Table};
 
-use crate::Moment;
+use crate::{Moment, say};
 
 /// One box of a page.
 #[derive(Debug, Clone)]
@@ -139,6 +139,6 @@ impl Panel {
     /// The commands that do the same as this page.
     #[must_use]
     pub fn copy_as(snippets: Vec<Snippet>) -> Self {
-        Self::new("Copy as", Body::Snippets(snippets)).note("with a token variable, never a value")
+        Self::new(say!("panel-copy-as"), Body::Snippets(snippets)).note(say!("panel-with-a-token-variable-never"))
     }
 }

@@ -10,7 +10,7 @@ use strongroom_domain::{
     names::VaultName,
     principal::PrincipalId,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone, say};
 use uuid::Uuid;
 
 use super::{
@@ -40,7 +40,7 @@ pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let shown = viewer.services.admin.list_approvals(&viewer.call.ctx, &vault).await?;
     let place = Place::Approvals(vault.clone());
     let mut offers = Offers::new(viewer, &place);
-    let open = offers.open(&Ask::vault(Action::ApprovalDecide, &vault), "Answering requests").await;
+    let open = offers.open(&Ask::vault(Action::ApprovalDecide, &vault), say!("approvals-answering-requests")).await;
     let (_, cannot) = offers.told();
     let now = viewer.now();
     let mut requests: Vec<&ApprovalRequest> = shown.requests.iter().collect();
@@ -48,32 +48,30 @@ pub(super) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     requests.sort_by_key(|request| (request.state(now) != ApprovalState::Waiting, request.ends));
     let waiting = requests.iter().filter(|request| request.state(now) == ApprovalState::Waiting).count();
     let headline = match waiting {
-        0 => format!("Nothing waits for approval in {vault}"),
-        1 => format!("One request waits for approval in {vault}"),
-        count => format!("{count} requests wait for approval in {vault}"),
+        0 => say!("approvals-nothing-waits-for-approval-in", vault = vault),
+        1 => say!("approvals-one-request-waits-for-approval", vault = vault),
+        count => say!("approvals-count-requests-wait-for-approval", count = count, vault = vault),
     };
     let mut main: Vec<Panel> = requests.iter().map(|request| panel(viewer, &vault, &shown, request, open)).collect();
     if main.is_empty() {
         main.push(Panel::new(
-            "Requests",
+            say!("approvals-requests"),
             Body::Empty {
-                headline: "Nobody asks for anything.".to_owned(),
-                text: "A policy module that wants somebody else's approval opens a request when it denies.".to_owned(),
+                headline: say!("approvals-nobody-asks-for-anything").to_owned(),
+                text: say!("approvals-a-policy-module-that-wants").to_owned(),
                 command: None,
             },
         ));
     }
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "Each is for one person, one operation and one object. What was granted counts for a while.".to_owned(),
-        ),
+        lead: Some(say!("approvals-each-is-for-one-person").to_owned()),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!("approval list --vault {vault}")),
-            commands.server(&format!("approval grant ID --vault {vault}")).labelled("Grant"),
-            commands.server(&format!("approval refuse ID --vault {vault}")).labelled("Refuse"),
+            commands.server(&format!("approval grant ID --vault {vault}")).labelled(say!("approvals-grant")),
+            commands.server(&format!("approval refuse ID --vault {vault}")).labelled(say!("approvals-refuse")),
             commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/approvals"), None),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
@@ -94,44 +92,53 @@ fn panel(
     let who = |id: &PrincipalId| called(viewer, shown, id);
     let state = request.state(now);
     let (tone, icon, word) = match state {
-        ApprovalState::Waiting => (Tone::Planned, Icon::Hourglass, "Waits"),
-        ApprovalState::Granted => (Tone::Good, Icon::Check, "Granted"),
-        ApprovalState::Refused => (Tone::Bad, Icon::Ban, "Refused"),
+        ApprovalState::Waiting => (Tone::Planned, Icon::Hourglass, say!("approvals-waits")),
+        ApprovalState::Granted => (Tone::Good, Icon::Check, say!("approvals-granted")),
+        ApprovalState::Refused => (Tone::Bad, Icon::Ban, say!("approvals-refused")),
     };
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let object = match (&subject.name, &subject.version) {
-        (Some(name), Some(version)) => format!("{} {name}, version {version}", subject.kind.as_str()),
+        (Some(name), Some(version)) => {
+            say!("approvals-kind-name-version-version", kind = subject.kind.as_str(), name = name, version = version)
+        }
         (Some(name), None) => format!("{} {name}", subject.kind.as_str()),
         (None, _) => format!("{vault}, {}", subject.kind.as_str()),
     };
-    let small = (!shown.enforced.contains(&request.attachment))
-        .then(|| "has no say in the vault now, so nobody waits for this any more".to_owned());
+    let small = (!shown.enforced.contains(&request.attachment)).then(|| say!("approvals-has-no-say-in-the").to_owned());
     let mut facts = vec![
-        fact("State", Cell::badge(tone, icon, word)),
-        fact("Who asks", who(&subject.principal)),
-        Fact::code("For", subject.action.operation()),
-        Fact::text("With", object),
+        fact(say!("approvals-state"), Cell::badge(tone, icon, word)),
+        fact(say!("approvals-who-asks"), who(&subject.principal)),
+        Fact::code(say!("approvals-for"), subject.action.operation()),
+        Fact::text(say!("approvals-with"), object),
     ];
     facts.extend(request.details.iter().map(|(name, value)| Fact::text(name, value.clone())));
-    facts.push(fact("Wanted by", Cell::Text { text: request.attachment.clone(), small }));
+    facts.push(fact(say!("approvals-wanted-by"), Cell::Text { text: request.attachment.clone(), small }));
     let counting = request.counting(now).count();
-    facts.push(Fact::text("Approvals", format!("{counting} of {}", request.approvers)));
+    facts.push(Fact::text(
+        say!("approvals-approvals"),
+        say!("approvals-counting-of-approvers", counting = counting, approvers = request.approvers),
+    ));
     for approval in request.counting(now) {
-        facts.push(fact("Approved by", who(&approval.by)));
-        facts.push(Fact::moment("Counts until", Some(view::moment(approval.until)), ""));
+        facts.push(fact(say!("approvals-approved-by"), who(&approval.by)));
+        facts.push(Fact::moment(say!("approvals-counts-until"), Some(view::moment(approval.until)), ""));
     }
     if let Some(refusal) = &request.refusal {
-        facts.push(fact("Refused by", who(&refusal.by)));
-        facts.push(Fact::moment("Not asked anew until", Some(view::moment(refusal.until)), ""));
+        facts.push(fact(say!("approvals-refused-by"), who(&refusal.by)));
+        facts.push(Fact::moment(say!("approvals-not-asked-anew-until"), Some(view::moment(refusal.until)), ""));
     }
-    facts.push(Fact::moment("Opened", Some(view::moment(request.opened)), ""));
-    facts.push(Fact::moment("Ends", Some(view::moment(request.ends)), ""));
-    let of = subject.name.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
-    let title = format!("{}{of} by {}", subject.action.operation(), subject.principal.subject);
+    facts.push(Fact::moment(say!("approvals-opened"), Some(view::moment(request.opened)), ""));
+    facts.push(Fact::moment(say!("approvals-ends"), Some(view::moment(request.ends)), ""));
+    let of = subject.name.as_ref().map(|name| say!("approvals-of-name", name = name)).unwrap_or_default();
+    let title = say!(
+        "approvals-operation-of-by-subject",
+        operation = subject.action.operation(),
+        of = of,
+        subject = subject.principal.subject
+    );
     let own = subject.principal == viewer.session.principal.id;
-    let panel = Panel::new(&title, Body::Facts(facts)).note(format!("request {}", request.id));
+    let panel = Panel::new(&title, Body::Facts(facts)).note(say!("approvals-request-id", id = request.id));
     let panel = if open { panel.acts(acts(viewer, vault, request, state, own)) } else { panel };
-    if own { panel.foot("It is your own: somebody else has to answer it.") } else { panel }
+    if own { panel.foot(say!("approvals-it-is-your-own-somebody")) } else { panel }
 }
 
 fn called(viewer: &Viewer<'_>, shown: &ApprovalsShown, id: &PrincipalId) -> Cell {
@@ -150,7 +157,11 @@ fn acts(
     state: ApprovalState,
     own: bool,
 ) -> Vec<Act> {
-    let of = format!("{} by {}", request.subject.action.operation(), request.subject.principal.subject);
+    let of = say!(
+        "approvals-operation-by-subject",
+        operation = request.subject.action.operation(),
+        subject = request.subject.principal.subject
+    );
     let post = |label: &str, act: &str, icon, seconds: Option<u32>| Act::Post {
         label: label.to_owned(),
         of: of.clone(),
@@ -161,13 +172,18 @@ fn acts(
     };
     let mut acts = Vec::new();
     if !own && state != ApprovalState::Granted {
-        acts.push(post(&format!("Grant for {}", span(request.valid_for)), "grant", Icon::Check, None));
+        acts.push(post(
+            &say!("approvals-grant-for-valid-for", valid_for = span(request.valid_for)),
+            "grant",
+            Icon::Check,
+            None,
+        ));
         if request.valid_for > AN_HOUR {
-            acts.push(post("Grant for 1 h", "grant", Icon::Check, Some(AN_HOUR)));
+            acts.push(post(say!("approvals-grant-for-1-h"), "grant", Icon::Check, Some(AN_HOUR)));
         }
     }
     if !own && state != ApprovalState::Refused {
-        acts.push(post("Refuse", "refuse", Icon::Ban, None));
+        acts.push(post(say!("approvals-refuse"), "refuse", Icon::Ban, None));
     }
     acts
 }
@@ -187,7 +203,7 @@ pub(super) async fn answer(viewer: &Viewer<'_>, request: &Request, verdict: Verd
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let id = Uuid::try_parse(viewer.call.parameter(1)).map_err(|_| Problem::no_route())?;
-    let seconds = sent.given("seconds").map(|_| sent.number("seconds", "The time")).transpose()?;
+    let seconds = sent.given("seconds").map(|_| sent.number("seconds", say!("approvals-the-time"))).transpose()?;
     viewer.services.admin.answer_approval(&viewer.call.ctx, &vault, id, verdict, seconds).await?;
     Ok(redirect(links::in_vault(&vault, "approvals", &[])))
 }

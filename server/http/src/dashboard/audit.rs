@@ -7,7 +7,7 @@ use strongroom_domain::{
     record::{Outcome as Ended, Record, RecordFilter},
     secret::Page,
 };
-use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Mark, Outcome, PrincipalKind};
+use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Mark, Outcome, PrincipalKind, say};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -31,9 +31,20 @@ const PAGE: usize = 50;
 const MARKS: usize = 5;
 const MARKS_FROM: usize = 100;
 /// How operations begin that change what is decided.
-const DECIDES: [&str; 6] = ["Vault", "Policy", "Role", "AccessPolicy", "TokenKey", "Setup"];
+fn decides() -> [&'static str; 6] {
+    [
+        say!("audit-vault"),
+        say!("audit-policy"),
+        say!("audit-role"),
+        say!("audit-accesspolicy"),
+        say!("audit-tokenkey"),
+        say!("audit-setup"),
+    ]
+}
 /// What begins like one of them and changes nothing of that.
-const ASKS_AGAIN: &str = "PolicyReplay";
+fn asks_again() -> &'static str {
+    say!("audit-policyreplay")
+}
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 8;
 
@@ -56,13 +67,13 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let counted = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { Ok(None) };
     let (chart, uncounted) = counted.map_or_else(|why| (None, Some(why)), |chart| (chart, None));
     let ranges = RANGES.iter().map(|(range, length, _)| {
-        let label = format!("Last {}", Asked::length_words(*length));
+        let label = say!("audit-last-length", length = Asked::length_words(*length));
         let href = asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]);
         Act::Link { label, href, icon: None, primary: false }
     });
     // With scripts, what is new also comes by itself.
-    let reload = Act::link("Reload", asked.address(links::AUDIT, &[]), Icon::Records);
-    let export = Act::link("Export as JSON lines", asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
+    let reload = Act::link(say!("audit-reload"), asked.address(links::AUDIT, &[]), Icon::Records);
+    let export = Act::link(say!("audit-export-as-json-lines"), asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
         rows: items.iter().map(|record| row(record, own_issuer, &names)).collect(),
@@ -71,11 +82,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         chain: chain((viewer.services.chain)()),
         partial: if asked.looks_for_part() && items.len() < PAGE && next.is_some() {
             let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
-            Some(format!("Only {most} records have been looked through so far; the next page looks on from there."))
+            Some(say!("audit-only-most-records-have-been", most = most))
         } else {
-            (asked.filter.outcome == Some(Ended::Failed)).then(|| {
-                "Requests without a valid credential have an outcome of their own: unauthenticated.".to_owned()
-            })
+            (asked.filter.outcome == Some(Ended::Failed))
+                .then(|| say!("audit-requests-without-a-valid-credential").to_owned())
         },
         left_out: asked.left_out(),
         filter: asked.form(),
@@ -117,10 +127,7 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     let Ok(tallies) = viewer.services.admin.tally_audit(&ctx, filter, stretch).await else { return Ok(None) };
     let Some(tallies) = tallies else {
         let most = view::grouped(u64::try_from(COUNTED).unwrap_or(0));
-        return Err(format!(
-            "No chart: more than {most} records would have to be looked through for it. A shorter time may have one; \
-             charts that name neither who asked nor an object are counted ahead, and told again within minutes after a start."
-        ));
+        return Err(say!("audit-no-chart-more-than-most", most = most));
     };
     // Nothing there.
     if tallies.is_empty() && asked.looks_for_part() {
@@ -149,19 +156,24 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     let bars: Vec<Bar> = bars.into_values().collect();
     let sum = |of: fn(&Bar) -> u64| view::grouped(bars.iter().map(of).sum());
     let (length, wide) = (Asked::length_words(until - from), Asked::length_words(stretch));
-    let mut counts =
-        format!("{} allowed, {} denied, {} failed", sum(|b| b.allowed), sum(|b| b.denied), sum(|b| b.failed));
+    let mut counts = say!(
+        "audit-allowed-allowed-denied-denied-failed",
+        allowed = sum(|b| b.allowed),
+        denied = sum(|b| b.denied),
+        failed = sum(|b| b.failed)
+    );
     if challenged > 0 {
-        counts.push_str(&format!(", {} challenged (not drawn)", view::grouped(challenged)));
+        counts.push_str(&say!("audit-challenged-challenged-not-drawn", challenged = view::grouped(challenged)));
     }
     let most = bars.iter().max_by_key(|bar| bar.denied).filter(|bar| bar.denied > 0);
-    let most =
-        most.map(|bar| format!("; most denials from {}, {}", bar.label, view::grouped(bar.denied))).unwrap_or_default();
+    let most = most
+        .map(|bar| say!("audit-most-denials-from-label-denied", label = bar.label, denied = view::grouped(bar.denied)))
+        .unwrap_or_default();
     let marks = marks(viewer, (from, end)).await;
     Ok(Some(Chart {
         marks,
-        title: format!("{length} by {wide}: {counts}"),
-        summary: format!("In {length}: {counts}{most}."),
+        title: say!("audit-length-by-wide-counts", length = length, wide = wide, counts = counts),
+        summary: say!("audit-in-length-counts-most", length = length, counts = counts, most = most),
         bars,
         ends: (view::moment_millis(from).text, view::moment_millis(until).text),
     }))
@@ -182,17 +194,22 @@ async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
     let decides = |record: &&Record| {
         let operation = record.operation.as_str();
         record.outcome == Ended::Allowed
-            && operation != ASKS_AGAIN
-            && DECIDES.iter().any(|word| operation.starts_with(word))
+            && operation != asks_again()
+            && decides().iter().any(|word| operation.starts_with(word))
     };
     let length = (until - from).max(1);
     let mark = |record: &Record| {
-        let who = record.principal.as_ref().map_or("nobody known", |id| id.subject.as_str());
+        let who = record.principal.as_ref().map_or(say!("audit-nobody-known"), |id| id.subject.as_str());
         let place = (record.at - from).clamp(0, length - 1).saturating_mul(1000) / length;
         Mark {
             place: u16::try_from(place).unwrap_or(0),
             label: view::moment_millis(record.at).text,
-            what: format!("{} at {}, by {who}", record.operation, object(record)),
+            what: say!(
+                "audit-operation-at-record-by-who",
+                operation = record.operation,
+                record = object(record),
+                who = who
+            ),
             href: links::entry(record.id),
         }
     };
@@ -274,14 +291,14 @@ fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Aud
             _ => PrincipalKind::Unknown,
         },
         principal: match &record.principal {
-            None => "not known".to_owned(),
+            None => say!("audit-not-known").to_owned(),
             Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
                 let name = called(&id.subject, names).map_or("", String::as_str);
                 format!("{name} ({})", id.subject)
             }
             Some(id) if id.issuer == own_issuer || record.principal_kind == "system" => id.subject.clone(),
             // A subject means something at its issuer only.
-            Some(id) => format!("{} at {}", id.subject, without_scheme(&id.issuer)),
+            Some(id) => say!("audit-subject-at-issuer", subject = id.subject, issuer = without_scheme(&id.issuer)),
         },
         action: record.operation.clone(),
         object: object(record),
@@ -299,14 +316,16 @@ fn reason(record: &Record) -> Option<String> {
     }
     match (reason, record.count) {
         (reason, None) => reason.map(str::to_owned),
-        (reason, Some(count)) => Some(format!("{}, {} times", reason.unwrap_or("counted"), view::grouped(count))),
+        (reason, Some(count)) => {
+            Some(say!("audit-reason-count-times", reason = reason.unwrap_or("counted"), count = view::grouped(count)))
+        }
     }
 }
 
 /// Who asked, as a cell.
 pub(super) fn who(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Cell {
     let (name, small) = match &record.principal {
-        None => ("not known".to_owned(), None),
+        None => (say!("audit-not-known").to_owned(), None),
         Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
             (called(&id.subject, names).cloned().unwrap_or_default(), Some(id.subject.clone()))
         }

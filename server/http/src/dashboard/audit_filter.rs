@@ -2,13 +2,15 @@
 //! leaves out by default because it says nothing new. The page says so; a denial is never left out.
 
 use strongroom_domain::record::{Outcome, RecordFilter, Without};
-use strongroom_web::{Field, FieldKind, Form, LeftOut};
+use strongroom_web::{Field, FieldKind, Form, LeftOut, say};
 
 use super::{frame::Viewer, links, view};
 use crate::{api::manage::audit::audit_filter, message::Request, problem::Problem};
 
 /// What the dashboard itself asks for: files of its pages, and forms to fill in. No decision is in them.
-const OWN: [&str; 2] = ["Asset", "Page"];
+fn own() -> [&'static str; 2] {
+    [say!("audit-filter-asset"), say!("audit-filter-page")]
+}
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -61,7 +63,7 @@ impl Asked {
                     filter.from = Some(filter.from.map_or(now - length, |from| from.max(now - length)))
                 }
                 None if range.is_empty() => {}
-                None => return Err(Problem::bad_parameter("There is no such range.")),
+                None => return Err(Problem::bad_parameter(say!("audit-filter-there-is-no-such-range"))),
             }
         }
         // What somebody asks for by name is shown.
@@ -84,18 +86,21 @@ impl Asked {
         if self.filter.without != Without::default() {
             let sentence = match self.filter.outcome {
                 Some(Outcome::Denied | Outcome::Failed | Outcome::Unauthenticated) => return None,
-                Some(Outcome::Allowed) => "Left out: what you read here yourself, and the dashboard's own files.",
+                Some(Outcome::Allowed) => say!("audit-filter-left-out-what-you-read"),
                 None => {
-                    "Left out: requests without a credential that were told to bring one, as every client library \
-                     sends first; what you read here yourself; and the dashboard's own files. Denials and failures never are."
+                    say!("audit-filter-left-out-requests-without-a")
                 }
             };
             let href = self.address(links::AUDIT, &[("own", Some("yes"))]);
-            return Some(LeftOut { sentence: sentence.to_owned(), label: "Show all".to_owned(), href });
+            return Some(LeftOut {
+                sentence: sentence.to_owned(),
+                label: say!("audit-filter-show-all").to_owned(),
+                href,
+            });
         }
         (!self.text("own").is_empty()).then(|| LeftOut {
-            sentence: "Everything is shown.".to_owned(),
-            label: "Leave the routine out".to_owned(),
+            sentence: say!("audit-filter-everything-is-shown").to_owned(),
+            label: say!("audit-filter-leave-the-routine-out").to_owned(),
             href: self.address(links::AUDIT, &[("own", None)]),
         })
     }
@@ -126,33 +131,42 @@ impl Asked {
             Field::new(name, label, FieldKind::Moment { value })
         };
         let outcomes = [
-            ("", "Any"),
-            ("allowed", "Allowed"),
-            ("denied", "Denied"),
-            ("failed", "Failed"),
-            ("unauthenticated", "Unauthenticated"),
+            ("", say!("audit-filter-any")),
+            ("allowed", say!("audit-filter-allowed")),
+            ("denied", say!("audit-filter-denied")),
+            ("failed", say!("audit-filter-failed")),
+            ("unauthenticated", say!("audit-filter-unauthenticated")),
         ];
         let ranges = [
-            ("", "Any time"),
-            ("1h", "Last hour"),
-            ("24h", "Last 24 h"),
-            ("7d", "Last 7 days"),
-            ("30d", "Last 30 days"),
+            ("", say!("audit-filter-any-time")),
+            ("1h", say!("audit-filter-last-hour")),
+            ("24h", say!("audit-filter-last-24-h")),
+            ("7d", say!("audit-filter-last-7-days")),
+            ("30d", say!("audit-filter-last-30-days")),
         ];
         Form {
             action: links::AUDIT.to_owned(),
             fields: vec![
-                Field::choice("outcome", "Outcome", &outcomes, self.text("outcome")),
-                Field::line("principal", "Who", self.text("principal"), 256).hint("part of a subject"),
-                Field::line("vault", "Vault", self.text("vault"), 24).hint("any vault"),
-                Field::line("object", "Object", self.text("object"), 127).hint("part of a name"),
-                Field::line("operation", "Operation", self.text("operation"), 64).hint("SecretGet"),
-                Field::choice("range", "Time", &ranges, self.text("range")),
-                moment("from", "From, UTC"),
-                moment("until", "Until, UTC"),
-                Field::choice("own", "Routine requests", &[("", "Hidden"), ("yes", "Shown")], self.text("own")),
+                Field::choice("outcome", say!("audit-filter-outcome"), &outcomes, self.text("outcome")),
+                Field::line("principal", say!("audit-filter-who"), self.text("principal"), 256)
+                    .hint(say!("audit-filter-part-of-a-subject")),
+                Field::line("vault", say!("audit-filter-vault"), self.text("vault"), 24)
+                    .hint(say!("audit-filter-any-vault")),
+                Field::line("object", say!("audit-filter-object"), self.text("object"), 127)
+                    .hint(say!("audit-filter-part-of-a-name")),
+                Field::line("operation", say!("audit-filter-operation"), self.text("operation"), 64)
+                    .hint(say!("audit-filter-secretget")),
+                Field::choice("range", say!("audit-filter-time"), &ranges, self.text("range")),
+                moment("from", say!("audit-filter-from-utc")),
+                moment("until", say!("audit-filter-until-utc")),
+                Field::choice(
+                    "own",
+                    say!("audit-filter-routine-requests"),
+                    &[("", say!("audit-filter-hidden")), ("yes", say!("audit-filter-shown"))],
+                    self.text("own"),
+                ),
             ],
-            submit: "Filter".to_owned(),
+            submit: say!("audit-filter-filter").to_owned(),
             cancel_href: (!self.words().is_empty()).then(|| links::AUDIT.to_owned()),
             ..Form::default()
         }
@@ -166,7 +180,7 @@ impl Asked {
             ("vault", "vault"),
             ("object", "object"),
             ("operation", "operation"),
-            ("range", "the last"),
+            ("range", say!("audit-filter-the-last")),
             ("from", "from"),
             ("until", "until"),
         ];
@@ -196,7 +210,7 @@ impl Asked {
             (days, ..) if days > 0 && millis % DAY < HOUR => format!("{days} d"),
             (_, hours, _) if hours > 0 && hours * HOUR + MINUTE >= millis => format!("{hours} h"),
             (_, hours, _) if hours >= 48 => format!("{} d", hours / 24),
-            (.., minutes) => format!("{minutes} min"),
+            (.., minutes) => say!("audit-filter-minutes-min", minutes = minutes),
         }
     }
 
@@ -211,7 +225,7 @@ fn routine(viewer: &Viewer<'_>) -> Without {
     Without {
         challenges: true,
         reads_of: Some(viewer.call.ctx.principal.id.clone()),
-        allowed: OWN.map(str::to_owned).to_vec(),
+        allowed: own().map(str::to_owned).to_vec(),
     }
 }
 

@@ -8,7 +8,7 @@ use strongroom_domain::{
     secret::AttributePatch,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 
 use super::{
     Failure,
@@ -34,34 +34,36 @@ enum Wanted {
 }
 
 /// As they are sent and shown.
-pub(super) const ACTS: [(&str, &str); 5] = [
-    ("disable", "Disable"),
-    ("enable", "Enable"),
-    ("tag", "Set the tag"),
-    ("untag", "Remove the tag"),
-    ("delete", "Delete, recoverable"),
-];
+pub(super) fn acts() -> [(&'static str, &'static str); 5] {
+    [
+        ("disable", say!("bulk-disable")),
+        ("enable", say!("bulk-enable")),
+        ("tag", say!("bulk-set-the-tag")),
+        ("untag", say!("bulk-remove-the-tag")),
+        ("delete", say!("bulk-delete-recoverable")),
+    ]
+}
 
 impl Wanted {
     fn of(sent: &Sent) -> Result<Self, Problem> {
-        let tag = || sent.given("tag").ok_or_else(|| Problem::bad_parameter("A tag has a name."));
+        let tag = || sent.given("tag").ok_or_else(|| Problem::bad_parameter(say!("bulk-a-tag-has-a-name")));
         match sent.text("act") {
             "enable" => Ok(Self::Enable),
             "disable" => Ok(Self::Disable),
             "delete" => Ok(Self::Delete),
             "tag" => Ok(Self::Tag(tag()?, sent.text("tag-value").to_owned())),
             "untag" => Ok(Self::Untag(tag()?)),
-            _ => Err(Problem::bad_parameter("There is no such act.")),
+            _ => Err(Problem::bad_parameter(say!("bulk-there-is-no-such-act"))),
         }
     }
 
     fn done(&self) -> &'static str {
         match self {
-            Self::Enable => "Enabled",
-            Self::Disable => "Disabled",
-            Self::Delete => "Deleted, recoverable",
-            Self::Tag(..) => "Tagged",
-            Self::Untag(_) => "Tag removed",
+            Self::Enable => say!("bulk-enabled"),
+            Self::Disable => say!("bulk-disabled"),
+            Self::Delete => say!("bulk-deleted-recoverable"),
+            Self::Tag(..) => say!("bulk-tagged"),
+            Self::Untag(_) => say!("bulk-tag-removed"),
         }
     }
 }
@@ -73,16 +75,16 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let mut names = Vec::new();
     for text in sent.each("secret") {
-        let name = ObjectName::parse(text).map_err(|_| Problem::bad_parameter("That is not the name of a secret."))?;
+        let name = ObjectName::parse(text).map_err(|_| Problem::bad_parameter(say!("bulk-that-is-not-the-name")))?;
         if !names.contains(&name) {
             names.push(name);
         }
     }
     if names.is_empty() {
-        return Err(Problem::bad_parameter("No secret was chosen.").into());
+        return Err(Problem::bad_parameter(say!("bulk-no-secret-was-chosen")).into());
     }
     if names.len() > MAX_PAGE {
-        return Err(Problem::bad_parameter(format!("At most {MAX_PAGE} secrets are chosen at once.")).into());
+        return Err(Problem::bad_parameter(say!("bulk-at-most-max-page-secrets", max_page = MAX_PAGE)).into());
     }
     let wanted = Wanted::of(&sent)?;
     if matches!(wanted, Wanted::Delete) && !sent.ticked("sure") {
@@ -94,11 +96,12 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         done += usize::from(came.is_ok());
         rows.push(row(&vault, name, &wanted, came));
     }
-    let headline = format!("{done} of {}: {}", names.len(), wanted.done().to_lowercase());
+    let headline =
+        say!("bulk-done-of-names-done2", done = done, names = names.len(), done2 = wanted.done().to_lowercase());
     let page = PanelsPage {
-        lead: Some("Each was judged and recorded by itself.".to_owned()),
-        acts: vec![Act::primary("Back to the secrets", links::secrets(&vault), Icon::Undo)],
-        main: vec![Panel::new("What came of it", Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
+        lead: Some(say!("bulk-each-was-judged-and-recorded").to_owned()),
+        acts: vec![Act::primary(say!("bulk-back-to-the-secrets"), links::secrets(&vault), Icon::Undo)],
+        main: vec![Panel::new(say!("bulk-what-came-of-it"), Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
         ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, headline)
     };
     Ok(rendered(200, page.render()))
@@ -142,13 +145,16 @@ fn row(vault: &VaultName, name: &ObjectName, wanted: &Wanted, came: Result<(), F
         _ => links::secret(vault, name, None),
     };
     let (result, why) = match came {
-        Ok(()) => (Cell::badge(Tone::Good, Icon::Check, wanted.done()), Cell::None("Nothing to add".to_owned())),
-        Err(Failure::Denied(denial)) => {
-            (Cell::badge(Tone::Bad, Icon::Ban, "Denied"), Cell::link(told(&denial), links::entry(denial.request_id)))
+        Ok(()) => {
+            (Cell::badge(Tone::Good, Icon::Check, wanted.done()), Cell::None(say!("bulk-nothing-to-add").to_owned()))
         }
+        Err(Failure::Denied(denial)) => (
+            Cell::badge(Tone::Bad, Icon::Ban, say!("bulk-denied")),
+            Cell::link(told(&denial), links::entry(denial.request_id)),
+        ),
         Err(Failure::Problem(problem)) => {
             let sentence = problem.message.lines().next().unwrap_or_default().to_owned();
-            (Cell::badge(Tone::Warn, Icon::Failed, "Not done"), Cell::text(sentence))
+            (Cell::badge(Tone::Warn, Icon::Failed, say!("bulk-not-done")), Cell::text(sentence))
         }
     };
     Row::new(vec![Cell::link(name.to_string(), href), result, why])
@@ -158,30 +164,36 @@ fn row(vault: &VaultName, name: &ObjectName, wanted: &Wanted, came: Result<(), F
 fn told(denial: &Denial) -> String {
     match &denial.reason {
         DenyReason::Policy { sentence, .. } => sentence.clone(),
-        reason => format!("Denied: {}", reason.told().code()),
+        reason => say!("bulk-denied-code", code = reason.told().code()),
     }
 }
 
 /// The page that asks before several are deleted.
 async fn ask(viewer: &Viewer<'_>, vault: &VaultName, names: &[ObjectName]) -> Response {
     let count = names.len();
-    let what = if count == 1 { "one secret".to_owned() } else { format!("{count} secrets") };
+    let what = if count == 1 { say!("bulk-one-secret").to_owned() } else { say!("bulk-count-secrets", count = count) };
     let mut fields = vec![Field::hidden("act", "delete"), Field::hidden("sure", "yes")];
     fields.extend(names.iter().map(|name| Field::hidden("secret", name.to_string())));
     let form = Form {
         action: links::bulk_secrets(vault),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: format!("Delete {what}, recoverable"),
+        submit: say!("bulk-delete-what-recoverable", what = what),
         danger: true,
         cancel_href: Some(links::secrets(vault)),
         ..Form::default()
     };
     let listed = names.iter().map(ToString::to_string).collect();
     let page = PanelsPage {
-        lead: Some("They can be recovered until their purge dates. Nothing was changed yet.".to_owned()),
-        main: vec![Panel::new("Which", Body::Text(listed)), Panel::new("Delete", Body::Form(form))],
-        ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, format!("Delete {what} of {vault}?"))
+        lead: Some(say!("bulk-they-can-be-recovered-until").to_owned()),
+        main: vec![
+            Panel::new(say!("bulk-which"), Body::Text(listed)),
+            Panel::new(say!("bulk-delete"), Body::Form(form)),
+        ],
+        ..PanelsPage::new(
+            viewer.shell(&Place::Secrets(vault.clone())).await,
+            say!("bulk-delete-what-of-vault", what = what, vault = vault),
+        )
     };
     rendered(200, page.render())
 }

@@ -4,7 +4,7 @@
 //! what somebody else began. Nothing is given out by opening a link: allowing is a form of ours.
 
 use strongroom_domain::entrance::command_line::{CommandLineRequest, LOOPBACK_PATH};
-use strongroom_web::{CommandLinePage, PostForm, content_security_policy_leading_to};
+use strongroom_web::{CommandLinePage, PostForm, content_security_policy_leading_to, say};
 use url::form_urlencoded;
 
 use super::{
@@ -68,7 +68,7 @@ pub(super) async fn allow(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
 fn read(field: impl Fn(&str) -> Option<String>) -> Result<CommandLineRequest, Problem> {
     let field = |name: &str| field(name).unwrap_or_default();
     CommandLineRequest::check(&field("redirect_uri"), &field("code_challenge"), &field("state"))
-        .map_err(|error| Problem::bad_parameter(format!("This is not a request of strongroom login: {error}.")))
+        .map_err(|error| Problem::bad_parameter(say!("command-line-this-is-not-a-request", error = error)))
 }
 
 /// The program's address with an answer (RFC 6749 section 4.1.2), and who gives it (RFC 9207).

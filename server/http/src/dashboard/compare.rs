@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_crypto::SecretText;
 use strongroom_domain::secret::OpenedSecret;
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 
 use super::{
     Failure,
@@ -38,10 +38,10 @@ enum Change {
 impl Change {
     fn badge(self) -> Cell {
         match self {
-            Self::Same => Cell::badge(Tone::Plain, Icon::Check, "Same"),
-            Self::Changed => Cell::badge(Tone::Warn, Icon::Pencil, "Changed"),
-            Self::Added => Cell::badge(Tone::Good, Icon::Plus, "Only in the current one"),
-            Self::Removed => Cell::badge(Tone::Bad, Icon::Trash, "Only in the earlier one"),
+            Self::Same => Cell::badge(Tone::Plain, Icon::Check, say!("compare-same")),
+            Self::Changed => Cell::badge(Tone::Warn, Icon::Pencil, say!("compare-changed")),
+            Self::Added => Cell::badge(Tone::Good, Icon::Plus, say!("compare-only-in-the-current-one")),
+            Self::Removed => Cell::badge(Tone::Bad, Icon::Trash, say!("compare-only-in-the-earlier-one")),
         }
     }
 }
@@ -72,7 +72,7 @@ fn changes(before: &SecretText, after: &SecretText) -> Vec<(Option<String>, Chan
 fn shown(name: &str) -> Cell {
     match secret_fields::is_plain(name) {
         true => Cell::Code(name.to_owned()),
-        false => Cell::text("A field whose name is no plain word"),
+        false => Cell::text(say!("compare-a-field-whose-name-is")),
     }
 }
 
@@ -85,55 +85,64 @@ pub(super) async fn with_current(viewer: &Viewer<'_>, request: &Request) -> Resu
     let Named { vault, name, version } = Named::of(viewer)?;
     let version = version.ok_or_else(Problem::no_route)?;
     let ctx = &viewer.call.ctx;
-    ctx.state_reason("Compared with the current version").map_err(|_| Problem::internal())?;
+    ctx.state_reason(say!("compare-compared-with-the-current-version")).map_err(|_| Problem::internal())?;
     let old = viewer.services.secrets.get(ctx, &vault, &name, Some(&version)).await?;
     let further = viewer.further()?;
-    further.state_reason("Compared with an earlier version").map_err(|_| Problem::internal())?;
+    further.state_reason(say!("compare-compared-with-an-earlier-version")).map_err(|_| Problem::internal())?;
     let new = viewer.services.secrets.get(&further, &vault, &name, None).await?;
     let found = changes(&old.value, &new.value);
     let OpenedSecret { secret, meta: current, .. } = new;
     let earlier = old.meta;
     let changed = found.iter().filter(|(_, change)| *change != Change::Same).count();
     let rows = found.into_iter().map(|(field, change)| {
-        let field = field.map_or_else(|| Cell::text("The whole value"), |name| shown(&name));
+        let field = field.map_or_else(|| Cell::text(say!("compare-the-whole-value")), |name| shown(&name));
         Row::new(vec![field, Cell::None("hidden".to_owned()), change.badge()])
     });
     let attributes = [
-        ("Content type", earlier.attributes.content_type == current.attributes.content_type),
-        ("Enabled", earlier.attributes.enabled == current.attributes.enabled),
-        ("Not before", earlier.attributes.not_before == current.attributes.not_before),
-        ("Expires", earlier.attributes.expires == current.attributes.expires),
-        ("Tags", earlier.attributes.tags == current.attributes.tags),
+        (say!("compare-content-type"), earlier.attributes.content_type == current.attributes.content_type),
+        (say!("compare-enabled"), earlier.attributes.enabled == current.attributes.enabled),
+        (say!("compare-not-before"), earlier.attributes.not_before == current.attributes.not_before),
+        (say!("compare-expires"), earlier.attributes.expires == current.attributes.expires),
+        (say!("compare-tags"), earlier.attributes.tags == current.attributes.tags),
     ];
     let attributes = attributes.into_iter().map(|(name, same)| {
         Row::new(vec![Cell::text(name), if same { Change::Same.badge() } else { Change::Changed.badge() }])
     });
-    let place = Place::Secret(vault.clone(), secret.name.clone(), None).below("Compare");
+    let place = Place::Secret(vault.clone(), secret.name.clone(), None).below(say!("compare-compare"));
     let back = links::secret(&vault, &secret.name, None);
     let headline = match changed {
-        0 => format!("The values of {} are the same", secret.name),
-        1 => format!("One part of {} changed", secret.name),
-        count => format!("{count} parts of {} changed", secret.name),
+        0 => say!("compare-the-values-of-name-are", name = secret.name),
+        1 => say!("compare-one-part-of-name-changed", name = secret.name),
+        count => say!("compare-count-parts-of-name-changed", count = count, name = secret.name),
     };
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = PanelsPage {
-        lead: Some(format!(
-            "From the version of {} to the current one of {}. Values stay hidden until you reveal both sides.",
-            view::moment(earlier.created).text,
-            view::moment(current.created).text
+        lead: Some(say!(
+            "compare-from-the-version-of-created",
+            created = view::moment(earlier.created).text,
+            created2 = view::moment(current.created).text
         )),
         acts: vec![
-            Act::link("Show the earlier one", links::secret(&vault, &secret.name, Some(&version)), Icon::Undo),
-            Act::link("Show the current one", back, Icon::Lock),
+            Act::link(
+                say!("compare-show-the-earlier-one"),
+                links::secret(&vault, &secret.name, Some(&version)),
+                Icon::Undo,
+            ),
+            Act::link(say!("compare-show-the-current-one"), back, Icon::Lock),
         ],
         main: vec![
-            Panel::new("Value", Body::Table(Table::new(&["Field", "Value", "Change"], rows.collect())))
-                .foot("Both versions were read for this, and both reads are recorded."),
-            Panel::new("Attributes", Body::Table(Table::new(&["Attribute", "Change"], attributes.collect()))),
+            Panel::new(say!("compare-value"), Body::Table(Table::new(&["Field", "Value", "Change"], rows.collect())))
+                .foot(say!("compare-both-versions-were-read-for")),
+            Panel::new(
+                say!("compare-attributes"),
+                Body::Table(Table::new(&["Attribute", "Change"], attributes.collect())),
+            ),
         ],
         aside: vec![snippets::panel(vec![
-            commands.vault(&format!("secret get {name} --version {version}")).labelled("Read the older version"),
-            commands.vault(&format!("secret get {name}")).labelled("Read the current version"),
+            commands
+                .vault(&format!("secret get {name} --version {version}"))
+                .labelled(say!("compare-read-the-older-version")),
+            commands.vault(&format!("secret get {name}")).labelled(say!("compare-read-the-current-version")),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };

@@ -4,7 +4,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     secret::{LifeState, SecretItem, VaultFacts},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Paging, Panel, PanelsPage, Row, Tab, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Paging, Panel, PanelsPage, Row, Tab, Table, Tone, say};
 
 use super::{
     Failure,
@@ -54,8 +54,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
     }
     let place = Place::Deleted(vault.clone(), kind);
     let mut offers = Offers::new(viewer, &place);
-    let recover = offers.open(&kind.ask(kind.recovering(), &vault), "Recover").await;
-    let purge = purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), "Purge").await;
+    let recover = offers.open(&kind.ask(kind.recovering(), &vault), say!("deleted-recover")).await;
+    let purge = purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), say!("deleted-purge")).await;
     let (_, cannot) = offers.told();
     let token = viewer.form_token();
     let rows = page.items.iter().map(|item| {
@@ -63,11 +63,11 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
         let mut acts = Vec::new();
         if recover {
             let action = links::deleted_act(kind, &vault, name, "recover");
-            acts.push(Act::post("Recover", name.as_str(), action, &token, Icon::Undo));
+            acts.push(Act::post(say!("deleted-recover"), name.as_str(), action, &token, Icon::Undo));
         }
         if purge {
             acts.push(Act::link(
-                &format!("Purge {name}"),
+                &say!("deleted-purge-name", name = name),
                 links::deleted_act(kind, &vault, name, "purge"),
                 Icon::Trash,
             ));
@@ -82,21 +82,26 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
     let whole = page.next.is_none() && after.is_none();
     let (word, plural) = (kind.word(), kind.plural());
     let headline = match (rows.len(), whole) {
-        (0, true) => format!("No deleted {plural} in {vault}"),
-        (1, true) => format!("One deleted {word} in {vault}"),
-        (count, true) => format!("{count} deleted {plural} in {vault}"),
-        (_, false) => format!("Deleted {plural} in {vault}"),
+        (0, true) => say!("deleted-no-deleted-plural-in-vault", plural = plural, vault = vault),
+        (1, true) => say!("deleted-one-deleted-word-in-vault", word = word, vault = vault),
+        (count, true) => say!("deleted-count-deleted-plural-in-vault", count = count, plural = plural, vault = vault),
+        (_, false) => say!("deleted-deleted-plural-in-vault", plural = plural, vault = vault),
     };
     let body = if rows.is_empty() {
         Body::Empty {
-            headline: if whole { "Nothing is deleted here." } else { "There is nothing more." }.to_owned(),
-            text: format!("What is deleted stays here for {} days and can be recovered.", facts.recoverable_days),
+            headline: if whole {
+                say!("deleted-nothing-is-deleted-here")
+            } else {
+                say!("deleted-there-is-nothing-more")
+            }
+            .to_owned(),
+            text: say!("deleted-what-is-deleted-stays-here", recoverable_days = facts.recoverable_days),
             command: None,
         }
     } else {
         let mut table = Table::new(&COLUMNS, rows);
         table.paging = Paging {
-            words: format!("{} on this page", table.rows.len()),
+            words: say!("deleted-rows-on-this-page", rows = table.rows.len()),
             first_href: after.map(|_| links::deleted(kind, &vault)),
             next_href: next.map(|next| links::in_vault(&vault, kind.deleted(), &[("after", Some(&next))])),
         };
@@ -104,12 +109,12 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
     };
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = PanelsPage {
-        lead: Some(format!("Recoverable until the purge date; {}", view::purge_words(facts))),
+        lead: Some(say!("deleted-recoverable-until-the-purge-date", facts = view::purge_words(facts))),
         cannot,
         notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
         tabs: tabs(&vault, kind),
         main: vec![
-            Panel::new(&format!("Deleted {plural}"), body).note("by name"),
+            Panel::new(&say!("deleted-deleted-plural", plural = plural), body).note(say!("deleted-by-name")),
             snippets::panel(vec![
                 commands.vault(&format!("{word} list --deleted")),
                 commands.curl_vault("GET", &format!("/deleted{plural}"), None),
@@ -127,17 +132,23 @@ fn tabs(vault: &VaultName, shown: Kind) -> Vec<Tab> {
         href: links::deleted(kind, vault),
         current: kind == shown,
     };
-    vec![tab(Kind::Secret, "Secrets"), tab(Kind::Key, "Keys"), tab(Kind::Certificate, "Certificates")]
+    vec![
+        tab(Kind::Secret, say!("deleted-secrets")),
+        tab(Kind::Key, say!("deleted-keys")),
+        tab(Kind::Certificate, say!("deleted-certificates")),
+    ]
 }
 
 /// When it was deleted, and when it will be purged.
 fn dates(item: &SecretItem, now: i64) -> (Cell, Cell) {
     match item.secret.life {
-        LifeState::Active => (Cell::None("Not deleted".to_owned()), Cell::None("Never".to_owned())),
+        LifeState::Active => {
+            (Cell::None(say!("deleted-not-deleted").to_owned()), Cell::None(say!("deleted-never").to_owned()))
+        }
         LifeState::Deleted { deleted_at, purge_at } => {
             let purged = if purge_at - now <= SOON {
                 let (tone, icon) = (Tone::Warn, Icon::Hourglass);
-                Cell::Due { tone, icon, text: "Soon".to_owned(), moment: view::moment(purge_at) }
+                Cell::Due { tone, icon, text: say!("deleted-soon").to_owned(), moment: view::moment(purge_at) }
             } else {
                 Cell::Moment(view::moment(purge_at))
             };
@@ -147,7 +158,7 @@ fn dates(item: &SecretItem, now: i64) -> (Cell, Cell) {
 }
 
 fn purgeable(facts: VaultFacts) -> bool {
-    facts.recovery_level.contains("Purgeable")
+    facts.recovery_level.contains(say!("deleted-purgeable"))
 }
 
 /// POST /vaults/{vault}/deleted/{name}/recover, and of a key
@@ -197,42 +208,40 @@ async fn purge_page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let name = &item.secret.name;
-    let place = Place::Deleted(vault.clone(), kind).below(format!("Purge {name}"));
+    let place = Place::Deleted(vault.clone(), kind).below(say!("deleted-purge-name", name = name));
     let (deleted, purged) = dates(item, viewer.now());
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let facts_panel = Panel::new(
-        &format!("Deleted {}", kind.word()),
-        Body::Facts(vec![Fact::text("Name", name.to_string()), fact("Deleted", deleted), fact("Purged", purged)]),
+        &say!("deleted-deleted-word", word = kind.word()),
+        Body::Facts(vec![
+            Fact::text(say!("deleted-name"), name.to_string()),
+            fact(say!("deleted-deleted"), deleted),
+            fact(say!("deleted-purged"), purged),
+        ]),
     );
     let confirm = if purgeable(facts) {
         let form = Form {
             action: links::deleted_act(kind, vault, name, "purge"),
             csrf_token: Some(viewer.form_token()),
             fields: vec![refusal::confirm_field(name.display())],
-            submit: "Purge for good".to_owned(),
+            submit: say!("deleted-purge-for-good").to_owned(),
             danger: true,
             cancel_href: Some(links::deleted(kind, vault)),
             ..Form::default()
         };
-        Panel::new("Confirm", Body::Form(refusal::form(viewer, form, refusal).await))
+        Panel::new(say!("deleted-confirm"), Body::Form(refusal::form(viewer, form, refusal).await))
     } else {
-        Panel::new(
-            "Confirm",
-            Body::Text(vec!["This vault is purge protected: nothing is purged before its date.".into()]),
-        )
+        Panel::new(say!("deleted-confirm"), Body::Text(vec![say!("deleted-this-vault-is-purge-protected").into()]))
     };
     let commands = Commands::of_vault(viewer.services, vault);
     let page = PanelsPage {
-        lead: Some(format!(
-            "All its versions and every grant at exactly this {} are removed. Nothing brings them back.",
-            kind.word()
-        )),
+        lead: Some(say!("deleted-all-its-versions-and-every", word = kind.word())),
         main: vec![facts_panel, confirm],
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("{} purge {name}", kind.word())),
             commands.curl_vault("DELETE", &format!("/deleted{}/{name}", kind.plural()), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Purge {name} for good?"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("deleted-purge-name-for-good", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -254,11 +263,11 @@ pub(super) async fn ask_delete(viewer: &Viewer<'_>, kind: Kind) -> Result<Respon
         Kind::Key => Place::Key(vault.clone(), name.clone(), None),
         Kind::Certificate => Place::Certificate(vault.clone(), name.clone(), None),
     };
-    let place = place.below("Delete");
+    let place = place.below(say!("deleted-delete"));
     let form = Form {
         action: format!("{}/delete", kind.href(&vault, &name)),
         csrf_token: Some(viewer.form_token()),
-        submit: format!("Delete, recoverable until {until}"),
+        submit: say!("deleted-delete-recoverable-until-until", until = until),
         danger: true,
         cancel_href: Some(kind.href(&vault, &name)),
         ..Form::default()
@@ -267,19 +276,16 @@ pub(super) async fn ask_delete(viewer: &Viewer<'_>, kind: Kind) -> Result<Respon
     if kind == Kind::Secret {
         main.push(readers::panel(viewer, &vault, &name).await);
     }
-    main.push(Panel::new("Confirm", Body::Form(form)));
+    main.push(Panel::new(say!("deleted-confirm"), Body::Form(form)));
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = PanelsPage {
-        lead: Some(format!(
-            "All its versions go with it, and every use fails from then on. It can be recovered until {until}; {}",
-            view::purge_words(facts)
-        )),
+        lead: Some(say!("deleted-all-its-versions-go-with", until = until, facts = view::purge_words(facts))),
         main,
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("{word} delete {name}")),
             commands.curl_vault("DELETE", &format!("/{plural}/{name}"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name}?"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("deleted-delete-name", name = name))
     };
     Ok(rendered(200, page.render()))
 }

@@ -8,7 +8,7 @@ use strongroom_domain::{
     secret::{MOST_BEHIND, SecretItem},
     vault::Vault,
 };
-use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone};
+use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone, say};
 
 use super::{frame::Viewer, kinds::Kind, links, secret_filter, view};
 
@@ -62,12 +62,8 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
                 ending.rotation = Some(rotation(&lanes));
             }
         }
-        Err(ObjectError::Tampered) => ending.notices.push(
-            "What ends soon is not shown: something that is stored of it fails its authentication. Whoever runs the \
-             server: strongroom verify --config FILE."
-                .to_owned(),
-        ),
-        Err(_) => ending.notices.push("What ends soon could not be read just now.".to_owned()),
+        Err(ObjectError::Tampered) => ending.notices.push(say!("endings-what-ends-soon-is-not").to_owned()),
+        Err(_) => ending.notices.push(say!("endings-what-ends-soon-could-not").to_owned()),
     }
     ending
 }
@@ -83,25 +79,22 @@ fn kind(lane: &EndingSoon) -> Kind {
 fn hidden(lane: &EndingSoon) -> Option<String> {
     let vaults = match lane.hidden {
         0 => return None,
-        1 => "one vault".to_owned(),
-        count => format!("{count} vaults"),
+        1 => say!("endings-one-vault").to_owned(),
+        count => say!("endings-count-vaults", count = count),
     };
-    Some(format!(
-        "The {} of {vaults} are not among what ends soon: listing them needs the role Key Vault Reader there.",
-        kind(lane).plural()
-    ))
+    Some(say!("endings-the-plural-of-vaults-are", plural = kind(lane).plural(), vaults = vaults))
 }
 
 fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
     let count: usize = found.iter().map(|lane| lane.items.len()).sum();
     let more = found.iter().any(|lane| lane.more);
     let words = match (count, more) {
-        (1, false) => "one item".to_owned(),
-        (count, false) => format!("{count} items"),
-        (count, true) => format!("{count} items and more"),
+        (1, false) => say!("endings-one-item").to_owned(),
+        (count, false) => say!("endings-count-items", count = count),
+        (count, true) => say!("endings-count-items-and-more", count = count),
     };
     let axis = (0..=AHEAD / STEP).map(|step| match step {
-        0 => "Today".to_owned(),
+        0 => say!("endings-today").to_owned(),
         step => view::day(now + step * STEP * DAY),
     });
     let mut rows: Vec<(i64, Row)> =
@@ -112,9 +105,9 @@ fn panel(found: &[EndingSoon], now: i64, vaults: usize) -> Panel {
         axis: axis.collect(),
         list: Table::new(&["Name", "Kind", "Ends"], rows.into_iter().map(|(_, row)| row).collect()),
     };
-    let panel = Panel::new("Ending in 90 days", Body::Lanes(lanes)).note(words);
+    let panel = Panel::new(say!("endings-ending-in-90-days"), Body::Lanes(lanes)).note(words);
     if vaults > MAX_VAULTS_AT_ONCE {
-        panel.foot(format!("Of the first {MAX_VAULTS_AT_ONCE} of {vaults} vaults; the others are not looked at here."))
+        panel.foot(say!("endings-of-the-first-max-vaults", max_vaults_at_once = MAX_VAULTS_AT_ONCE, vaults = vaults))
     } else {
         panel
     }
@@ -133,42 +126,39 @@ fn rotation(found: &[EndingSoon]) -> Panel {
     vaults.sort_by_key(|(_, [old, late])| std::cmp::Reverse((*late, *old)));
     let row = |(vault, [old, late]): &(&VaultName, [u64; 2])| {
         let old = match old {
-            0 => Cell::None("None".to_owned()),
+            0 => Cell::None(say!("endings-none").to_owned()),
             old => Cell::link(
                 counted(*old),
                 links::in_vault(vault, Kind::Secret.plural(), &[("rotated", Some(secret_filter::A_YEAR))]),
             ),
         };
         let late = match late {
-            0 => Cell::None("None".to_owned()),
+            0 => Cell::None(say!("endings-none").to_owned()),
             late => Cell::text(counted(*late)),
         };
         Row::new(vec![Cell::link(vault.to_string(), links::vault(vault)), old, late])
     };
     let rows: Vec<Row> = vaults.iter().take(VAULTS).map(row).collect();
     let body = if rows.is_empty() {
-        Body::Text(vec!["No secret that you may list is older than a year, and no rotation is late.".to_owned()])
+        Body::Text(vec![say!("endings-no-secret-that-you-may").to_owned()])
     } else {
         Body::Table(Table::new(&["Vault", "Older than a year", "Late"], rows))
     };
-    let mut foot = vec![
-        "Secrets count by the age of their current version; keys and certificates are late a day after their date."
-            .to_owned(),
-    ];
+    let mut foot = vec![say!("endings-secrets-count-by-the-age").to_owned()];
     if vaults.len() > VAULTS {
-        foot.push(format!("{} more vaults have some.", vaults.len() - VAULTS));
+        foot.push(say!("endings-vaults-more-vaults-have-some", vaults = vaults.len() - VAULTS));
     }
     let uncounted = found.iter().map(|lane| lane.uncounted).max().unwrap_or_default();
     if uncounted > 0 {
-        foot.push(format!("Not counted where a policy module judges each name: {uncounted}."));
+        foot.push(say!("endings-not-counted-where-a-policy", uncounted = uncounted));
     }
-    Panel::new("Rotation by vault", body).foot(foot.join(" "))
+    Panel::new(say!("endings-rotation-by-vault"), body).foot(foot.join(" "))
 }
 
 /// A count that ends somewhere.
 fn counted(count: u64) -> String {
     let words = view::grouped(count);
-    if count < MOST_BEHIND { words } else { format!("{words} or more") }
+    if count < MOST_BEHIND { words } else { say!("endings-words-or-more", words = words) }
 }
 
 fn end(item: &SecretItem) -> i64 {
@@ -208,12 +198,12 @@ fn lane(lane: &EndingSoon, now: i64) -> Lane {
     });
     let coming: Vec<Coming> = coming.collect();
     let words = match (coming.as_slice(), lane.more) {
-        ([], false) if lane.hidden > 0 => "None ends where you may list them".to_owned(),
-        ([], false) => "None ends".to_owned(),
-        ([], true) => "Only versions that are current no more were looked at; there are more".to_owned(),
+        ([], false) if lane.hidden > 0 => say!("endings-none-ends-where-you-may").to_owned(),
+        ([], false) => say!("endings-none-ends").to_owned(),
+        ([], true) => say!("endings-only-versions-that-are-current").to_owned(),
         ([first], false) => first.label.clone(),
-        ([first, rest @ ..], false) => format!("{} and {} later", first.label, rest.len()),
-        ([first, rest @ ..], true) => format!("{} and more than {} later", first.label, rest.len()),
+        ([first, rest @ ..], false) => say!("endings-label-and-rest-later", label = first.label, rest = rest.len()),
+        ([first, rest @ ..], true) => say!("endings-label-and-more-than-rest", label = first.label, rest = rest.len()),
     };
     let mut name = kind.plural().to_owned();
     if let Some(first) = name.get_mut(..1) {

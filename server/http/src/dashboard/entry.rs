@@ -8,7 +8,7 @@ use strongroom_domain::{
     record::{IdPrefix, Record, RecordFilter},
     secret::Page,
 };
-use strongroom_web::{Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 use uuid::Uuid;
 
 use super::{
@@ -39,8 +39,8 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     }
     let Some(record) = page.items.into_iter().next() else {
         // The look itself went well and is on record as such.
-        let shell = viewer.shell(&Place::Audit.below("Not found")).await;
-        let message = "There is no record of this decision, or it was counted together with others like it.";
+        let shell = viewer.shell(&Place::Audit.below(say!("entry-not-found"))).await;
+        let message = say!("entry-there-is-no-record-of");
         let page = PanelsPage {
             lead: Some(message.to_owned()),
             ..PanelsPage::new(shell, AdminError::RecordNotFound.to_string())
@@ -57,16 +57,16 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     main.push(chain(viewer, id).await);
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
-        lead: Some(format!("{} on {}", record.operation, audit::object(&record))),
+        lead: Some(say!("entry-operation-on-record", operation = record.operation, record = audit::object(&record))),
         main,
         aside: vec![
-            Panel::new("Record", Body::Facts(facts(viewer, &record, &names))),
+            Panel::new(say!("entry-record"), Body::Facts(facts(viewer, &record, &names))),
             snippets::panel(vec![
                 commands.server(&format!("audit receipt {id}")),
                 commands.curl_server("GET", &format!("/api/v1/audit?id={id}"), None),
             ]),
         ],
-        ..PanelsPage::new(shell, format!("Record of {}", view::moment_millis(record.at).text))
+        ..PanelsPage::new(shell, say!("entry-record-of-at", at = view::moment_millis(record.at).text))
     };
     Ok(rendered(200, page.render()))
 }
@@ -83,36 +83,39 @@ async fn several(viewer: &Viewer<'_>, page: &Page<Record>) -> PanelsPage {
         ])
     });
     let table = Table::new(&["Decision", "Outcome", "Action", "Object"], rows.collect());
-    let panel = Panel::new("Records", Body::Table(table));
-    let panel = if page.next.is_some() { panel.foot(format!("Only the newest {ALIKE} are named.")) } else { panel };
+    let panel = Panel::new(say!("entry-records"), Body::Table(table));
+    let panel =
+        if page.next.is_some() { panel.foot(say!("entry-only-the-newest-alike-are", alike = ALIKE)) } else { panel };
     PanelsPage {
-        lead: Some("Requests of the same millisecond have ids that begin alike: choose one.".to_owned()),
+        lead: Some(say!("entry-requests-of-the-same-millisecond").to_owned()),
         main: vec![panel],
-        ..PanelsPage::new(viewer.shell(&Place::Audit.below("Several")).await, "Several decisions begin so".to_owned())
+        ..PanelsPage::new(
+            viewer.shell(&Place::Audit.below(say!("entry-several"))).await,
+            say!("entry-several-decisions-begin-so").to_owned(),
+        )
     }
 }
 
 fn trace(record: &Record) -> Panel {
     if record.trace.is_empty() {
-        return Panel::new(
-            "Stages",
-            Body::Text(vec!["The gate was not asked: the request did not get that far.".into()]),
-        );
+        return Panel::new(say!("entry-stages"), Body::Text(vec![say!("entry-the-gate-was-not-asked").into()]));
     }
     let rows = record.trace.iter().map(|stage| {
         let (tone, icon, word) = match stage.effect {
-            StageEffect::Allow => (Tone::Good, Icon::Check, "Passed"),
-            StageEffect::Deny => (Tone::Bad, Icon::Ban, "Stopped"),
-            StageEffect::Abstain => (Tone::Plain, Icon::Off, "No opinion"),
-            StageEffect::NotAsked => (Tone::Plain, Icon::Off, "Not asked"),
-            StageEffect::WouldAbstain => (Tone::Planned, Icon::Hourglass, "No opinion"),
-            StageEffect::WouldAllow => (Tone::Planned, Icon::Hourglass, "Would pass"),
-            StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, "Would stop"),
+            StageEffect::Allow => (Tone::Good, Icon::Check, say!("entry-passed")),
+            StageEffect::Deny => (Tone::Bad, Icon::Ban, say!("entry-stopped")),
+            StageEffect::Abstain => (Tone::Plain, Icon::Off, say!("entry-no-opinion")),
+            StageEffect::NotAsked => (Tone::Plain, Icon::Off, say!("entry-not-asked")),
+            StageEffect::WouldAbstain => (Tone::Planned, Icon::Hourglass, say!("entry-no-opinion")),
+            StageEffect::WouldAllow => (Tone::Planned, Icon::Hourglass, say!("entry-would-pass")),
+            StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, say!("entry-would-stop")),
         };
-        let fuel = stage.fuel.map_or_else(|| Cell::None("None".to_owned()), |fuel| Cell::text(view::grouped(fuel)));
+        let fuel = stage
+            .fuel
+            .map_or_else(|| Cell::None(say!("entry-none").to_owned()), |fuel| Cell::text(view::grouped(fuel)));
         let took = record.module_micros.get(&stage.stage);
         let took = took.map_or_else(
-            || Cell::None("None".to_owned()),
+            || Cell::None(say!("entry-none").to_owned()),
             |micros| Cell::text(format!("{} µs", view::grouped(*micros))),
         );
         Row::new(vec![
@@ -124,33 +127,34 @@ fn trace(record: &Record) -> Panel {
         ])
     });
     let table = Table::new(&["Stage", "Said", "Reason", "Fuel", "Time"], rows.collect());
-    Panel::new("Stages", Body::Table(table)).note("in the order in which they were judged")
+    Panel::new(say!("entry-stages"), Body::Table(table)).note(say!("entry-in-the-order-in-which"))
 }
 
 /// What a stage says besides its reason, and what a module says that this rests on.
 fn told(stage: &Stage) -> Option<String> {
-    let relied_on = (!stage.relied_on.is_empty()).then(|| format!("(relied on {})", stage.relied_on.join(", ")));
+    let relied_on = (!stage.relied_on.is_empty())
+        .then(|| say!("entry-relied-on-relied-on", relied_on = stage.relied_on.join(", ")));
     let told: Vec<_> = stage.detail.clone().into_iter().chain(relied_on).collect();
     (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// Where the record stands in its node's chain, with its neighbours; every link is computed anew.
 async fn chain(viewer: &Viewer<'_>, id: Uuid) -> Panel {
-    let told = |words: &str| Panel::new("Chain", Body::Text(vec![words.to_owned()]));
+    let told = |words: &str| Panel::new(say!("entry-chain"), Body::Text(vec![words.to_owned()]));
     let admin = &viewer.services.admin;
-    let Ok(ctx) = viewer.further() else { return told("The chain could not be read.") };
+    let Ok(ctx) = viewer.further() else { return told(say!("entry-the-chain-could-not-be")) };
     let receipt = match admin.receipt(&ctx, id).await {
         Ok(receipt) => receipt,
         Err(AdminError::NotCovered) => {
-            return told("No checkpoint covers this record yet; the next one will, within seconds.");
+            return told(say!("entry-no-checkpoint-covers-this-record"));
         }
-        Err(_) => return told("The chain could not be read just now."),
+        Err(_) => return told(say!("entry-the-chain-could-not-be-read")),
     };
     let (node, seq) = (&receipt.segment.node, receipt.seq);
-    let Ok(ctx) = viewer.further() else { return told("The chain could not be read.") };
+    let Ok(ctx) = viewer.further() else { return told(say!("entry-the-chain-could-not-be")) };
     // Two before, so that the first neighbour's link can be computed too.
     let Ok(links_) = admin.read_chain(&ctx, node, seq.saturating_sub(3), 4).await else {
-        return told("The chain could not be read just now.");
+        return told(say!("entry-the-chain-could-not-be-read"));
     };
     let mut rows = Vec::new();
     let mut sound = true;
@@ -165,9 +169,9 @@ async fn chain(viewer: &Viewer<'_>, id: Uuid) -> Panel {
             continue;
         }
         let state = match holds {
-            Some(true) => Cell::badge(Tone::Good, Icon::Check, "Fits"),
-            Some(false) => Cell::badge(Tone::Bad, Icon::Ban, "Broken"),
-            None => Cell::None("First of what was read".to_owned()),
+            Some(true) => Cell::badge(Tone::Good, Icon::Check, say!("entry-fits")),
+            Some(false) => Cell::badge(Tone::Bad, Icon::Ban, say!("entry-broken")),
+            None => Cell::None(say!("entry-first-of-what-was-read").to_owned()),
         };
         let head = data_encoding::HEXLOWER.encode(&link.head);
         rows.push(Row {
@@ -175,7 +179,7 @@ async fn chain(viewer: &Viewer<'_>, id: Uuid) -> Panel {
                 Cell::Link {
                     text: view::grouped(link.seq),
                     href: links::entry(link.id),
-                    small: (link.seq == seq).then(|| "this record".to_owned()),
+                    small: (link.seq == seq).then(|| say!("entry-this-record").to_owned()),
                 },
                 Cell::Code(head.chars().take(HEAD_DIGITS).collect()),
                 state,
@@ -185,34 +189,38 @@ async fn chain(viewer: &Viewer<'_>, id: Uuid) -> Panel {
     }
     let covered = view::moment_millis(receipt.checkpoint.at).text;
     let words = match sound {
-        true => format!(
-            "Each link covers the one before it; computed just now. Covered by the signed checkpoint of {covered}."
-        ),
-        false => "A link does not fit the one before it: verify the whole log (strongroom audit verify).".to_owned(),
+        true => say!("entry-each-link-covers-the-one", covered = covered),
+        false => say!("entry-a-link-does-not-fit").to_owned(),
     };
-    let title = format!("Chain of {node}");
+    let title = say!("entry-chain-of-node", node = node);
     Panel::new(&title, Body::Table(Table::new(&["Position", "Head", "Link"], rows))).foot(words)
 }
 
 fn facts(viewer: &Viewer<'_>, record: &Record, names: &BTreeMap<Uuid, String>) -> Vec<Fact> {
     let view::AuditTime { date, time, .. } = view::audit_time(record.at);
     let mut facts = vec![
-        Fact::text("When", format!("{date}, {time} UTC")),
-        Fact { name: "Who".to_owned(), value: audit::who(record, &viewer.services.objects.gate.own_issuer, names) },
-        Fact::text("Operation", record.operation.clone()),
-        Fact::text("Object", audit::object(record)),
-        Fact::code("Reason", record.reason.clone()),
+        Fact::text(say!("entry-when"), say!("entry-date-time-utc", date = date, time = time)),
+        Fact {
+            name: say!("entry-who").to_owned(),
+            value: audit::who(record, &viewer.services.objects.gate.own_issuer, names),
+        },
+        Fact::text(say!("entry-operation"), record.operation.clone()),
+        Fact::text(say!("entry-object"), audit::object(record)),
+        Fact::code(say!("entry-reason"), record.reason.clone()),
     ];
     let given = [
-        ("Stated reason", record.stated_reason.clone()),
-        ("Version", record.version.clone()),
-        ("From", Some(record.client.clone()).filter(|client| !client.is_empty())),
-        ("Listener", Some(record.listener.clone()).filter(|listener| !listener.is_empty())),
-        ("Answered", record.status.map(|status| status.to_string())),
-        ("Stands for", record.count.map(|count| format!("{} alike", view::grouped(count)))),
+        (say!("entry-stated-reason"), record.stated_reason.clone()),
+        (say!("entry-version"), record.version.clone()),
+        (say!("entry-from"), Some(record.client.clone()).filter(|client| !client.is_empty())),
+        (say!("entry-listener"), Some(record.listener.clone()).filter(|listener| !listener.is_empty())),
+        (say!("entry-answered"), record.status.map(|status| status.to_string())),
+        (say!("entry-stands-for"), record.count.map(|count| say!("entry-count-alike", count = view::grouped(count)))),
     ];
     facts.extend(given.into_iter().filter_map(|(name, value)| Some(Fact::text(name, value?))));
-    facts.push(Fact::text("Took", format!("{} µs until it was recorded", view::grouped(record.duration_micros))));
-    facts.push(Fact::code("Decision", record.id.to_string()));
+    facts.push(Fact::text(
+        say!("entry-took"),
+        say!("entry-duration-micros-s-until-it", duration_micros = view::grouped(record.duration_micros)),
+    ));
+    facts.push(Fact::code(say!("entry-decision"), record.id.to_string()));
     facts
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use strongroom_crypto::SecretText;
-use strongroom_web::CSRF_FIELD;
+use strongroom_web::{CSRF_FIELD, say};
 use subtle::ConstantTimeEq as _;
 use time::{PrimitiveDateTime, macros::format_description};
 use zeroize::Zeroizing;
@@ -85,7 +85,7 @@ impl Sent {
     /// # Errors
     /// 400 when it is none.
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str, label: &str) -> Result<T, Problem> {
-        self.text(name).parse().map_err(|_| Problem::bad_parameter(format!("{label} is a whole number.")))
+        self.text(name).parse().map_err(|_| Problem::bad_parameter(say!("form-label-is-a-whole-number", label = label)))
     }
 
     /// A moment in UTC, Unix seconds; none when the field is empty.
@@ -95,9 +95,9 @@ impl Sent {
     pub(super) fn moment(&self, name: &str, label: &str) -> Result<Option<i64>, Problem> {
         match self.text(name) {
             "" => Ok(None),
-            text => read_moment(text).map(Some).ok_or_else(|| {
-                Problem::bad_parameter(format!("{label} is a date and a time in UTC, for example 2027-01-31 12:00."))
-            }),
+            text => read_moment(text)
+                .map(Some)
+                .ok_or_else(|| Problem::bad_parameter(say!("form-label-is-a-date-and", label = label))),
         }
     }
 
@@ -114,10 +114,10 @@ impl Sent {
                 continue;
             }
             if name.is_empty() {
-                return Err(Problem::bad_parameter(format!("The value “{value}” has no name beside it.")));
+                return Err(Problem::bad_parameter(say!("form-the-value-value-has-no", value = value)));
             }
             if pairs.insert(name.to_owned(), value.to_owned()).is_some() {
-                return Err(Problem::bad_parameter(format!("The name “{name}” is given twice.")));
+                return Err(Problem::bad_parameter(say!("form-the-name-name-is-given", name = name)));
             }
         }
         Ok(pairs)
@@ -140,12 +140,12 @@ pub(super) fn accept(request: &Request, base: &str, token: &str, longest: usize)
     }
     let media_type = request.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Problem::bad_parameter("A form is sent as application/x-www-form-urlencoded."));
+        return Err(Problem::bad_parameter(say!("form-a-form-is-sent-as")));
     }
     if request.body.len() > longest {
         return Err(Problem::body_too_large());
     }
-    let fields = paths::form(&request.body).map_err(|_| Problem::bad_parameter("The form could not be read."))?;
+    let fields = paths::form(&request.body).map_err(|_| Problem::bad_parameter(say!("form-the-form-could-not-be")))?;
     let sent = Sent(fields);
     match sent.raw(CSRF_FIELD) {
         Some(sent_token) if bool::from(sent_token.as_bytes().ct_eq(token.as_bytes())) => Ok(sent),

@@ -7,7 +7,7 @@ use strongroom_domain::{
     action::Action, context::RequestContext, gate::Ask, identity::Session, policy::AttachmentState, time::uuid_v7,
     vault::Vault,
 };
-use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone};
+use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone, say};
 
 pub(super) use super::place::Place;
 use super::{links, links::ReturnTo, pins::Pins, view};
@@ -118,7 +118,7 @@ impl Viewer<'_> {
             me_href: links::ME.to_owned(),
             look: self.look,
             sign_out: PostForm { action: links::SIGN_OUT.to_owned(), csrf_token: self.form_token() },
-            seal: StatusLine { standing: Standing::Good, text: "Unsealed".to_owned() },
+            seal: StatusLine { standing: Standing::Good, text: say!("frame-unsealed").to_owned() },
             chain: chain(self.services, now),
         }
     }
@@ -147,7 +147,7 @@ pub(super) fn without_scheme(address: &str) -> &str {
 fn shadow_note(vaults: &[Arc<Vault>]) -> Option<String> {
     let attached = vaults.iter().flat_map(|vault| &vault.settings.policies);
     let count = attached.filter(|attachment| attachment.state == AttachmentState::Shadow).count();
-    (count > 0).then(|| format!("{count} shadow"))
+    (count > 0).then(|| say!("frame-count-shadow", count = count))
 }
 
 /// How the log stands, or, where that stands well and something stored does not, what is stored.
@@ -157,18 +157,18 @@ fn chain(services: &Services, now: i64) -> StatusLine {
     if let Some(StoredStatus { at, verdict: Err(_) }) = chain.stored
         && !is_broken
     {
-        let text = format!("Stored data damaged, found {}", view::short_moment(at, now));
+        let text = say!("frame-stored-data-damaged-found-now", now = view::short_moment(at, now));
         return StatusLine { standing: Standing::Bad, text };
     }
     match chain.verified {
-        None => StatusLine { standing: Standing::Unknown, text: "Audit chain not verified yet".to_owned() },
+        None => StatusLine { standing: Standing::Unknown, text: say!("frame-audit-chain-not-verified-yet").to_owned() },
         Some(Verified { at, verdict: Ok(_) }) => StatusLine {
             standing: Standing::Good,
-            text: format!("Audit chain verified {}", view::short_moment(at, now)),
+            text: say!("frame-audit-chain-verified-now", now = view::short_moment(at, now)),
         },
         Some(Verified { at, verdict: Err(_) }) => StatusLine {
             standing: Standing::Bad,
-            text: format!("Audit chain broken, found {}", view::short_moment(at, now)),
+            text: say!("frame-audit-chain-broken-found-now", now = view::short_moment(at, now)),
         },
     }
 }
@@ -176,17 +176,20 @@ fn chain(services: &Services, now: i64) -> StatusLine {
 /// What the last look at everything that is stored said. Which row is damaged is for those who may read the records.
 pub(super) fn stored(chain: &ChainStatus) -> Cell {
     match &chain.stored {
-        None => Cell::None("Not looked through yet".to_owned()),
+        None => Cell::None(say!("frame-not-looked-through-yet").to_owned()),
         Some(StoredStatus { at, verdict: Ok(rows) }) => Cell::Badge {
             tone: Tone::Good,
             icon: Icon::Check,
-            text: rows.map_or_else(|| "Authentic".to_owned(), |rows| format!("{} rows authentic", view::grouped(rows))),
+            text: rows.map_or_else(
+                || say!("frame-authentic").to_owned(),
+                |rows| say!("frame-rows-rows-authentic", rows = view::grouped(rows)),
+            ),
             small: Some(view::moment_millis(*at).text),
         },
         Some(StoredStatus { at, verdict: Err(_) }) => Cell::Badge {
             tone: Tone::Bad,
             icon: Icon::Ban,
-            text: "Damaged".to_owned(),
+            text: say!("frame-damaged").to_owned(),
             small: Some(view::moment_millis(*at).text),
         },
     }

@@ -12,7 +12,7 @@ use strongroom_domain::{
     secret::{SecretItem, VaultFacts},
 };
 use strongroom_web::{
-    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone,
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say,
 };
 
 use super::{
@@ -36,12 +36,12 @@ pub(super) const IN_PLACE: [KeyOperation; 4] =
 
 fn words(operation: KeyOperation) -> &'static str {
     match operation {
-        KeyOperation::Encrypt => "Encrypt",
-        KeyOperation::Decrypt => "Decrypt",
-        KeyOperation::Sign => "Sign",
-        KeyOperation::Verify => "Verify",
-        KeyOperation::WrapKey => "Wrap a key",
-        KeyOperation::UnwrapKey => "Unwrap a key",
+        KeyOperation::Encrypt => say!("key-encrypt"),
+        KeyOperation::Decrypt => say!("key-decrypt"),
+        KeyOperation::Sign => say!("key-sign"),
+        KeyOperation::Verify => say!("key-verify"),
+        KeyOperation::WrapKey => say!("key-wrap-a-key"),
+        KeyOperation::UnwrapKey => say!("key-unwrap-a-key"),
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn page(
     let acts = acts(viewer, &mut offers, vault, &item, current).await;
     let usable = usable(viewer, &mut offers, vault, &item, &properties).await;
     if !usable.refused.is_empty() {
-        offers.note(format!("This vault refuses operations by {}.", listed(&usable.refused)));
+        offers.note(say!("key-this-vault-refuses-operations-by", refused = listed(&usable.refused)));
     }
     // The key of a certificate is renewed with it.
     let rotates = current && !item.secret.managed;
@@ -101,15 +101,16 @@ pub(super) async fn page(
     let (tone, icon, word) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
     let mut badges = vec![(tone, icon, word)];
     if !current {
-        badges.push((Tone::Plain, Icon::Undo, "Older version".to_owned()));
+        badges.push((Tone::Plain, Icon::Undo, say!("key-older-version").to_owned()));
     }
     let page = PanelsPage {
         badges,
-        lead: Some(format!(
-            "{} key in {vault}, for {}. Version of {}.",
-            view::kind_of(&properties),
-            operations(&properties.operations),
-            view::moment(item.version.created).text
+        lead: Some(say!(
+            "key-properties-key-in-vault-for",
+            properties = view::kind_of(&properties),
+            vault = vault,
+            operations = operations(&properties.operations),
+            created = view::moment(item.version.created).text
         )),
         tags: view::tags(&item.version.attributes.tags),
         acts: acts.into_iter().chain(offered).collect(),
@@ -133,20 +134,20 @@ async fn acts(
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     if item.secret.managed {
         offers.note(Kind::Key.managed_words(name));
-        let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
+        let own = Act::link(say!("key-certificate"), links::certificate(vault, name, version), Icon::Certificate);
         offers.offer(&Kind::Certificate.ask(Action::CertificateGet, vault), own).await;
         return shown_before(vault, name, current);
     }
     let at = |act: &str, version| links::key_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Key, action, vault, name) };
-    offers.offer(&ask(Action::KeyUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+    offers.offer(&ask(Action::KeyUpdate), Act::link(say!("key-edit"), at("edit", version), Icon::Pencil)).await;
     let (label, act, icon) = match item.version.attributes.enabled {
-        true => ("Disable", "disable", Icon::Off),
-        false => ("Enable", "enable", Icon::Check),
+        true => (say!("key-disable"), "disable", Icon::Off),
+        false => (say!("key-enable"), "enable", Icon::Check),
     };
     let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
     offers.offer(&ask(Action::KeyUpdate), switch).await;
-    offers.offer(&ask(Action::KeyDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    offers.offer(&ask(Action::KeyDelete), Act::link(say!("key-delete"), at("delete", None), Icon::Trash)).await;
     shown_before(vault, name, current)
 }
 
@@ -155,7 +156,7 @@ fn shown_before(vault: &VaultName, name: &ObjectName, current: bool) -> Vec<Act>
     if current {
         return Vec::new();
     }
-    vec![Act::link("Show the current version", links::key(vault, name, None), Icon::Key)]
+    vec![Act::link(say!("key-show-the-current-version"), links::key(vault, name, None), Icon::Key)]
 }
 
 /// What a page offers to do with a key.
@@ -214,7 +215,8 @@ fn algorithms(spec: KeySpec, usable: &[KeyOperation]) -> Vec<(&'static str, Stri
     let encrypts = usable.contains(&KeyOperation::Encrypt);
     let wraps = usable.contains(&KeyOperation::WrapKey);
     let signing = SignAlgorithm::ALL.iter().filter(|algorithm| signs && algorithm.fits(spec));
-    let signing = signing.map(|algorithm| (algorithm.as_str(), format!("{}: sign, verify", algorithm.as_str())));
+    let signing = signing
+        .map(|algorithm| (algorithm.as_str(), say!("key-algorithm-sign-verify", algorithm = algorithm.as_str())));
     let data = DataAlgorithm::ALL.iter().filter(|algorithm| algorithm.fits(spec)).filter_map(|algorithm| {
         let can = [(encrypts && algorithm.encrypts(), "encrypt"), (wraps && algorithm.wraps(), "wrap")];
         let can: Vec<&str> = can.into_iter().filter_map(|(can, word)| can.then_some(word)).collect();
@@ -235,27 +237,30 @@ async fn use_panel(
     let algorithms: Vec<(&str, &str)> = usable.algorithms.iter().map(|(name, label)| (*name, label.as_str())).collect();
     let first = |options: &[(&'static str, &str)]| options.first().map_or("", |(name, _)| *name);
     let mut fields = vec![
-        Field::choice("operation", "Operation", &operations, operations.first().map_or("", |(name, _)| name)),
-        Field::choice("algorithm", "Algorithm", &algorithms, first(&algorithms)),
-        Field::new("text", "Text", FieldKind::Secret)
+        Field::choice("operation", say!("key-operation"), &operations, operations.first().map_or("", |(name, _)| name)),
+        Field::choice("algorithm", say!("key-algorithm"), &algorithms, first(&algorithms)),
+        Field::new("text", say!("key-text"), FieldKind::Secret)
             .required()
-            .hint("What is signed, verified, encrypted or wrapped; not sent back. A signature is over its digest."),
-        Field::check("encoded", "The text is bytes in base64url", false),
+            .hint(say!("key-what-is-signed-verified-encrypted")),
+        Field::check("encoded", say!("key-the-text-is-bytes-in"), false),
     ];
     if usable.operations.contains(&KeyOperation::Verify) {
-        fields.push(Field::lines("signature", "Signature to verify", "", 2).hint("In base64url, as signing gave it."));
+        fields.push(
+            Field::lines("signature", say!("key-signature-to-verify"), "", 2)
+                .hint(say!("key-in-base64url-as-signing-gave")),
+        );
     }
     let form = Form {
         action: links::key_act(vault, &item.secret.name, Some(&item.version.version), "use"),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Use the key".to_owned(),
+        submit: say!("key-use-the-key").to_owned(),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
-    Panel::new("Use it", Body::Form(form))
-        .note("each use is judged and recorded")
-        .foot("Decrypting and unwrapping give cleartext away and are left to the command line and to programs.")
+    Panel::new(say!("key-use-it"), Body::Form(form))
+        .note(say!("key-each-use-is-judged-and"))
+        .foot(say!("key-decrypting-and-unwrapping-give-cleartext"))
 }
 
 fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
@@ -279,7 +284,7 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
     };
     let rows = versions.iter().map(row).collect();
     let table = Table::new(&["Version", "State", "Kind", "Created"], rows);
-    sort::panel(viewer, "Versions", "versions", table, Some("newest first"))
+    sort::panel(viewer, say!("key-versions"), "versions", table, Some(say!("key-newest-first")))
 }
 
 fn details(
@@ -292,35 +297,43 @@ fn details(
     let (name, version) = (&item.secret.name, &item.version);
     let attributes = &version.attributes;
     Panel::new(
-        "Details",
+        say!("key-details"),
         Body::Facts(vec![
-            Fact::code("Identifier", viewer.services.addresses.object("keys", vault, name, Some(&version.version))),
-            Fact::text("Kind", view::kind_of(properties)),
-            Fact::text("For", operations(&properties.operations)),
-            Fact::text(
-                "Private part",
-                if properties.in_token() { "Never leaves the hardware token" } else { "Never leaves this vault" },
+            Fact::code(
+                say!("key-identifier"),
+                viewer.services.addresses.object("keys", vault, name, Some(&version.version)),
             ),
-            Fact::moment("Created", Some(view::moment(version.created)), ""),
-            Fact::moment("Updated", Some(view::moment(version.updated)), ""),
-            Fact::moment("Not before", attributes.not_before.map(view::moment), "Not set"),
-            Fact::moment("Expires", attributes.expires.map(view::moment), "Never"),
-            Fact::text("Deletion", view::recovery(facts)),
+            Fact::text(say!("key-kind"), view::kind_of(properties)),
+            Fact::text(say!("key-for"), operations(&properties.operations)),
+            Fact::text(
+                say!("key-private-part"),
+                if properties.in_token() {
+                    say!("key-never-leaves-the-hardware-token")
+                } else {
+                    say!("key-never-leaves-this-vault")
+                },
+            ),
+            Fact::moment(say!("key-created"), Some(view::moment(version.created)), ""),
+            Fact::moment(say!("key-updated"), Some(view::moment(version.updated)), ""),
+            Fact::moment(say!("key-not-before"), attributes.not_before.map(view::moment), say!("key-not-set")),
+            Fact::moment(say!("key-expires"), attributes.expires.map(view::moment), say!("key-never")),
+            Fact::text(say!("key-deletion"), view::recovery(facts)),
         ]),
     )
-    .foot("The identifier is what clients use.")
+    .foot(say!("key-the-identifier-is-what-clients"))
 }
 
 /// The public part in the forms that other programs read.
 fn public_panel(public: &PublicKey) -> Panel {
-    let mut forms = vec![Snippet::new("JSON Web Key", serde_json::to_string_pretty(public).unwrap_or_default())];
+    let mut forms =
+        vec![Snippet::new(say!("key-json-web-key"), serde_json::to_string_pretty(public).unwrap_or_default())];
     if let Ok(pem) = public.pem() {
         forms.push(Snippet::new("PEM", pem));
     }
     if let Some((kind, bytes)) = public.ssh() {
-        forms.push(Snippet::new("OpenSSH", format!("{kind} {}", data_encoding::BASE64.encode(&bytes))));
+        forms.push(Snippet::new(say!("key-openssh"), format!("{kind} {}", data_encoding::BASE64.encode(&bytes))));
     }
-    Panel::new("Public part", Body::Snippets(forms)).note("not a secret")
+    Panel::new(say!("key-public-part"), Body::Snippets(forms)).note(say!("key-not-a-secret"))
 }
 
 fn commands(

@@ -14,7 +14,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     secret::{AttributePatch, SecretAttributes},
 };
-use strongroom_web::{Body, Fact, Field, FieldKind, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
 use zeroize::Zeroizing;
 
 use super::{
@@ -33,32 +33,36 @@ use crate::{
 };
 
 /// Kinds of keys to choose from: what is sent, what is shown.
-const KINDS: [(&str, &str); 10] = [
-    ("EC P-256", "EC P-256: signs, small and fast"),
-    ("EC P-384", "EC P-384: signs"),
-    ("EC P-521", "EC P-521: signs"),
-    ("EC P-256K", "EC P-256K (secp256k1): signs"),
-    ("RSA 2048", "RSA 2048: signs, encrypts, wraps"),
-    ("RSA 3072", "RSA 3072: signs, encrypts, wraps"),
-    ("RSA 4096", "RSA 4096: signs, encrypts, wraps"),
-    ("oct 256", "oct 256: encrypts and wraps with AES"),
-    ("oct 192", "oct 192: encrypts and wraps with AES"),
-    ("oct 128", "oct 128: encrypts and wraps with AES"),
-];
+fn kinds() -> [(&'static str, &'static str); 10] {
+    [
+        ("EC P-256", say!("key-forms-ec-p-256-signs-small")),
+        ("EC P-384", say!("key-forms-ec-p-384-signs")),
+        ("EC P-521", say!("key-forms-ec-p-521-signs")),
+        ("EC P-256K", say!("key-forms-ec-p-256k-secp256k1-signs")),
+        ("RSA 2048", say!("key-forms-rsa-2048-signs-encrypts-wraps")),
+        ("RSA 3072", say!("key-forms-rsa-3072-signs-encrypts-wraps")),
+        ("RSA 4096", say!("key-forms-rsa-4096-signs-encrypts-wraps")),
+        ("oct 256", say!("key-forms-oct-256-encrypts-and-wraps")),
+        ("oct 192", say!("key-forms-oct-192-encrypts-and-wraps")),
+        ("oct 128", say!("key-forms-oct-128-encrypts-and-wraps")),
+    ]
+}
 
 /// Those that are made in the hardware token, where there is one.
-const HARDWARE_KINDS: [(&str, &str); 10] = [
-    ("EC-HSM P-256", "EC-HSM P-256: signs, in the hardware token"),
-    ("EC-HSM P-384", "EC-HSM P-384: signs, in the hardware token"),
-    ("EC-HSM P-521", "EC-HSM P-521: signs, in the hardware token"),
-    ("EC-HSM P-256K", "EC-HSM P-256K (secp256k1): signs, in the hardware token"),
-    ("RSA-HSM 2048", "RSA-HSM 2048: signs, encrypts, wraps, in the hardware token"),
-    ("RSA-HSM 3072", "RSA-HSM 3072: signs, encrypts, wraps, in the hardware token"),
-    ("RSA-HSM 4096", "RSA-HSM 4096: signs, encrypts, wraps, in the hardware token"),
-    ("oct-HSM 256", "oct-HSM 256: encrypts and wraps with AES, in the hardware token"),
-    ("oct-HSM 192", "oct-HSM 192: encrypts and wraps with AES, in the hardware token"),
-    ("oct-HSM 128", "oct-HSM 128: encrypts and wraps with AES, in the hardware token"),
-];
+fn hardware_kinds() -> [(&'static str, &'static str); 10] {
+    [
+        ("EC-HSM P-256", say!("key-forms-ec-hsm-p-256-signs")),
+        ("EC-HSM P-384", say!("key-forms-ec-hsm-p-384-signs")),
+        ("EC-HSM P-521", say!("key-forms-ec-hsm-p-521-signs")),
+        ("EC-HSM P-256K", say!("key-forms-ec-hsm-p-256k-secp256k1")),
+        ("RSA-HSM 2048", say!("key-forms-rsa-hsm-2048-signs-encrypts")),
+        ("RSA-HSM 3072", say!("key-forms-rsa-hsm-3072-signs-encrypts")),
+        ("RSA-HSM 4096", say!("key-forms-rsa-hsm-4096-signs-encrypts")),
+        ("oct-HSM 256", say!("key-forms-oct-hsm-256-encrypts-and")),
+        ("oct-HSM 192", say!("key-forms-oct-hsm-192-encrypts-and")),
+        ("oct-HSM 128", say!("key-forms-oct-hsm-128-encrypts-and")),
+    ]
+}
 
 /// What kind of key, and whether in the hardware token.
 pub(super) fn spec(kind: &str) -> Option<(KeySpec, bool)> {
@@ -76,8 +80,8 @@ pub(super) fn spec(kind: &str) -> Option<(KeySpec, bool)> {
 /// The fields that keys share with secrets, in the words of keys.
 fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
     draft.fields().into_iter().filter(|field| field.name != "content_type").map(|field| match field.name.as_str() {
-        "expires" => field.hint("From then on it signs, encrypts and wraps no more; it still verifies and decrypts."),
-        "enabled" => field.hint("Nobody can use a disabled version; what is known of it can still be read."),
+        "expires" => field.hint(say!("key-forms-from-then-on-it-signs")),
+        "enabled" => field.hint(say!("key-forms-nobody-can-use-a-disabled")),
         _ => field,
     })
 }
@@ -88,7 +92,7 @@ fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
 /// 404 for what is no vault's name.
 pub(super) async fn new_key(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    Ok(new_key_page(viewer, &vault, Draft::empty(), (KINDS[0].0, &BTreeSet::new()), None).await)
+    Ok(new_key_page(viewer, &vault, Draft::empty(), (kinds()[0].0, &BTreeSet::new()), None).await)
 }
 
 /// POST /vaults/{vault}/new-key
@@ -117,11 +121,11 @@ async fn try_create(
 ) -> Result<ObjectName, Failure> {
     let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
     let (spec, hardware) =
-        spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter("There is no such kind of key."))?;
+        spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter(say!("key-forms-there-is-no-such-kind")))?;
     let attributes = attributes(sent)?;
     // A form says "new": what is there already gets no new version by it.
     if viewer.services.keys.show(&viewer.further()?, vault, &name, None).await.is_ok() {
-        let words = format!("There is a key {name} already.");
+        let words = say!("key-forms-there-is-a-key-name", name = name);
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
     let operations = (!operations.is_empty()).then(|| operations.clone());
@@ -137,32 +141,28 @@ async fn new_key_page(
     (kind, operations): (&str, &BTreeSet<KeyOperation>),
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Keys(vault.clone()).below("New key");
-    let mut kinds = KINDS.to_vec();
+    let place = Place::Keys(vault.clone()).below(say!("key-forms-new-key"));
+    let mut kinds = kinds().to_vec();
     if viewer.services.keys.has_token() {
-        kinds.extend(HARDWARE_KINDS);
+        kinds.extend(hardware_kinds());
     }
     let mut fields = vec![
-        Field::line("name", "Name", draft.name.clone(), 127)
+        Field::line("name", say!("key-forms-name"), draft.name.clone(), 127)
             .required()
-            .hint("1 to 127 letters, digits and hyphens. Names stay: a key cannot be renamed."),
-        Field::choice("kind", "Kind", &kinds, kind),
+            .hint(say!("key-forms-1-to-127-letters-digits")),
+        Field::choice("kind", say!("key-forms-kind"), &kinds, kind),
     ];
     fields.extend(KeyOperation::ALL.into_iter().enumerate().map(|(index, operation)| {
-        let label = format!("May be used to {}", operation.as_str());
+        let label = say!("key-forms-may-be-used-to-operation", operation = operation.as_str());
         let field = Field::check(&operation_field(operation), &label, operations.contains(&operation));
-        if index == 0 {
-            field.hint("None ticked: whatever a key of the kind can. It can be narrowed later too.")
-        } else {
-            field
-        }
+        if index == 0 { field.hint(say!("key-forms-none-ticked-whatever-a-key")) } else { field }
     }));
     fields.extend(common_fields(draft));
     let form = Form {
         action: links::in_vault(vault, "new-key", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Create key".to_owned(),
+        submit: say!("key-forms-create-key").to_owned(),
         cancel_href: Some(links::keys(vault)),
         ..Form::default()
     };
@@ -170,14 +170,14 @@ async fn new_key_page(
     let commands = Commands::of_vault(viewer.services, vault);
     let body = r#"{"kty":"EC","crv":"P-256"}"#;
     let page = PanelsPage {
-        lead: Some("It is made in this vault, and its private part never leaves it.".to_owned()),
-        main: vec![Panel::new("Key", Body::Form(form))],
+        lead: Some(say!("key-forms-it-is-made-in-this").to_owned()),
+        main: vec![Panel::new(say!("key-forms-key"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault("key create NAME --type EC --curve P-256"),
             commands.vault("key import NAME --file FILE"),
             commands.curl_vault("POST", "/keys/NAME/create", Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("New key in {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("key-forms-new-key-in-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
 }
@@ -264,11 +264,11 @@ async fn edit_page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let Named { vault, name, version } = named;
-    let place = Place::Key(vault.clone(), name.clone(), version.clone()).below("Edit");
+    let place = Place::Key(vault.clone(), name.clone(), version.clone()).below(say!("key-forms-edit"));
     let mut fields: Vec<Field> = KeyOperation::possible(spec)
         .into_iter()
         .map(|operation| {
-            let label = format!("May be used to {}", operation.as_str());
+            let label = say!("key-forms-may-be-used-to-operation", operation = operation.as_str());
             Field::check(&operation_field(operation), &label, held.contains(&operation))
         })
         .collect();
@@ -280,7 +280,7 @@ async fn edit_page(
         action: links::key_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save".to_owned(),
+        submit: say!("key-forms-save").to_owned(),
         cancel_href: Some(links::key(vault, name, version.as_ref())),
         ..Form::default()
     };
@@ -292,13 +292,13 @@ async fn edit_page(
     let of_version = version.as_ref().map(|version| format!(" --version {version}")).unwrap_or_default();
     let said: String = listed.iter().map(|operation| format!(" --op {operation}")).collect();
     let page = PanelsPage {
-        lead: Some("A date that is set can be moved and not taken away: an empty field changes nothing.".to_owned()),
-        main: vec![Panel::new("Attributes", Body::Form(form))],
+        lead: Some(say!("key-forms-a-date-that-is-set").to_owned()),
+        main: vec![Panel::new(say!("key-forms-attributes"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("key update {name}{of_version}{said}")),
             commands.curl_vault("PATCH", &path, Some(&body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Attributes of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("key-forms-attributes-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -324,52 +324,58 @@ fn decoded(text: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     BASE64URL_NOPAD
         .decode(text.trim().trim_end_matches('=').as_bytes())
         .map(Zeroizing::new)
-        .map_err(|_| Problem::bad_parameter(format!("{what} is not base64url.")))
+        .map_err(|_| Problem::bad_parameter(say!("key-forms-what-is-not-base64url", what = what)))
 }
 
 async fn operate(viewer: &Viewer<'_>, named: &Named, sent: &Sent) -> Result<Panel, Failure> {
     let given = sent.secret("text");
     let bytes = match sent.ticked("encoded") {
-        true => decoded(given.expose(), "The text")?,
+        true => decoded(given.expose(), say!("key-forms-the-text"))?,
         false => Zeroizing::new(given.expose().as_bytes().to_vec()),
     };
     let operation = KeyOperation::parse(sent.text("operation")).filter(|operation| key::IN_PLACE.contains(operation));
-    let operation = operation.ok_or_else(|| Problem::bad_parameter("A page offers no such operation."))?;
+    let operation = operation.ok_or_else(|| Problem::bad_parameter(say!("key-forms-a-page-offers-no-such")))?;
     let name = sent.text("algorithm");
     let at = KeyAt { vault: &named.vault, name: &named.name, version: named.version.as_ref() };
     let (keys, ctx) = (&viewer.services.keys, &viewer.call.ctx);
     let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
     let facts = match operation {
         KeyOperation::Sign | KeyOperation::Verify => {
-            let algorithm = SignAlgorithm::parse(name)
-                .ok_or_else(|| Problem::bad_parameter(format!("{name} neither signs nor verifies.")))?;
+            let algorithm = SignAlgorithm::parse(name).ok_or_else(|| {
+                Problem::bad_parameter(say!("key-forms-name-neither-signs-nor-verifies", name = name))
+            })?;
             let digest = algorithm.digest_of(bytes.as_slice()).map_err(|_| Problem::internal())?;
-            let shown = Fact::code("Digest", text(&digest));
+            let shown = Fact::code(say!("key-forms-digest"), text(&digest));
             if operation == KeyOperation::Sign {
                 let (_, signature) = keys.sign(ctx, at, algorithm, digest).await?;
-                vec![shown, Fact::code("Signature", text(&signature))]
+                vec![shown, Fact::code(say!("key-forms-signature"), text(&signature))]
             } else {
-                let signature = decoded(sent.text("signature"), "The signature")?.to_vec();
+                let signature = decoded(sent.text("signature"), say!("key-forms-the-signature"))?.to_vec();
                 let (_, good) = keys.verify(ctx, at, algorithm, digest, signature).await?;
-                let verdict = if good { "This key's, over this text" } else { "Not this key's over this text" };
-                vec![shown, Fact::text("Signature", verdict)]
+                let verdict = if good {
+                    say!("key-forms-this-keys-over-this-text")
+                } else {
+                    say!("key-forms-not-this-keys-over-this")
+                };
+                vec![shown, Fact::text(say!("key-forms-signature"), verdict)]
             }
         }
         _ => {
-            let algorithm = DataAlgorithm::parse(name)
-                .ok_or_else(|| Problem::bad_parameter(format!("{name} neither encrypts nor wraps.")))?;
+            let algorithm = DataAlgorithm::parse(name).ok_or_else(|| {
+                Problem::bad_parameter(say!("key-forms-name-neither-encrypts-nor-wraps", name = name))
+            })?;
             let sealing = if operation == KeyOperation::WrapKey { Sealing::Key } else { Sealing::Data };
             let cleartext = Cleartext { value: Plaintext::from_slice(&bytes), iv: None, aad: None };
             let (_, sealed) = keys.encrypt(ctx, at, sealing, algorithm, cleartext).await?;
-            let more = [("Initialization vector", &sealed.iv), ("Tag", &sealed.tag)];
+            let more = [(say!("key-forms-initialization-vector"), &sealed.iv), (say!("key-forms-tag"), &sealed.tag)];
             let more = more.into_iter().filter_map(|(name, bytes)| Some(Fact::code(name, text(bytes.as_deref()?))));
-            std::iter::once(Fact::code("Ciphertext", text(&sealed.value))).chain(more).collect()
+            std::iter::once(Fact::code(say!("key-forms-ciphertext"), text(&sealed.value))).chain(more).collect()
         }
     };
     let mut facts: Vec<Fact> = facts;
-    facts.insert(0, Fact::text("Algorithm", name));
-    facts.push(Fact::code("Recorded as", ctx.request_id.to_string()));
-    Ok(Panel::new("Result", Body::Facts(facts)).note("bytes in base64url"))
+    facts.insert(0, Fact::text(say!("key-forms-algorithm"), name));
+    facts.push(Fact::code(say!("key-forms-recorded-as"), ctx.request_id.to_string()));
+    Ok(Panel::new(say!("key-forms-result"), Body::Facts(facts)).note(say!("key-forms-bytes-in-base64url")))
 }
 
 #[cfg(test)]
@@ -378,7 +384,7 @@ mod tests {
 
     #[test]
     fn every_kind_that_is_offered_is_one() {
-        for (kind, label) in KINDS.into_iter().chain(HARDWARE_KINDS) {
+        for (kind, label) in kinds().into_iter().chain(hardware_kinds()) {
             let (spec, hardware) = spec(kind).unwrap();
             let plain = kind.replace("-HSM", "");
             assert_eq!((super::super::view::key_kind(spec), hardware), (plain.clone(), plain != kind));

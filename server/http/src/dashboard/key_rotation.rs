@@ -7,7 +7,7 @@ use strongroom_domain::{
     rotation::{RotationError, RotationPolicy, RotationTerms, Span, Trigger},
     secret::SecretItem,
 };
-use strongroom_web::{Act, Body, Fact, Field, Form, Icon, Panel, PanelsPage};
+use strongroom_web::{Act, Body, Fact, Field, Form, Icon, Panel, PanelsPage, say};
 
 use super::{
     Failure,
@@ -27,11 +27,13 @@ use crate::{
 };
 
 /// What makes new versions: what is sent, what is shown.
-const WHENS: [(&str, &str); 3] = [
-    ("never", "Only by hand"),
-    ("after", "So long after a version was made"),
-    ("before", "So long before a version ends"),
-];
+fn whens() -> [(&'static str, &'static str); 3] {
+    [
+        ("never", say!("key-rotation-only-by-hand")),
+        ("after", say!("key-rotation-so-long-after-a-version")),
+        ("before", say!("key-rotation-so-long-before-a-version")),
+    ]
+}
 
 /// The policy of a key and what can be done, for who may see it. Reading it is on record like any other read.
 pub(super) async fn panel(
@@ -43,42 +45,61 @@ pub(super) async fn panel(
     let name = &item.secret.name;
     let ask = |action| Ask::object(ObjectKind::Key, action, vault, name);
     let mut acts = Vec::new();
-    if offers.open(&ask(Action::KeyRotate), "Rotate now").await {
+    if offers.open(&ask(Action::KeyRotate), say!("key-rotation-rotate-now")).await {
         let href = links::key_act(vault, name, None, "rotation/now");
-        acts.push(Act::post("Rotate now", "", href, &viewer.form_token(), Icon::Undo));
+        acts.push(Act::post(say!("key-rotation-rotate-now"), "", href, &viewer.form_token(), Icon::Undo));
     }
-    let readable = offers.open(&ask(Action::KeyRotationPolicyGet), "Seeing the rotation policy").await;
-    if readable && offers.open(&ask(Action::KeyRotationPolicySet), "Changing the rotation policy").await {
-        acts.push(Act::link("Change", links::key_act(vault, name, None, "rotation"), Icon::Pencil));
+    let readable =
+        offers.open(&ask(Action::KeyRotationPolicyGet), say!("key-rotation-seeing-the-rotation-policy")).await;
+    if readable
+        && offers.open(&ask(Action::KeyRotationPolicySet), say!("key-rotation-changing-the-rotation-policy")).await
+    {
+        acts.push(Act::link(say!("key-rotation-change"), links::key_act(vault, name, None, "rotation"), Icon::Pencil));
     }
     let body = if readable {
         let look = viewer.further().ok()?;
         let (_, policy) = viewer.services.keys.rotation_policy(&look, vault, name).await.ok()?;
         Body::Facts(facts(item, policy.as_ref()))
     } else {
-        Body::Facts(vec![Fact::text("Policy", "Not shown to you")])
+        Body::Facts(vec![Fact::text(say!("key-rotation-policy"), say!("key-rotation-not-shown-to-you"))])
     };
-    (readable || !acts.is_empty())
-        .then(|| Panel::new("Rotation", body).acts(acts).foot("Old versions stay and go on decrypting."))
+    (readable || !acts.is_empty()).then(|| {
+        Panel::new(say!("key-rotation-rotation"), body).acts(acts).foot(say!("key-rotation-old-versions-stay-and-go"))
+    })
 }
 
 fn facts(item: &SecretItem, policy: Option<&RotationPolicy>) -> Vec<Fact> {
     let terms = policy.map_or_else(RotationTerms::usual, |policy| policy.terms.clone());
     let rotation = item.secret.rotation.as_deref();
     let made = match terms.rotate {
-        None => "Only by hand".to_owned(),
-        Some(Trigger::AfterCreation(span)) => format!("{} after a version was made", words(span)),
-        Some(Trigger::BeforeExpiry(span)) => format!("{} before a version ends", words(span)),
+        None => say!("key-rotation-only-by-hand").to_owned(),
+        Some(Trigger::AfterCreation(span)) => say!("key-rotation-span-after-a-version-was", span = words(span)),
+        Some(Trigger::BeforeExpiry(span)) => say!("key-rotation-span-before-a-version-ends", span = words(span)),
     };
-    let lasts = terms.expiry.map_or_else(|| "Without end".to_owned(), words);
-    let notice = terms.notify.map_or_else(|| "None".to_owned(), |span| format!("{} before it", words(span)));
-    let next = if terms.rotate.is_none() { "Not by itself" } else { "Not before the version has an end" };
+    let lasts = terms.expiry.map_or_else(|| say!("key-rotation-without-end").to_owned(), words);
+    let notice = terms.notify.map_or_else(
+        || say!("key-rotation-none").to_owned(),
+        |span| say!("key-rotation-span-before-it", span = words(span)),
+    );
+    let next = if terms.rotate.is_none() {
+        say!("key-rotation-not-by-itself")
+    } else {
+        say!("key-rotation-not-before-the-version-has")
+    };
     vec![
-        Fact::moment("Next rotation", rotation.and_then(|rotation| rotation.rotate_at).map(view::moment), next),
-        Fact::text("New versions", made),
-        Fact::text("They last", lasts),
-        Fact::text("Notice of an end", notice),
-        Fact::moment("Policy set", policy.map(|policy| view::moment(policy.updated)), "Never: as usual"),
+        Fact::moment(
+            say!("key-rotation-next-rotation"),
+            rotation.and_then(|rotation| rotation.rotate_at).map(view::moment),
+            next,
+        ),
+        Fact::text(say!("key-rotation-new-versions"), made),
+        Fact::text(say!("key-rotation-they-last"), lasts),
+        Fact::text(say!("key-rotation-notice-of-an-end"), notice),
+        Fact::moment(
+            say!("key-rotation-policy-set"),
+            policy.map(|policy| view::moment(policy.updated)),
+            say!("key-rotation-never-as-usual"),
+        ),
     ]
 }
 
@@ -89,7 +110,7 @@ fn words(span: Span) -> String {
     let named = parts.into_iter().filter(|(count, _)| *count > 0);
     let named: Vec<_> =
         named.map(|(count, unit)| format!("{count} {unit}{}", if count == 1 { "" } else { "s" })).collect();
-    if named.is_empty() { "0 days".to_owned() } else { named.join(", ") }
+    if named.is_empty() { say!("key-rotation-0-days").to_owned() } else { named.join(", ") }
 }
 
 /// What the form is filled in with.
@@ -122,12 +143,12 @@ impl Draft {
             let parsed = Some(text).filter(|text| !text.is_empty()).map(Span::parse).transpose();
             parsed.map_err(|no| Problem::bad_parameter(RotationError::from(no).to_string()))
         };
-        let needed = || Problem::bad_parameter("Say how long after or before.");
+        let needed = || Problem::bad_parameter(say!("key-rotation-say-how-long-after-or"));
         let rotate = match self.when.as_str() {
             "never" => None,
             "after" => Some(Trigger::AfterCreation(span(&self.time)?.ok_or_else(needed)?)),
             "before" => Some(Trigger::BeforeExpiry(span(&self.time)?.ok_or_else(needed)?)),
-            _ => return Err(Problem::bad_parameter("Say what makes new versions.")),
+            _ => return Err(Problem::bad_parameter(say!("key-rotation-say-what-makes-new-versions"))),
         };
         let terms = RotationTerms { rotate, notify: span(&self.notify)?, expiry: span(&self.expiry)? };
         Ok(terms.with_usual_notice())
@@ -181,20 +202,20 @@ async fn page(
     draft: Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Key(vault.clone(), name.clone(), None).below("Rotation");
+    let place = Place::Key(vault.clone(), name.clone(), None).below(say!("key-rotation-rotation"));
     let form = Form {
         action: links::key_act(vault, name, None, "rotation"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![
-            Field::choice("when", "New versions are made", &WHENS, &draft.when),
-            Field::line("time", "How long", draft.time, 24)
-                .hint("At least 7 days, written P90D, P6M or P1Y6M (ISO 8601)."),
-            Field::line("expiry", "New versions last", draft.expiry, 24)
-                .hint("At least 28 days, for example P2Y. Empty: without end."),
-            Field::line("notify", "Notice before a version ends", draft.notify, 24)
-                .hint("An audit record, KeyNearExpiry. Empty: 30 days before."),
+            Field::choice("when", say!("key-rotation-new-versions-are-made"), &whens(), &draft.when),
+            Field::line("time", say!("key-rotation-how-long"), draft.time, 24)
+                .hint(say!("key-rotation-at-least-7-days-written")),
+            Field::line("expiry", say!("key-rotation-new-versions-last"), draft.expiry, 24)
+                .hint(say!("key-rotation-at-least-28-days-for")),
+            Field::line("notify", say!("key-rotation-notice-before-a-version-ends"), draft.notify, 24)
+                .hint(say!("key-rotation-an-audit-record-keynearexpiry-empty")),
         ],
-        submit: "Save".to_owned(),
+        submit: say!("key-rotation-save").to_owned(),
         cancel_href: Some(links::key(vault, name, None)),
         ..Form::default()
     };
@@ -202,13 +223,13 @@ async fn page(
     let commands = Commands::of_vault(viewer.services, vault);
     let body = r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P90D"},"action":{"type":"Rotate"}}],"attributes":{"expiryTime":"P2Y"}}"#;
     let page = PanelsPage {
-        lead: Some("Versions that are there keep their ends, stay, and go on decrypting.".to_owned()),
-        main: vec![Panel::new("Rotation policy", Body::Form(form))],
+        lead: Some(say!("key-rotation-versions-that-are-there-keep").to_owned()),
+        main: vec![Panel::new(say!("key-rotation-rotation-policy"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("key rotation-policy set {name} --rotate-after P90D --expiry P2Y")),
             commands.curl_vault("PUT", &format!("/keys/{name}/rotationpolicy"), Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Rotation of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("key-rotation-rotation-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }

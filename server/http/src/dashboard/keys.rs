@@ -1,7 +1,7 @@
 //! The keys of a vault: names, kinds and dates, page by page, or those that a filter takes.
 
 use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{
     Failure,
@@ -28,19 +28,19 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let listed = Listed::read(viewer, request, (Kind::Key, &COLUMNS), &vault).await?;
     let place = Place::Keys(vault.clone());
     let mut offers = Offers::new(viewer, &place);
-    let new = Act::primary("New key", links::in_vault(&vault, "new-key", &[]), Icon::Plus);
+    let new = Act::primary(say!("keys-new-key"), links::in_vault(&vault, "new-key", &[]), Icon::Plus);
     offers.offer(&Kind::Key.ask(Action::KeyCreate, &vault), new).await;
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
     let body = body(viewer, &vault, &listed);
     let page = PanelsPage {
-        lead: Some("No private part ever leaves the vault: keys are used where they are.".to_owned()),
+        lead: Some(say!("keys-no-private-part-ever-leaves").to_owned()),
         acts,
         cannot,
         notices: listed.notices,
         filter: listed.filter,
         main: vec![
-            Panel::new("Keys", body),
+            Panel::new(say!("keys-keys"), body),
             snippets::panel(vec![commands.vault("key list"), commands.curl_vault("GET", "/keys", None)]),
         ],
         ..PanelsPage::new(viewer.shell(&place).await, listed.headline)
@@ -50,7 +50,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 
 fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
-        return listed.empty(Kind::Key, "A key is made here, or imported by the command line: key import.");
+        return listed.empty(Kind::Key, say!("keys-a-key-is-made-here"));
     }
     let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
     let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
@@ -73,7 +73,7 @@ fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {
         version
             .attributes
             .expires
-            .map_or_else(|| Cell::None("Never".to_owned()), |expires| Cell::Moment(view::moment(expires))),
+            .map_or_else(|| Cell::None(say!("keys-never").to_owned()), |expires| Cell::Moment(view::moment(expires))),
         view::tags_cell(&version.attributes.tags),
     ])
 }

@@ -8,6 +8,7 @@ use strongroom_domain::{
     secret::{SecretItem, VaultFacts},
     secrets::{MAX_PAGE, SecretPage},
 };
+use strongroom_web::say;
 
 use super::{Failure, frame::Viewer, links};
 
@@ -79,10 +80,7 @@ impl Kind {
 
     /// Why nothing is offered of one that a certificate keeps.
     pub(super) fn managed_words(self, name: &ObjectName) -> String {
-        format!(
-            "This {} belongs to the certificate {name}: it is renewed, disabled and deleted with it, and not by itself.",
-            self.word()
-        )
+        say!("kinds-this-word-belongs-to-the", word = self.word(), name = name)
     }
 
     /// The page of an object.
@@ -211,18 +209,18 @@ impl Kind {
         let (mut items, partial) = match self.read_versions(viewer, vault, &shown.secret.name).await {
             Ok((items, true)) => (items, None),
             Ok((items, false)) => {
-                let words = format!("This {word} has more than {} versions; not all of them are listed.", items.len());
+                let words = say!("kinds-this-word-has-more-than", word = word, items = items.len());
                 (items, Some(words))
             }
             Err(Failure::Denied(denial)) => {
-                let words = format!(
-                    "You may not list the versions: {}, decision {}.",
-                    denial.reason.told().code(),
-                    denial.request_id
+                let words = say!(
+                    "kinds-you-may-not-list-the",
+                    code = denial.reason.told().code(),
+                    request_id = denial.request_id
                 );
                 (Vec::new(), Some(words))
             }
-            Err(Failure::Problem(_)) => (Vec::new(), Some("The other versions could not be read just now.".to_owned())),
+            Err(Failure::Problem(_)) => (Vec::new(), Some(say!("kinds-the-other-versions-could-not").to_owned())),
         };
         if !items.iter().any(|item| item.version.version == shown.version.version) {
             items.push(shown.clone());

@@ -9,6 +9,7 @@ use strongroom_domain::{
     record::{Outcome, Record},
     throttle::{Rate, Throttle},
 };
+use strongroom_web::say;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -42,7 +43,9 @@ pub(super) async fn batch(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     counted.map_err(|too_many| Problem::throttled(too_many.retry_after))?;
     let since = match request.query("since") {
         None => None,
-        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("That is not a record's id."))?),
+        Some(text) => {
+            Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter(say!("live-that-is-not-a-records")))?)
+        }
     };
     let Asked { mut filter, .. } = Asked::of(viewer, request, BATCH)?;
     filter.before = None;
@@ -63,7 +66,7 @@ pub(super) async fn batch(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         None => Vec::new(),
     };
     let data = json!({ "since": newest, "records": records, "more": more, "again": AGAIN });
-    let body = format!("retry: {AGAIN}\nevent: records\nid: {newest}\ndata: {data}\n\n");
+    let body = say!("live-retry-again-event-records-id", again = AGAIN, newest = newest, data = data);
     Ok(Response { body: Zeroizing::new(body.into_bytes()), ..Response::empty(200) }
         .with("content-type", "text/event-stream; charset=utf-8".to_owned())
         .with("cache-control", "no-store".to_owned()))
@@ -77,16 +80,17 @@ fn arrived(id: Uuid) -> i64 {
 /// A record as the list shows it; like every list, without a value, for a record has none.
 fn shown(record: &Record) -> serde_json::Value {
     let view::AuditTime { time, iso, .. } = view::audit_time(record.at);
-    let outcome = match record.outcome {
-        Outcome::Allowed => "Allowed",
-        Outcome::Denied => "Denied",
-        Outcome::Failed | Outcome::Unauthenticated => "Failed",
+    let (state, outcome) = match record.outcome {
+        Outcome::Allowed => ("allowed", say!("live-allowed")),
+        Outcome::Denied => ("denied", say!("live-denied")),
+        Outcome::Failed | Outcome::Unauthenticated => ("failed", say!("live-failed")),
     };
-    let who = record.principal.as_ref().map_or("not known", |id| id.subject.as_str());
+    let who = record.principal.as_ref().map_or(say!("live-not-known"), |id| id.subject.as_str());
     json!({
         "id": record.id,
         "time": time,
         "iso": iso,
+        "state": state,
         "outcome": outcome,
         "reason": record.reason,
         "who": who,

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use strongroom_domain::identity::Session;
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone, say};
 
 use super::{
     Failure, access,
@@ -24,14 +24,19 @@ const LOOK_COOKIE: &str = "__Host-look";
 /// How long a browser keeps it, in seconds: a year.
 const LOOK_SECONDS: u32 = 365 * 86_400;
 
-const THEMES: [(&str, &str, Theme); 3] =
-    [("system", "As the system", Theme::System), ("light", "Light", Theme::Light), ("dark", "Dark", Theme::Dark)];
+fn themes() -> [(&'static str, &'static str, Theme); 3] {
+    [
+        ("system", say!("me-as-the-system"), Theme::System),
+        ("light", say!("me-light"), Theme::Light),
+        ("dark", say!("me-dark"), Theme::Dark),
+    ]
+}
 
 /// How pages look to this browser.
 pub(super) fn look(cookies: Option<&str>) -> Look {
     let value = cookies.and_then(|cookies| session::cookie(cookies, LOOK_COOKIE)).unwrap_or_default();
     let (theme, density) = value.split_once('.').unwrap_or_default();
-    let theme = THEMES.iter().find(|(word, ..)| *word == theme).map_or(Theme::System, |(.., theme)| *theme);
+    let theme = themes().iter().find(|(word, ..)| *word == theme).map_or(Theme::System, |(.., theme)| *theme);
     Look { theme, compact: density == "compact" }
 }
 
@@ -51,13 +56,13 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
                 Cell::Moment(view::moment(session.created)),
                 Cell::Moment(view::moment(session.expires)),
                 if this {
-                    Cell::badge(Tone::Good, Icon::Check, "This one")
+                    Cell::badge(Tone::Good, Icon::Check, say!("me-this-one"))
                 } else {
-                    Cell::text("Another browser, or the command line")
+                    Cell::text(say!("me-another-browser-or-the-command"))
                 },
                 Cell::Acts(vec![Act::post(
-                    "End",
-                    &format!("session of {began}"),
+                    say!("me-end"),
+                    &say!("me-session-of-began", began = began),
                     end_href(session),
                     &token,
                     Icon::SignOut,
@@ -68,42 +73,47 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     });
     let others = sessions.len().saturating_sub(1);
     let table = Table::new(&["Began", "Ends", "Where", ""], rows.collect());
-    let mut sessions_panel = sort::panel(viewer, "Sessions", "sessions", table, Some("newest first"))
-        .foot("What is ended here counts for nothing from its next request on.");
+    let mut sessions_panel = sort::panel(viewer, say!("me-sessions"), "sessions", table, Some(say!("me-newest-first")))
+        .foot(say!("me-what-is-ended-here-counts"));
     if others > 0 {
-        sessions_panel =
-            sessions_panel.acts(vec![Act::post("End all others", "", links::END_OTHERS, &token, Icon::SignOut)]);
+        sessions_panel = sessions_panel.acts(vec![Act::post(
+            say!("me-end-all-others"),
+            "",
+            links::END_OTHERS,
+            &token,
+            Icon::SignOut,
+        )]);
     }
-    let groups = if principal.groups.is_empty() { "None".to_owned() } else { principal.groups.join(", ") };
+    let groups = if principal.groups.is_empty() { say!("me-none").to_owned() } else { principal.groups.join(", ") };
     let facts = vec![
-        Fact::text("Name", viewer.session.display_name.clone()),
-        Fact::code("Subject", principal.id.subject.clone()),
-        Fact::code("Issuer", principal.id.issuer.clone()),
-        Fact::text("Groups", groups),
+        Fact::text(say!("me-name"), viewer.session.display_name.clone()),
+        Fact::code(say!("me-subject"), principal.id.subject.clone()),
+        Fact::code(say!("me-issuer"), principal.id.issuer.clone()),
+        Fact::text(say!("me-groups"), groups),
     ];
-    let theme = THEMES.iter().find(|(.., theme)| *theme == viewer.look.theme).map_or("system", |(word, ..)| word);
-    let themes = THEMES.map(|(word, label, _)| (word, label));
+    let theme = themes().iter().find(|(.., theme)| *theme == viewer.look.theme).map_or("system", |(word, ..)| word);
+    let themes = themes().map(|(word, label, _)| (word, label));
     let look = Form {
         action: links::LOOK.to_owned(),
         csrf_token: Some(token.clone()),
         fields: vec![
-            Field::choice("theme", "Theme", &themes, theme),
-            Field::check("compact", "Compact rows", viewer.look.compact),
+            Field::choice("theme", say!("me-theme"), &themes, theme),
+            Field::check("compact", say!("me-compact-rows"), viewer.look.compact),
         ],
-        submit: "Save".to_owned(),
+        submit: say!("me-save").to_owned(),
         ..Form::default()
     };
     let headline = match others {
-        0 => "You have this session alone".to_owned(),
-        1 => "You have two sessions".to_owned(),
-        _ => format!("You have {} sessions", others + 1),
+        0 => say!("me-you-have-this-session-alone").to_owned(),
+        1 => say!("me-you-have-two-sessions").to_owned(),
+        _ => say!("me-you-have-others-sessions", others = others + 1),
     };
     let page = PanelsPage {
-        lead: Some(format!("Signed in at {}.", without_scheme(&principal.id.issuer))),
+        lead: Some(say!("me-signed-in-at-issuer", issuer = without_scheme(&principal.id.issuer))),
         main: vec![access::own::panel(viewer).await, sessions_panel],
         aside: vec![
-            Panel::new("You", Body::Facts(facts)),
-            Panel::new("Appearance", Body::Form(look)),
+            Panel::new(say!("me-you"), Body::Facts(facts)),
+            Panel::new(say!("me-appearance"), Body::Form(look)),
             snippets::panel(vec![Commands::of_installation(viewer.services).server("whoami")]),
         ],
         ..PanelsPage::new(viewer.shell(&Place::Me).await, headline)
@@ -165,8 +175,8 @@ pub(super) async fn end_others(viewer: &Viewer<'_>, request: &Request) -> Result
 /// 403 for a form that is not ours; 400 for a theme that there is not.
 pub(super) async fn put_look(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
-    let theme = THEMES.iter().map(|(word, ..)| *word).find(|word| *word == sent.text("theme"));
-    let theme = theme.ok_or_else(|| Problem::bad_parameter("There is no such theme."))?;
+    let theme = themes().iter().map(|(word, ..)| *word).find(|word| *word == sent.text("theme"));
+    let theme = theme.ok_or_else(|| Problem::bad_parameter(say!("me-there-is-no-such-theme")))?;
     let density = if sent.ticked("compact") { "compact" } else { "usual" };
     let cookie = set_cookie(LOOK_COOKIE, &format!("{theme}.{density}"), Some(LOOK_SECONDS));
     Ok(redirect(links::ME.to_owned()).with("set-cookie", cookie))

@@ -63,7 +63,7 @@ mod would_allow;
 use std::sync::Arc;
 
 use strongroom_domain::{approval::Verdict, context::RequestContext, identity::Session};
-use strongroom_web::{asset, content_security_policy};
+use strongroom_web::{asset, content_security_policy, say};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -388,7 +388,7 @@ fn rendered(status: u16, page: Result<impl Into<Zeroizing<String>>, strongroom_w
         Ok(page) => html(status, page.into()),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
-            Response { reason: "internal", ..html(500, Zeroizing::new("Internal error".to_owned())) }
+            Response { reason: "internal", ..html(500, Zeroizing::new(say!("mod-internal-error").to_owned())) }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A form of several parts (`multipart/form-data`, RFC 7578), as browsers send files: bounded, read once, after it has
 //! proven to be ours. Parts are slices of the request's own body, which is wiped when it is dropped.
 
-use strongroom_web::CSRF_FIELD;
+use strongroom_web::{CSRF_FIELD, say};
 use subtle::ConstantTimeEq as _;
 
 use super::frame::Viewer;
@@ -55,7 +55,7 @@ fn accept<'a>(request: &'a Request, base: &str, token: &str) -> Result<Parts<'a>
     };
     let parts = parts(&request.body, boundary)
         .map(Parts)
-        .ok_or_else(|| Problem::bad_parameter("The form could not be read."))?;
+        .ok_or_else(|| Problem::bad_parameter(say!("multipart-the-form-could-not-be")))?;
     match parts.file(CSRF_FIELD) {
         Some(sent) if bool::from(sent.ct_eq(token.as_bytes())) => Ok(parts),
         _ => Err(Problem::foreign_form()),

@@ -10,7 +10,7 @@ use strongroom_domain::{
     network::{NetworkAction, NetworkRule, NetworkRules},
     vault::{Vault, VaultUpdate},
 };
-use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 
 use super::{
     Failure,
@@ -40,9 +40,8 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let tried = match request.query("address").map(str::trim).filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => {
-            let address: IpAddr = text
-                .parse()
-                .map_err(|_| Problem::bad_parameter("An address to test is one address, for example 10.0.0.1."))?;
+            let address: IpAddr =
+                text.parse().map_err(|_| Problem::bad_parameter(say!("network-an-address-to-test-is")))?;
             let listener = request.query("listener").map(str::trim).filter(|name| !name.is_empty());
             Some((address.to_canonical(), listener.unwrap_or(&viewer.call.ctx.listener).to_owned()))
         }
@@ -59,11 +58,11 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, LONG)?;
     let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let change = async {
-        let default_action = action(sent.text("default"))
-            .ok_or_else(|| Problem::bad_parameter("What no rule fits is allowed or denied."))?;
+        let default_action =
+            action(sent.text("default")).ok_or_else(|| Problem::bad_parameter(say!("network-what-no-rule-fits-is")))?;
         let rules = NetworkRules { default_action, rules: read_rules(sent.text("rules"))? };
         let update = VaultUpdate { network: Some(rules), force: sent.ticked("force"), ..VaultUpdate::default() };
-        let revision = sent.number("revision", "The revision")?;
+        let revision = sent.number("revision", say!("network-the-revision"))?;
         viewer.services.admin.update_vault(&viewer.call.ctx, &name, Some(revision), &update).await?;
         Ok::<_, Failure>(links::in_vault(&name, "network", &[]))
     };
@@ -95,11 +94,14 @@ async fn page(
     );
     let default = sent.map_or(word(rules.default_action), |sent| sent.text("default"));
     let mut fields = vec![
-        Field::lines("rules", "Rules, the first that fits decides", written, 8).hint(
-            "One a line: allow or deny, then a network, listener NAME or both, then until MOMENT if it ends. \
-             For example: allow 10.0.0.0/8 listener main until 2027-01-31T00:00:00Z",
+        Field::lines("rules", say!("network-rules-the-first-that-fits"), written, 8)
+            .hint(say!("network-one-a-line-allow-or")),
+        Field::choice(
+            "default",
+            say!("network-what-no-rule-fits-is-2"),
+            &[("allow", say!("network-allowed")), ("deny", say!("network-denied"))],
+            default,
         ),
-        Field::choice("default", "What no rule fits is", &[("allow", "Allowed"), ("deny", "Denied")], default),
         Field::hidden("revision", vault.revision.to_string()),
     ];
     fields.extend(force_field(refusal));
@@ -107,28 +109,28 @@ async fn page(
         action: links::in_vault(name, "network", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Replace the rules".to_owned(),
+        submit: say!("network-replace-the-rules").to_owned(),
         cancel_href: Some(links::vault(name)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let place = Place::Network(name.clone());
     let mut offers = Offers::new(viewer, &place);
-    if offers.open(&Ask::vault(Action::VaultUpdate, name), "Changing the rules").await {
-        main.insert(usize::from(refusal.is_none()) * 2, Panel::new("Change", Body::Form(form)));
+    if offers.open(&Ask::vault(Action::VaultUpdate, name), say!("network-changing-the-rules")).await {
+        main.insert(usize::from(refusal.is_none()) * 2, Panel::new(say!("network-change"), Body::Form(form)));
     }
     if hits.is_none() && !rules.rules.is_empty() {
-        offers.note("Hits are hidden: seeing them needs the role Strongroom Auditor on the installation.");
+        offers.note(say!("network-hits-are-hidden-seeing-them"));
     }
     let (_, cannot) = offers.told();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(format!("You come from {address} over the listener {listener}.")),
+        lead: Some(say!("network-you-come-from-address-over", address = address, listener = listener)),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
-            commands.server(&format!("network list {name}")).labelled("List the rules"),
-            commands.server(&format!("network add {name} allow 10.0.0.0/8")).labelled("Add a rule"),
+            commands.server(&format!("network list {name}")).labelled(say!("network-list-the-rules")),
+            commands.server(&format!("network add {name} allow 10.0.0.0/8")).labelled(say!("network-add-a-rule")),
             commands.curl_server(
                 "PATCH",
                 &format!("/api/v1/vaults/{name}"),
@@ -142,17 +144,17 @@ async fn page(
 
 fn headline(name: &VaultName, rules: &NetworkRules) -> String {
     match (rules.rules.len(), rules.default_action) {
-        (0, NetworkAction::Allow) => format!("{name} is reachable from everywhere"),
-        (0, NetworkAction::Deny) => format!("{name} is reachable from nowhere"),
-        (1, _) => format!("One network rule for {name}"),
-        (count, _) => format!("{count} network rules for {name}"),
+        (0, NetworkAction::Allow) => say!("network-name-is-reachable-from-everywhere", name = name),
+        (0, NetworkAction::Deny) => say!("network-name-is-reachable-from-nowhere", name = name),
+        (1, _) => say!("network-one-network-rule-for-name", name = name),
+        (count, _) => say!("network-count-network-rules-for-name", count = count, name = name),
     }
 }
 
 fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
     let badge = |action| match action {
-        NetworkAction::Allow => Cell::badge(Tone::Good, Icon::Check, "Allow"),
-        NetworkAction::Deny => Cell::badge(Tone::Bad, Icon::Ban, "Deny"),
+        NetworkAction::Allow => Cell::badge(Tone::Good, Icon::Check, say!("network-allow")),
+        NetworkAction::Deny => Cell::badge(Tone::Bad, Icon::Ban, say!("network-deny")),
     };
     let row = |(index, rule): (usize, &NetworkRule)| {
         let over = rule.ends_at.is_some_and(|end| end <= now);
@@ -160,16 +162,17 @@ fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
         let mut cells = vec![
             Cell::Text {
                 text: (index + 1).to_string(),
-                small: hidden_by.map(|before| format!("never reached: rule {} comes first", before + 1)),
+                small: hidden_by.map(|before| say!("network-never-reached-rule-before-comes", before = before + 1)),
             },
             badge(rule.action),
-            rule.network.map_or_else(|| Cell::None("Any".into()), |network| Cell::Code(network.to_string())),
-            rule.listener.clone().map_or_else(|| Cell::None("Any".into()), Cell::text),
+            rule.network
+                .map_or_else(|| Cell::None(say!("network-any").into()), |network| Cell::Code(network.to_string())),
+            rule.listener.clone().map_or_else(|| Cell::None(say!("network-any").into()), Cell::text),
             match rule.ends_at {
-                None => Cell::None("Never".into()),
+                None => Cell::None(say!("network-never").into()),
                 Some(end) if over => {
                     let moment = view::moment_millis(end);
-                    Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: "Over".into(), moment }
+                    Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: say!("network-over").into(), moment }
                 }
                 Some(end) => Cell::Moment(view::moment_millis(end)),
             },
@@ -177,15 +180,24 @@ fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
         cells.extend(hits.map(|hits| hits.cell(index, rule.action)));
         Row::new(cells)
     };
-    let default = format!("What no rule fits is {}.", word_past(rules.default_action));
+    let default = say!("network-what-no-rule-fits-is-default", default_action = word_past(rules.default_action));
     if rules.rules.is_empty() {
-        return Panel::new("Rules", Body::Text(vec!["There is no rule.".to_owned(), default]));
+        return Panel::new(
+            say!("network-rules"),
+            Body::Text(vec![say!("network-there-is-no-rule").to_owned(), default]),
+        );
     }
     let rows = rules.rules.iter().enumerate().map(row).collect();
-    let mut columns = vec!["Place", "Does", "Network", "Listener", "Ends"];
-    columns.extend(hits.map(|_| "Hits, 24 h"));
+    let mut columns = vec![
+        say!("network-place"),
+        say!("network-does"),
+        say!("network-network"),
+        say!("network-listener"),
+        say!("network-ends"),
+    ];
+    columns.extend(hits.map(|_| say!("network-hits-24-h")));
     let counted = hits.map(|hits| format!(" {}", hits.foot())).unwrap_or_default();
-    Panel::new("Rules", Body::Table(Table::new(&columns, rows))).foot(format!("{default}{counted}"))
+    Panel::new(say!("network-rules"), Body::Table(Table::new(&columns, rows))).foot(format!("{default}{counted}"))
 }
 
 fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tried: Option<&(IpAddr, String)>) -> Panel {
@@ -196,20 +208,29 @@ fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tried: Op
     let form = Form {
         action: links::in_vault(name, "network", &[]),
         fields: vec![
-            Field::line("address", "Address", address.to_string(), 64),
-            Field::line("listener", "Listener", listener, 32)
+            Field::line("address", say!("network-address"), address.to_string(), 64),
+            Field::line("listener", say!("network-listener"), listener, 32)
                 .known(known.iter().map(|listener| (&listener.name, &listener.place))),
         ],
-        submit: "Test".to_owned(),
+        submit: say!("network-test").to_owned(),
         ..Form::default()
     };
-    let panel = Panel::new("Test an address", Body::Form(form));
+    let panel = Panel::new(say!("network-test-an-address"), Body::Form(form));
     match tried {
         None => panel,
         Some((address, listener)) => {
             let verdict = rules.judge(*address, listener, ctx.now);
-            let by = verdict.rule.map_or_else(|| "the default".to_owned(), |place| format!("rule {}", place + 1));
-            panel.foot(format!("{address} over {listener}: {} by {by}.", word_past(verdict.action)))
+            let by = verdict.rule.map_or_else(
+                || say!("network-the-default").to_owned(),
+                |place| say!("network-rule-place", place = place + 1),
+            );
+            panel.foot(say!(
+                "network-address-over-listener-action-by",
+                address = address,
+                listener = listener,
+                action = word_past(verdict.action),
+                by = by
+            ))
         }
     }
 }
@@ -239,10 +260,10 @@ fn write_rule(rule: &NetworkRule) -> String {
         line.push_str(&format!(" {network}"));
     }
     if let Some(listener) = &rule.listener {
-        line.push_str(&format!(" listener {listener}"));
+        line.push_str(&say!("network-listener-listener", listener = listener));
     }
     if let Some(end) = rule.ends_at {
-        line.push_str(&format!(" until {}", view::audit_time(end).iso));
+        line.push_str(&say!("network-until-end", end = view::audit_time(end).iso));
     }
     line
 }
@@ -252,10 +273,7 @@ fn read_rules(text: &str) -> Result<Vec<NetworkRule>, Problem> {
     lines
         .map(|(index, line)| {
             read_rule(line).ok_or_else(|| {
-                Problem::bad_parameter(format!(
-                    "Line {} is no rule: “{line}”. For example: allow 10.0.0.0/8 listener main.",
-                    index + 1
-                ))
+                Problem::bad_parameter(say!("network-line-index-is-no-rule", index = index + 1, line = line))
             })
         })
         .collect()

@@ -14,7 +14,7 @@ use strongroom_domain::{
     network::{NetworkAction, NetworkVerdict},
     record::{Outcome, Record, RecordFilter},
 };
-use strongroom_web::{Cell, Icon, Tone};
+use strongroom_web::{Cell, Icon, Tone, say};
 use uuid::Uuid;
 
 use super::{frame::Viewer, view};
@@ -105,26 +105,26 @@ impl Hits {
         match self.by.get(&Some(place)) {
             Some(Hit { count, last }) => Cell::Text {
                 text: format!("{}{}", view::grouped(*count), if partly { "+" } else { "" }),
-                small: Some(format!("last {}", view::moment_millis(*last).text)),
+                small: Some(say!("network-hits-last-last", last = view::moment_millis(*last).text)),
             },
-            None if partly => Cell::None(format!("None of the newest {MOST_WORDS}")),
-            None => Cell::badge(Tone::Warn, Icon::Off, "Unused"),
+            None if partly => Cell::None(say!("network-hits-none-of-the-newest-most", most_words = MOST_WORDS)),
+            None => Cell::badge(Tone::Warn, Icon::Off, say!("network-hits-unused")),
         }
     }
 
     /// What is said of the default action, and of how it was counted.
     pub(super) fn foot(&self) -> String {
         let default = self.by.get(&None).map_or(0, |hit| hit.count);
-        let times = if default == 1 { "once".to_owned() } else { format!("{} times", view::grouped(default)) };
+        let times = if default == 1 {
+            "once".to_owned()
+        } else {
+            say!("network-hits-default-times", default = view::grouped(default))
+        };
         let cut = match self.cut {
-            true => format!(
-                " Only the newest {MOST_WORDS} records and the newest {MOST_WORDS} denials were looked through."
-            ),
+            true => say!("network-hits-only-the-newest-most-words", most_words = MOST_WORDS),
             false => String::new(),
         };
-        format!(
-            "The default decided {times}. Counted are the requests of the last 24 hours since the rules were changed.{cut}"
-        )
+        say!("network-hits-the-default-decided-times-counted", times = times, cut = cut)
     }
 }
 

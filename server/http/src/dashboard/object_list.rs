@@ -1,7 +1,7 @@
 //! What the lists of keys and of certificates have alike: a filter, pages, and a heading that says what was found.
 
 use strongroom_domain::names::VaultName;
-use strongroom_web::{Body, Field, FieldKind, Form, Paging};
+use strongroom_web::{Body, Field, FieldKind, Form, Paging, say};
 
 use super::{
     Failure,
@@ -46,11 +46,11 @@ impl<'a> Listed<'a> {
         let (set, whole) = (filter.is_set(), found.next.is_none() && after.is_none());
         let notices = sort.notice(found.items.len(), found.next.is_some()).or_else(|| {
             (set && found.next.is_some())
-                .then(|| format!("Only {} names have been searched so far; the next page searches on.", found.searched))
+                .then(|| say!("object-list-only-searched-names-have-been", searched = found.searched))
         });
         let next = following(&tokens, found.next.as_ref(), &sort)?;
         let paging = Paging {
-            words: format!("{} on this page", found.items.len()),
+            words: say!("object-list-items-on-this-page", items = found.items.len()),
             first_href: after.map(|_| filter.address(kind, vault, None)),
             next_href: next.map(|next| filter.address(kind, vault, Some(&next))),
         };
@@ -62,16 +62,18 @@ impl<'a> Listed<'a> {
         let kept = sort.kept().into_iter().map(|(name, value)| Field::hidden(&name, value));
         let form = Form {
             fields: [
-                Field::line("q", "Search names", shown.query, 127).hint("part of a name"),
-                Field::line("tag", "Tag", shown.tag, 513).hint("name, or name=value"),
-                choice("state", "State", shown.states),
-                choice("expires", "Expires", shown.expiries),
-                choice("rotated", "Rotated", shown.ages),
+                Field::line("q", say!("object-list-search-names"), shown.query, 127)
+                    .hint(say!("object-list-part-of-a-name")),
+                Field::line("tag", say!("object-list-tag"), shown.tag, 513)
+                    .hint(say!("object-list-name-or-name-value")),
+                choice("state", say!("object-list-state"), shown.states),
+                choice("expires", say!("object-list-expires"), shown.expiries),
+                choice("rotated", say!("object-list-rotated"), shown.ages),
             ]
             .into_iter()
             .chain(kept)
             .collect(),
-            submit: "Search".to_owned(),
+            submit: say!("object-list-search").to_owned(),
             cancel_href: set.then(|| action.clone()),
             action,
             ..Form::default()
@@ -91,11 +93,14 @@ impl<'a> Listed<'a> {
     pub(super) fn empty(&self, kind: Kind, how: &str) -> Body {
         let word = kind.word();
         let (headline, text) = match (self.words.as_str(), self.paging.first_href.is_some()) {
-            ("", false) => (format!("No {} yet.", kind.plural()), how.to_owned()),
-            ("", true) => ("There is nothing more.".to_owned(), "The list ended before this page.".to_owned()),
+            ("", false) => (say!("object-list-no-plural-yet", plural = kind.plural()), how.to_owned()),
+            ("", true) => (
+                say!("object-list-there-is-nothing-more").to_owned(),
+                say!("object-list-the-list-ended-before-this").to_owned(),
+            ),
             _ => (
-                format!("No {word} is like that."),
-                "Only names and metadata are searched, and only those you may list.".to_owned(),
+                say!("object-list-no-word-is-like-that", word = word),
+                say!("object-list-only-names-and-metadata-are").to_owned(),
             ),
         };
         Body::Empty { headline, text, command: None }
@@ -106,13 +111,25 @@ fn headline(kind: Kind, vault: &VaultName, count: usize, whole: bool, words: &st
     let (word, plural) = (kind.word(), kind.plural());
     let words = if words.is_empty() { String::new() } else { format!(" {words}") };
     match (whole, count) {
-        (true, 0) => format!("No {plural} in {vault}{words}"),
-        (true, 1) => format!("One {word} in {vault}{words}"),
-        (true, count) => format!("{count} {plural} in {vault}{words}"),
+        (true, 0) => say!("object-list-no-plural-in-vault-words", plural = plural, vault = vault, words = words),
+        (true, 1) => say!("object-list-one-word-in-vault-words", word = word, vault = vault, words = words),
+        (true, count) => say!(
+            "object-list-count-plural-in-vault-words",
+            count = count,
+            plural = plural,
+            vault = vault,
+            words = words
+        ),
         (false, _) => {
             let mut letters = plural.chars();
             let first = letters.next().map(|first| first.to_ascii_uppercase()).unwrap_or_default();
-            format!("{first}{} in {vault}{words}", letters.as_str())
+            say!(
+                "object-list-first-letters-in-vault-words",
+                first = first,
+                letters = letters.as_str(),
+                vault = vault,
+                words = words
+            )
         }
     }
 }

@@ -2,7 +2,7 @@
 //! with the role that is missing. Judged but not recorded, so it promises nothing.
 
 use strongroom_domain::{decision::DenyReason, gate::Ask, role::Role};
-use strongroom_web::Act;
+use strongroom_web::{Act, say};
 
 use super::frame::{Place, Viewer};
 
@@ -73,9 +73,15 @@ impl<'a> Offers<'a> {
             let verb = if labels.len() == 1 { "needs" } else { "need" };
             let labels = listed(labels);
             match why {
-                Why::Role(role) => format!("{labels} {verb} the role {role} {}.", self.scope),
-                Why::AccessPolicy => format!("{labels} {verb} an access policy of the vault with that permission."),
-                Why::Other(code) => format!("{labels}: not open to you now ({code})."),
+                Why::Role(role) => say!(
+                    "offers-labels-verb-the-role-role",
+                    labels = labels,
+                    verb = verb,
+                    role = role,
+                    scope = self.scope
+                ),
+                Why::AccessPolicy => say!("offers-labels-verb-an-access-policy", labels = labels, verb = verb),
+                Why::Other(code) => say!("offers-labels-not-open-to-you", labels = labels, code = code),
             }
         });
         let sentences = self.notes.iter().cloned().chain(sentences).collect();
@@ -88,7 +94,7 @@ pub(super) fn listed(words: &[&str]) -> String {
     match words {
         [] => String::new(),
         [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] => say!("offers-first-and-last", first = first.join(", "), last = last),
     }
 }
 

@@ -10,7 +10,7 @@ use strongroom_domain::{
     names::VaultName,
     record::{Outcome, Record, RecordFilter},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone, say};
 
 use super::{
     Failure, audit,
@@ -80,29 +80,26 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         attention.push(Attention {
             tone: Tone::Bad,
             icon: Icon::Ban,
-            what: "The audit chain is broken".to_owned(),
-            detail: format!("{finding} Found {}.", view::moment_millis(*at).text),
-            act: Act::link("Open", links::AUDIT, Icon::Records),
+            what: say!("overview-the-audit-chain-is-broken").to_owned(),
+            detail: say!("overview-finding-found-at", finding = finding, at = view::moment_millis(*at).text),
+            act: Act::link(say!("overview-open"), links::AUDIT, Icon::Records),
         });
     }
     if let Some(StoredStatus { at, verdict: Err(_) }) = &chain.stored {
         attention.push(Attention {
             tone: Tone::Bad,
             icon: Icon::Ban,
-            what: "Stored data is damaged".to_owned(),
-            detail: format!(
-                "A row is not what was written there. The server's log and the records of ScrubFinding name it. Found {}.",
-                view::moment_millis(*at).text
-            ),
-            act: Act::link("Open", links::AUDIT, Icon::Records),
+            what: say!("overview-stored-data-is-damaged").to_owned(),
+            detail: say!("overview-a-row-is-not-what", at = view::moment_millis(*at).text),
+            act: Act::link(say!("overview-open"), links::AUDIT, Icon::Records),
         });
     }
     attention.extend(damaged.iter().map(|name| Attention {
         tone: Tone::Bad,
         icon: Icon::Ban,
-        what: format!("Vault {name} is damaged"),
-        detail: vaults::DAMAGED.to_owned(),
-        act: Act::link("Open", links::AUDIT, Icon::Records),
+        what: say!("overview-vault-name-is-damaged", name = name),
+        detail: vaults::damage_words().to_owned(),
+        act: Act::link(say!("overview-open"), links::AUDIT, Icon::Records),
     }));
     let mut main = Vec::new();
     if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
@@ -119,45 +116,36 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             Err(why) => notices.push(why),
         }
     } else {
-        hidden.push(
-            "Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation."
-                .to_owned(),
-        );
+        hidden.push(say!("overview-denials-and-changes-are-hidden").to_owned());
     }
     if viewer.may(&Ask::server(Action::AssignmentRead)).await {
         attention.extend(roles(viewer, now).await);
     } else {
-        hidden.push(
-            "Roles that end soon are hidden: seeing them needs the role Key Vault Reader on the installation."
-                .to_owned(),
-        );
+        hidden.push(say!("overview-roles-that-end-soon-are").to_owned());
     }
     if viewer.may(&Ask::server(Action::WorkloadRead)).await {
         attention.extend(credentials(viewer).await);
     } else {
-        hidden.push(
-            "Credentials that end soon are hidden: seeing them needs a role with Strongroom/workloads/read.".to_owned(),
-        );
+        hidden.push(say!("overview-credentials-that-end-soon-are").to_owned());
     }
     let taken_back = revoked::look(viewer, &vaults, reads_audit).await;
     attention.extend(serve_revoked(&taken_back));
     if taken_back.more {
-        notices
-            .push("Not all certificates were looked at for revoked ones: those that end last are left out.".to_owned());
+        notices.push(say!("overview-not-all-certificates-were-looked").to_owned());
     }
     let endings::Ending { panel: ending, rotation, hidden: endings_hidden, notices: endings_failed } =
         endings::look(viewer, &vaults).await;
     hidden.extend(endings_hidden);
     notices.extend(endings_failed);
     let headline = match attention.len() {
-        0 => "Nothing needs you".to_owned(),
-        1 => "One thing needs attention".to_owned(),
-        count => format!("{count} things need attention"),
+        0 => say!("overview-nothing-needs-you").to_owned(),
+        1 => say!("overview-one-thing-needs-attention").to_owned(),
+        count => say!("overview-count-things-need-attention", count = count),
     };
     let rows = attention.into_iter().map(|Attention { tone, icon, what, detail, act }| {
         let word = match tone {
-            Tone::Bad => "Now",
-            _ => "Soon",
+            Tone::Bad => say!("overview-now"),
+            _ => say!("overview-soon"),
         };
         Row::new(vec![
             Cell::Text { text: what, small: Some(detail) },
@@ -167,11 +155,9 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     });
     let rows: Vec<Row> = rows.collect();
     main.push(Panel::new(
-        "Needs attention",
+        say!("overview-needs-attention"),
         if rows.is_empty() {
-            Body::Text(vec![
-                "Nothing that you may see is due, broken or refused more often than now and then.".to_owned(),
-            ])
+            Body::Text(vec![say!("overview-nothing-that-you-may-see").to_owned()])
         } else {
             Body::Table(Table::new(&["What", "When", ""], rows))
         },
@@ -179,27 +165,27 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     main.extend(ending);
     main.extend(changes);
     let verified = match &chain.verified {
-        None => Cell::text("Not verified yet"),
+        None => Cell::text(say!("overview-not-verified-yet")),
         Some(Verified { at, verdict: Ok(reached) }) => Cell::Badge {
             tone: Tone::Good,
             icon: Icon::Check,
-            text: format!("Verified to {}", view::grouped(reached.position)),
+            text: say!("overview-verified-to-position", position = view::grouped(reached.position)),
             small: Some(view::moment_millis(*at).text),
         },
-        Some(Verified { verdict: Err(_), .. }) => Cell::badge(Tone::Bad, Icon::Ban, "Broken"),
+        Some(Verified { verdict: Err(_), .. }) => Cell::badge(Tone::Bad, Icon::Ban, say!("overview-broken")),
     };
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let health = vec![
-        fact("Seal", Cell::badge(Tone::Good, Icon::Check, "Unsealed")),
-        fact("Audit chain", verified),
-        fact("Stored data", frame::stored(&chain)),
-        Fact::text("Records", view::grouped(chain.position)),
-        fact("Vaults you may list", Cell::link(vaults.len().to_string(), links::VAULTS)),
+        fact(say!("overview-seal"), Cell::badge(Tone::Good, Icon::Check, say!("overview-unsealed"))),
+        fact(say!("overview-audit-chain"), verified),
+        fact(say!("overview-stored-data"), frame::stored(&chain)),
+        Fact::text(say!("overview-records"), view::grouped(chain.position)),
+        fact(say!("overview-vaults-you-may-list"), Cell::link(vaults.len().to_string(), links::VAULTS)),
     ];
     let commands = Commands::of_installation(viewer.services);
-    let mut copy = vec![commands.server("vault list").labelled("List vaults")];
+    let mut copy = vec![commands.server("vault list").labelled(say!("overview-list-vaults"))];
     if reads_audit {
-        copy.push(commands.server("audit query --outcome denied").labelled("List denials"));
+        copy.push(commands.server("audit query --outcome denied").labelled(say!("overview-list-denials")));
     }
     let page = PanelsPage {
         notices,
@@ -207,7 +193,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         tabs: if reads_audit { ranges(range.0) } else { Vec::new() },
         chart,
         main,
-        aside: [Some(Panel::new("Health", Body::Facts(health))), rotation, Some(snippets::panel(copy))]
+        aside: [Some(Panel::new(say!("overview-health"), Body::Facts(health))), rotation, Some(snippets::panel(copy))]
             .into_iter()
             .flatten()
             .collect(),
@@ -223,7 +209,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 fn range(request: &Request) -> Result<(&'static str, i64, i64), Problem> {
     let asked = request.query("range").unwrap_or(A_DAY);
     let found = RANGES.into_iter().find(|(word, ..)| *word == asked);
-    found.ok_or_else(|| Problem::bad_parameter("There is no such range."))
+    found.ok_or_else(|| Problem::bad_parameter(say!("overview-there-is-no-such-range")))
 }
 
 /// The others.
@@ -244,14 +230,11 @@ pub(super) fn no_role(viewer: &Viewer<'_>) -> Panel {
         snippets::quoted(&principal)
     );
     let body = Body::Empty {
-        headline: "You hold no role and no access policy here yet.".to_owned(),
-        text: format!(
-            "Ask an owner of this installation, or whoever told you of it, for one, and say which vault you need. You are \
-             {principal}; this is what they would run, with the role and the vault that you need:"
-        ),
+        headline: say!("overview-you-hold-no-role-and").to_owned(),
+        text: say!("overview-ask-an-owner-of-this", principal = principal),
         command: Some(Commands::of_installation(viewer.services).server(&command)),
     };
-    Panel::new("What to do first", body)
+    Panel::new(say!("overview-what-to-do-first"), body)
 }
 
 /// Whoever was denied again and again in the last day, by reason.
@@ -263,7 +246,8 @@ async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
     let names = audit::names(viewer, page.items.iter()).await;
     let mut alike: BTreeMap<(String, String), (u64, &Record)> = BTreeMap::new();
     for record in &page.items {
-        let who = record.principal.as_ref().map_or_else(|| "nobody known".to_owned(), |id| id.subject.clone());
+        let who =
+            record.principal.as_ref().map_or_else(|| say!("overview-nobody-known").to_owned(), |id| id.subject.clone());
         // Newest first: the last one seen is when it began.
         let (count, first) = alike.entry((who, record.reason.clone())).or_insert((0, record));
         *count += record.count.unwrap_or(1);
@@ -277,9 +261,9 @@ async fn denials(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
         Attention {
             tone: Tone::Bad,
             icon: Icon::Ban,
-            what: format!("{name} was denied {} times", view::grouped(count)),
-            detail: format!("{reason}, since {}", view::moment_millis(first.at).text),
-            act: Act::link("Open", links::audit(Some("denied"), principal, None, None), Icon::Records),
+            what: say!("overview-name-was-denied-count-times", name = name, count = view::grouped(count)),
+            detail: say!("overview-reason-since-at", reason = reason, at = view::moment_millis(first.at).text),
+            act: Act::link(say!("overview-open"), links::audit(Some("denied"), principal, None, None), Icon::Records),
         }
     });
     told.collect()
@@ -290,25 +274,25 @@ fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
     let told = found.revoked.iter().take(REVOKED).map(|(vault, name, one)| Attention {
         tone: Tone::Bad,
         icon: Icon::Ban,
-        what: format!("{vault}/certificates/{name} serves a revoked certificate"),
-        detail: format!("{}, since {}; renew it", one.reason.as_str(), view::moment(one.at).text),
-        act: Act::link("Open", links::certificate(vault, name, None), Icon::Certificate),
+        what: say!("overview-vault-certificates-name-serves-a", vault = vault, name = name),
+        detail: say!("overview-reason-since-at-renew-it", reason = one.reason.as_str(), at = view::moment(one.at).text),
+        act: Act::link(say!("overview-open"), links::certificate(vault, name, None), Icon::Certificate),
     });
     let silent = found.silent.iter().take(REVOKED).map(|(vault, name)| Attention {
         tone: Tone::Bad,
         icon: Icon::Ban,
-        what: format!("The authority {vault}/certificates/{name} signs nothing"),
-        detail: "It, or one above it, was revoked; its next version signs again".to_owned(),
-        act: Act::link("Open", links::certificate(vault, name, None), Icon::Certificate),
+        what: say!("overview-the-authority-vault-certificates-name", vault = vault, name = name),
+        detail: say!("overview-it-or-one-above-it").to_owned(),
+        act: Act::link(say!("overview-open"), links::certificate(vault, name, None), Icon::Certificate),
     });
     let rest = found.revoked.len().saturating_sub(REVOKED) + found.silent.len().saturating_sub(REVOKED);
     let rest = u64::try_from(rest).unwrap_or(u64::MAX);
     let rest = (rest > 0).then(|| Attention {
         tone: Tone::Bad,
         icon: Icon::Ban,
-        what: format!("{} more certificates are revoked and served", view::grouped(rest)),
-        detail: "The certificates of each vault show which".to_owned(),
-        act: Act::link("Open", links::VAULTS, Icon::Certificate),
+        what: say!("overview-rest-more-certificates-are-revoked", rest = view::grouped(rest)),
+        detail: say!("overview-the-certificates-of-each-vault").to_owned(),
+        act: Act::link(say!("overview-open"), links::VAULTS, Icon::Certificate),
     });
     silent.chain(told).chain(rest).collect()
 }
@@ -350,18 +334,26 @@ async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
                 tone: if failed { Tone::Bad } else { Tone::Warn },
                 icon: Icon::Hourglass,
                 what: match (failed, by_issuer) {
-                    (true, true) => format!("{what} was not issued by its issuer"),
-                    (true, false) => format!("{what} could not be renewed"),
-                    (false, _) => format!("{what} ends soon"),
+                    (true, true) => say!("overview-what-was-not-issued-by", what = what),
+                    (true, false) => say!("overview-what-could-not-be-renewed", what = what),
+                    (false, _) => say!("overview-what-ends-soon", what = what),
                 },
                 detail: if by_issuer {
-                    format!("{}, last asked {}", record.reason, view::moment_millis(record.at).text)
+                    say!(
+                        "overview-reason-last-asked-at",
+                        reason = record.reason,
+                        at = view::moment_millis(record.at).text
+                    )
                 } else if failed {
-                    format!("{}, last tried {}; it is tried again", record.reason, view::moment_millis(record.at).text)
+                    say!(
+                        "overview-reason-last-tried-at-it",
+                        reason = record.reason,
+                        at = view::moment_millis(record.at).text
+                    )
                 } else {
-                    format!("told {}, as its policy says", view::moment_millis(record.at).text)
+                    say!("overview-told-at-as-its-policy", at = view::moment_millis(record.at).text)
                 },
-                act: Act::link("Open", links::entry(record.id), Icon::Records),
+                act: Act::link(say!("overview-open"), links::entry(record.id), Icon::Records),
             });
         }
     }
@@ -394,9 +386,13 @@ async fn roles(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
     let told = near.map(|shown| Attention {
         tone: Tone::Warn,
         icon: Icon::Hourglass,
-        what: format!("{} at {} ends", shown.role, shown.scope),
+        what: say!("overview-role-at-scope-ends", role = shown.role, scope = shown.scope),
         detail: shown.assignment.ends_at.map(|end| view::moment_millis(end).text).unwrap_or_default(),
-        act: Act::link("Review", links::asked(links::ACCESS, &[("scope", Some(&shown.scope))]), Icon::Person),
+        act: Act::link(
+            say!("overview-review"),
+            links::asked(links::ACCESS, &[("scope", Some(&shown.scope))]),
+            Icon::Person,
+        ),
     });
     told.collect()
 }
@@ -416,9 +412,13 @@ async fn credentials(viewer: &Viewer<'_>) -> Vec<Attention> {
         Some(Attention {
             tone: if over { Tone::Bad } else { Tone::Warn },
             icon: Icon::Key,
-            what: format!("A credential of {} {}", workload.name, if over { "is over" } else { "ends" }),
+            what: say!(
+                "overview-a-credential-of-name-else",
+                name = workload.name,
+                else_of = if over { say!("overview-is-over") } else { "ends" }
+            ),
             detail: view::moment(next).text,
-            act: Act::link("Open", links::workload(workload.client_id), Icon::Workload),
+            act: Act::link(say!("overview-open"), links::workload(workload.client_id), Icon::Workload),
         })
     });
     told.collect()
@@ -447,7 +447,7 @@ async fn changes_panel(
     let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     // Signing in and out is no change of what is kept here.
-    let by_people = page.items.iter().filter(|record| !record.operation.starts_with("Session"));
+    let by_people = page.items.iter().filter(|record| !record.operation.starts_with(say!("overview-session")));
     let rows = by_people.take(CHANGES).map(|record| {
         Row::new(vec![
             Cell::Moment(view::moment_millis(record.at)),
@@ -458,13 +458,13 @@ async fn changes_panel(
     });
     let rows: Vec<Row> = rows.collect();
     let body = if rows.is_empty() {
-        Body::Text(vec!["No person changed anything.".to_owned()])
+        Body::Text(vec![say!("overview-no-person-changed-anything").to_owned()])
     } else {
         Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
     };
-    let note = format!("last {}", Asked::length_words(length));
-    let panel = Panel::new("Changes by people", body).note(note).acts(vec![Act::link(
-        "Open in Audit",
+    let note = say!("overview-last-length", length = Asked::length_words(length));
+    let panel = Panel::new(say!("overview-changes-by-people"), body).note(note).acts(vec![Act::link(
+        say!("overview-open-in-audit"),
         links::asked(links::AUDIT, &[("range", Some(range)), ("vault", vault.as_deref())]),
         Icon::Records,
     )]);

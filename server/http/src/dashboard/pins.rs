@@ -12,7 +12,7 @@ use strongroom_domain::{
     principal::PrincipalId,
     vault::Vault,
 };
-use strongroom_web::{Act, Icon};
+use strongroom_web::{Act, Icon, say};
 use uuid::Uuid;
 
 use super::{
@@ -78,8 +78,11 @@ fn called(person: &PrincipalId) -> String {
 
 /// Pins a vault, or takes the pin away, and leads back to this page.
 pub(super) fn act(viewer: &Viewer<'_>, vault: &Vault, csrf_token: &str) -> Act {
-    let (label, pinned, icon) =
-        if viewer.pins.has(vault) { ("Unpin", "no", Icon::Unpin) } else { ("Pin", "yes", Icon::Pin) };
+    let (label, pinned, icon) = if viewer.pins.has(vault) {
+        (say!("pins-unpin"), "no", Icon::Unpin)
+    } else {
+        (say!("pins-pin"), "yes", Icon::Pin)
+    };
     let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Act::Post {
         label: label.to_owned(),
@@ -101,17 +104,17 @@ pub(super) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let pinned = match sent.text("pinned") {
         "yes" => true,
         "no" => false,
-        _ => return Err(Problem::bad_parameter("A vault is pinned or it is not.").into()),
+        _ => return Err(Problem::bad_parameter(say!("pins-a-vault-is-pinned-or")).into()),
     };
     let listed = viewer.services.admin.visible_vaults(&viewer.call.ctx).await?;
     let name = VaultName::parse(sent.text("vault")).ok();
     let vault = listed.iter().find(|vault| Some(&vault.name) == name.as_ref());
-    let vault = vault.ok_or_else(|| Problem::bad_parameter("There is no vault of this name that you may list."))?;
+    let vault = vault.ok_or_else(|| Problem::bad_parameter(say!("pins-there-is-no-vault-of")))?;
     // Those that are gone, or may not be listed any more, make room.
     let kept = listed.iter().filter(|other| viewer.pins.has(other) && other.id != vault.id);
     let pins = Pins(kept.chain(pinned.then_some(vault)).map(|vault| vault.id).collect());
     if pins.0.len() > MAX {
-        return Err(Problem::bad_parameter(format!("At most {MAX} vaults are pinned: unpin one first.")).into());
+        return Err(Problem::bad_parameter(say!("pins-at-most-max-vaults-are", max = MAX)).into());
     }
     let back = ReturnTo::parse(sent.text("back")).unwrap_or_default();
     let cookie = set_cookie(COOKIE, &pins.kept_for(&viewer.session.principal.id), Some(SECONDS));

@@ -5,7 +5,7 @@ use strongroom_domain::{
     gate::Ask,
     names::{ObjectName, ObjectVersion, VaultName},
 };
-use strongroom_web::{Crumb, NavPage, Section};
+use strongroom_web::{Crumb, NavPage, Section, say};
 
 use super::{kinds::Kind, links, policies::AttachedTo};
 use crate::{edge::Call, routes::Endpoint};
@@ -243,31 +243,31 @@ impl Place {
     /// What the page is about, as a title.
     pub(super) fn title(&self) -> String {
         match self {
-            Self::Overview => "Overview".to_owned(),
-            Self::Vaults => "Vaults".to_owned(),
-            Self::Secrets(vault) => format!("Secrets of {vault}"),
-            Self::Keys(vault) => format!("Keys of {vault}"),
-            Self::Certificates(vault) => format!("Certificates of {vault}"),
-            Self::Issuers(vault) => format!("Issuers of {vault}"),
+            Self::Overview => say!("place-overview").to_owned(),
+            Self::Vaults => say!("place-vaults").to_owned(),
+            Self::Secrets(vault) => say!("place-secrets-of-vault", vault = vault),
+            Self::Keys(vault) => say!("place-keys-of-vault", vault = vault),
+            Self::Certificates(vault) => say!("place-certificates-of-vault", vault = vault),
+            Self::Issuers(vault) => say!("place-issuers-of-vault", vault = vault),
             Self::Secret(_, name, _)
             | Self::Key(_, name, _)
             | Self::Certificate(_, name, _)
             | Self::Issuer(_, name) => name.to_string(),
-            Self::Deleted(vault, kind) => format!("Deleted {} of {vault}", kind.plural()),
+            Self::Deleted(vault, kind) => say!("place-deleted-plural-of-vault", plural = kind.plural(), vault = vault),
             Self::Vault(vault) => vault.to_string(),
-            Self::Network(vault) => format!("Network rules of {vault}"),
-            Self::Approvals(vault) => format!("Approvals in {vault}"),
-            Self::Settings(vault) => format!("Settings of {vault}"),
-            Self::VaultAccess(vault) => format!("Access to {vault}"),
-            Self::DeletedVaults => "Deleted vaults".to_owned(),
-            Self::Access => "Access".to_owned(),
-            Self::Me => "You".to_owned(),
-            Self::Installation => "Settings".to_owned(),
-            Self::Policies => "Policy modules".to_owned(),
+            Self::Network(vault) => say!("place-network-rules-of-vault", vault = vault),
+            Self::Approvals(vault) => say!("place-approvals-in-vault", vault = vault),
+            Self::Settings(vault) => say!("place-settings-of-vault", vault = vault),
+            Self::VaultAccess(vault) => say!("place-access-to-vault", vault = vault),
+            Self::DeletedVaults => say!("place-deleted-vaults").to_owned(),
+            Self::Access => say!("place-access").to_owned(),
+            Self::Me => say!("place-you").to_owned(),
+            Self::Installation => say!("place-settings").to_owned(),
+            Self::Policies => say!("place-policy-modules").to_owned(),
             Self::Attachment(_, name) => name.clone(),
-            Self::Audit => "Audit".to_owned(),
+            Self::Audit => say!("place-audit").to_owned(),
             Self::Below(_, title) => title.clone(),
-            Self::Elsewhere => "Strongroom".to_owned(),
+            Self::Elsewhere => say!("place-strongroom").to_owned(),
         }
     }
 
@@ -347,10 +347,10 @@ impl Place {
             | Self::Approvals(_)
             | Self::VaultAccess(_)
             | Self::Settings(_)
-            | Self::Attachment(AttachedTo::Vault(_), _) => "on this vault or the installation",
-            Self::Secret(..) => "on this secret, its vault or the installation",
-            Self::Key(..) => "on this key, its vault or the installation",
-            Self::Certificate(..) => "on this certificate, its vault or the installation",
+            | Self::Attachment(AttachedTo::Vault(_), _) => say!("place-on-this-vault-or-the"),
+            Self::Secret(..) => say!("place-on-this-secret-its-vault"),
+            Self::Key(..) => say!("place-on-this-key-its-vault"),
+            Self::Certificate(..) => say!("place-on-this-certificate-its-vault"),
             Self::Below(above, _) => above.scope_words(),
             Self::Attachment(AttachedTo::Everywhere, _)
             | Self::Policies
@@ -361,7 +361,7 @@ impl Place {
             | Self::Me
             | Self::Installation
             | Self::Audit
-            | Self::Elsewhere => "on the installation",
+            | Self::Elsewhere => say!("place-on-the-installation"),
         }
     }
 
@@ -429,16 +429,22 @@ impl Place {
         let Some(vault) = self.vault() else { return Vec::new() };
         let open = self.bottom();
         let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
-        let secrets = page("Secrets", links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
-        let keys = page("Keys", links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));
+        let secrets =
+            page(say!("place-secrets"), links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
+        let keys = page(say!("place-keys"), links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));
         let open_certificates =
             matches!(open, Self::Certificates(_) | Self::Certificate(..) | Self::Issuers(_) | Self::Issuer(..));
-        let certificates = page("Certificates", links::certificates(vault), open_certificates);
-        let deleted = page("Deleted", links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..)));
-        let access = page("Access", links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_)));
-        let network = page("Network rules", links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_)));
-        let approvals = page("Approvals", links::in_vault(vault, "approvals", &[]), matches!(open, Self::Approvals(_)));
-        let settings = page("Settings", links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_)));
+        let certificates = page(say!("place-certificates"), links::certificates(vault), open_certificates);
+        let deleted =
+            page(say!("place-deleted"), links::deleted(Kind::Secret, vault), matches!(open, Self::Deleted(..)));
+        let access =
+            page(say!("place-access"), links::in_vault(vault, "access", &[]), matches!(open, Self::VaultAccess(_)));
+        let network =
+            page(say!("place-network-rules"), links::in_vault(vault, "network", &[]), matches!(open, Self::Network(_)));
+        let approvals =
+            page(say!("place-approvals"), links::in_vault(vault, "approvals", &[]), matches!(open, Self::Approvals(_)));
+        let settings =
+            page(say!("place-settings"), links::in_vault(vault, "settings", &[]), matches!(open, Self::Settings(_)));
         vec![
             (Kind::Secret.ask(Action::SecretList, vault), secrets),
             (Kind::Key.ask(Action::KeyList, vault), keys),
@@ -462,60 +468,60 @@ impl Place {
     /// The way from the top to here.
     pub(super) fn crumbs(&self) -> Vec<Crumb> {
         let step = |label: &str, href: Option<String>| Crumb { label: label.to_owned(), href };
-        let vaults = || step("Vaults", Some(links::VAULTS.to_owned()));
+        let vaults = || step(say!("place-vaults"), Some(links::VAULTS.to_owned()));
         let within = |vault: &VaultName| step(vault.as_str(), Some(links::vault(vault)));
         match self {
-            Self::Overview => vec![step("Overview", None)],
-            Self::Vaults => vec![step("Vaults", None)],
-            Self::Secrets(vault) => vec![vaults(), within(vault), step("Secrets", None)],
-            Self::Keys(vault) => vec![vaults(), within(vault), step("Keys", None)],
-            Self::Certificates(vault) => vec![vaults(), within(vault), step("Certificates", None)],
+            Self::Overview => vec![step(say!("place-overview"), None)],
+            Self::Vaults => vec![step(say!("place-vaults"), None)],
+            Self::Secrets(vault) => vec![vaults(), within(vault), step(say!("place-secrets"), None)],
+            Self::Keys(vault) => vec![vaults(), within(vault), step(say!("place-keys"), None)],
+            Self::Certificates(vault) => vec![vaults(), within(vault), step(say!("place-certificates"), None)],
             Self::Issuers(vault) => {
-                let list = step("Certificates", Some(links::certificates(vault)));
-                vec![vaults(), within(vault), list, step("Issuers", None)]
+                let list = step(say!("place-certificates"), Some(links::certificates(vault)));
+                vec![vaults(), within(vault), list, step(say!("place-issuers"), None)]
             }
             Self::Issuer(vault, name) => Self::Issuers(vault.clone()).below(name.display()).crumbs(),
             Self::Certificate(vault, name, version) => {
-                let list = step("Certificates", Some(links::certificates(vault)));
+                let list = step(say!("place-certificates"), Some(links::certificates(vault)));
                 let current = version.as_ref().map(|_| links::certificate(vault, name, None));
                 let mut crumbs = vec![vaults(), within(vault), list, step(name.display(), current)];
                 crumbs.extend(version.as_ref().map(|version| step(version.as_str(), None)));
                 crumbs
             }
-            Self::Deleted(vault, _) => vec![vaults(), within(vault), step("Deleted", None)],
+            Self::Deleted(vault, _) => vec![vaults(), within(vault), step(say!("place-deleted"), None)],
             Self::Vault(vault) => vec![vaults(), step(vault.as_str(), None)],
-            Self::Network(vault) => vec![vaults(), within(vault), step("Network rules", None)],
-            Self::Approvals(vault) => vec![vaults(), within(vault), step("Approvals", None)],
-            Self::Settings(vault) => vec![vaults(), within(vault), step("Settings", None)],
-            Self::VaultAccess(vault) => vec![vaults(), within(vault), step("Access", None)],
-            Self::DeletedVaults => vec![vaults(), step("Deleted vaults", None)],
-            Self::Access => vec![step("Access", None)],
-            Self::Me => vec![step("You", None)],
-            Self::Installation => vec![step("Settings", None)],
+            Self::Network(vault) => vec![vaults(), within(vault), step(say!("place-network-rules"), None)],
+            Self::Approvals(vault) => vec![vaults(), within(vault), step(say!("place-approvals"), None)],
+            Self::Settings(vault) => vec![vaults(), within(vault), step(say!("place-settings"), None)],
+            Self::VaultAccess(vault) => vec![vaults(), within(vault), step(say!("place-access"), None)],
+            Self::DeletedVaults => vec![vaults(), step(say!("place-deleted-vaults"), None)],
+            Self::Access => vec![step(say!("place-access"), None)],
+            Self::Me => vec![step(say!("place-you"), None)],
+            Self::Installation => vec![step(say!("place-settings"), None)],
             Self::Secret(vault, name, None) => {
-                let list = step("Secrets", Some(links::secrets(vault)));
+                let list = step(say!("place-secrets"), Some(links::secrets(vault)));
                 vec![vaults(), within(vault), list, step(name.display(), None)]
             }
             Self::Secret(vault, name, Some(version)) => {
-                let list = step("Secrets", Some(links::secrets(vault)));
+                let list = step(say!("place-secrets"), Some(links::secrets(vault)));
                 let current = step(name.display(), Some(links::secret(vault, name, None)));
                 vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
             }
             Self::Key(vault, name, None) => {
-                let list = step("Keys", Some(links::keys(vault)));
+                let list = step(say!("place-keys"), Some(links::keys(vault)));
                 vec![vaults(), within(vault), list, step(name.display(), None)]
             }
             Self::Key(vault, name, Some(version)) => {
-                let list = step("Keys", Some(links::keys(vault)));
+                let list = step(say!("place-keys"), Some(links::keys(vault)));
                 let current = step(name.display(), Some(links::key(vault, name, None)));
                 vec![vaults(), within(vault), list, current, step(version.as_str(), None)]
             }
-            Self::Policies => vec![step("Policy modules", None)],
+            Self::Policies => vec![step(say!("place-policy-modules"), None)],
             Self::Attachment(to, name) => {
-                let list = step("Policy modules", Some(links::POLICY.to_owned()));
+                let list = step(say!("place-policy-modules"), Some(links::POLICY.to_owned()));
                 vec![list, step(&to.title(), None), step(name, None)]
             }
-            Self::Audit => vec![step("Audit", None)],
+            Self::Audit => vec![step(say!("place-audit"), None)],
             Self::Below(above, title) => {
                 let mut crumbs = above.crumbs();
                 if let Some(last) = crumbs.last_mut() {

@@ -18,7 +18,7 @@ use strongroom_domain::{
     role::Role,
     secrets::SecretError,
 };
-use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage, StageState};
+use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage, StageState, say};
 
 use super::{
     frame::{Place, Viewer},
@@ -179,15 +179,15 @@ fn changes(endpoint: Endpoint) -> bool {
 
 fn headline(status: u16) -> &'static str {
     match status {
-        400 => "The request could not be understood",
-        403 => "The request was refused",
-        405 => "This address does not answer such a request",
-        408 => "The request took too long",
-        409 => "The request came between other changes",
-        413 | 414 => "The request is too long",
-        421 => "This host is not served here",
-        502 | 503 => "The service is temporarily unavailable",
-        _ => "Something failed",
+        400 => say!("problems-the-request-could-not-be"),
+        403 => say!("problems-the-request-was-refused"),
+        405 => say!("problems-this-address-does-not-answer"),
+        408 => say!("problems-the-request-took-too-long"),
+        409 => say!("problems-the-request-came-between-other"),
+        413 | 414 => say!("problems-the-request-is-too-long"),
+        421 => say!("problems-this-host-is-not-served"),
+        502 | 503 => say!("problems-the-service-is-temporarily-unavailable"),
+        _ => say!("problems-something-failed"),
     }
 }
 
@@ -228,80 +228,82 @@ fn denied(
 
 fn refused(action: Action) -> &'static str {
     match action {
-        Action::SecretList => "You cannot list the secrets of this vault.",
-        Action::SecretShow | Action::SecretListVersions => "You cannot see this secret.",
-        Action::SecretGet => "You cannot read this secret's value.",
-        Action::SecretSet => "You cannot set this secret.",
-        Action::SecretUpdate => "You cannot change this secret's attributes.",
-        Action::SecretDelete => "You cannot delete this secret.",
-        Action::SecretListDeleted | Action::SecretGetDeleted => "You cannot see the deleted secrets of this vault.",
-        Action::SecretRecover => "You cannot recover this secret.",
-        Action::SecretPurge => "You cannot purge this secret.",
-        Action::KeyList => "You cannot list the keys of this vault.",
-        Action::KeyGet | Action::KeyListVersions => "You cannot see this key.",
-        Action::KeyCreate => "You cannot make this key.",
-        Action::KeyUpdate => "You cannot change this key.",
-        Action::KeyDelete => "You cannot delete this key.",
-        Action::KeyListDeleted | Action::KeyGetDeleted => "You cannot see the deleted keys of this vault.",
-        Action::KeyRecover => "You cannot recover this key.",
-        Action::KeyPurge => "You cannot purge this key.",
-        Action::KeySign | Action::KeyVerify | Action::KeyEncrypt | Action::KeyWrap => "You cannot use this key so.",
-        Action::CertificateList => "You cannot list the certificates of this vault.",
-        Action::CertificateGet | Action::CertificateListVersions => "You cannot see this certificate.",
-        Action::CertificatePolicyGet => "You cannot see how this certificate is made.",
-        Action::CertificatePendingGet => "You cannot see what this certificate waits for.",
-        Action::CertificateCreate => "You cannot make this certificate.",
-        Action::CertificateImport => "You cannot import this certificate.",
-        Action::CertificateUpdate => "You cannot change this certificate.",
-        Action::CertificatePolicyUpdate => "You cannot change how this certificate is made.",
+        Action::SecretList => say!("problems-you-cannot-list-the-secrets"),
+        Action::SecretShow | Action::SecretListVersions => say!("problems-you-cannot-see-this-secret"),
+        Action::SecretGet => say!("problems-you-cannot-read-this-secrets"),
+        Action::SecretSet => say!("problems-you-cannot-set-this-secret"),
+        Action::SecretUpdate => say!("problems-you-cannot-change-this-secrets"),
+        Action::SecretDelete => say!("problems-you-cannot-delete-this-secret"),
+        Action::SecretListDeleted | Action::SecretGetDeleted => say!("problems-you-cannot-see-the-deleted"),
+        Action::SecretRecover => say!("problems-you-cannot-recover-this-secret"),
+        Action::SecretPurge => say!("problems-you-cannot-purge-this-secret"),
+        Action::KeyList => say!("problems-you-cannot-list-the-keys"),
+        Action::KeyGet | Action::KeyListVersions => say!("problems-you-cannot-see-this-key"),
+        Action::KeyCreate => say!("problems-you-cannot-make-this-key"),
+        Action::KeyUpdate => say!("problems-you-cannot-change-this-key"),
+        Action::KeyDelete => say!("problems-you-cannot-delete-this-key"),
+        Action::KeyListDeleted | Action::KeyGetDeleted => say!("problems-you-cannot-see-the-deleted-keys"),
+        Action::KeyRecover => say!("problems-you-cannot-recover-this-key"),
+        Action::KeyPurge => say!("problems-you-cannot-purge-this-key"),
+        Action::KeySign | Action::KeyVerify | Action::KeyEncrypt | Action::KeyWrap => {
+            say!("problems-you-cannot-use-this-key")
+        }
+        Action::CertificateList => say!("problems-you-cannot-list-the-certificates"),
+        Action::CertificateGet | Action::CertificateListVersions => say!("problems-you-cannot-see-this-certificate"),
+        Action::CertificatePolicyGet => say!("problems-you-cannot-see-how-this"),
+        Action::CertificatePendingGet => say!("problems-you-cannot-see-what-this"),
+        Action::CertificateCreate => say!("problems-you-cannot-make-this-certificate"),
+        Action::CertificateImport => say!("problems-you-cannot-import-this-certificate"),
+        Action::CertificateUpdate => say!("problems-you-cannot-change-this-certificate"),
+        Action::CertificatePolicyUpdate => say!("problems-you-cannot-change-how-this"),
         Action::CertificatePendingUpdate | Action::CertificatePendingDelete | Action::CertificatePendingMerge => {
-            "You cannot change what this certificate waits for."
+            say!("problems-you-cannot-change-what-this")
         }
-        Action::CertificateDelete => "You cannot delete this certificate.",
+        Action::CertificateDelete => say!("problems-you-cannot-delete-this-certificate"),
         Action::CertificateListDeleted | Action::CertificateGetDeleted => {
-            "You cannot see the deleted certificates of this vault."
+            say!("problems-you-cannot-see-the-deleted-certificates")
         }
-        Action::CertificateRecover => "You cannot recover this certificate.",
-        Action::CertificatePurge => "You cannot purge this certificate.",
-        Action::CertificateRevoke => "You cannot revoke what this authority signed.",
-        Action::RevocationListGet => "You cannot see what this authority revoked.",
-        Action::IssuerList => "You cannot list the issuers of this vault.",
-        Action::IssuerGet => "You cannot see this issuer.",
-        Action::IssuerSet | Action::IssuerUpdate => "You cannot change this issuer.",
-        Action::IssuerDelete => "You cannot take this issuer away.",
-        Action::ContactsGet => "You cannot see who is told about the certificates of this vault.",
+        Action::CertificateRecover => say!("problems-you-cannot-recover-this-certificate"),
+        Action::CertificatePurge => say!("problems-you-cannot-purge-this-certificate"),
+        Action::CertificateRevoke => say!("problems-you-cannot-revoke-what-this"),
+        Action::RevocationListGet => say!("problems-you-cannot-see-what-this-authority"),
+        Action::IssuerList => say!("problems-you-cannot-list-the-issuers"),
+        Action::IssuerGet => say!("problems-you-cannot-see-this-issuer"),
+        Action::IssuerSet | Action::IssuerUpdate => say!("problems-you-cannot-change-this-issuer"),
+        Action::IssuerDelete => say!("problems-you-cannot-take-this-issuer"),
+        Action::ContactsGet => say!("problems-you-cannot-see-who-is"),
         Action::ContactsSet | Action::ContactsDelete => {
-            "You cannot change who is told about the certificates of this vault."
+            say!("problems-you-cannot-change-who-is")
         }
-        Action::TokenKeyRead => "You cannot see the settings of this installation.",
-        Action::AuditRead => "You cannot read audit records.",
-        Action::PolicyReplay | Action::PolicyReplayRead => "You cannot ask recorded decisions again.",
-        Action::PolicyDocumentRead => "You cannot see the documents of policy modules.",
+        Action::TokenKeyRead => say!("problems-you-cannot-see-the-settings"),
+        Action::AuditRead => say!("problems-you-cannot-read-audit-records"),
+        Action::PolicyReplay | Action::PolicyReplayRead => say!("problems-you-cannot-ask-recorded-decisions"),
+        Action::PolicyDocumentRead => say!("problems-you-cannot-see-the-documents"),
         Action::PolicyDocumentWrite | Action::PolicyDocumentDelete => {
-            "You cannot change the documents of policy modules."
+            say!("problems-you-cannot-change-the-documents")
         }
-        Action::ApprovalRead => "You cannot see what waits for approval in this vault.",
-        Action::ApprovalDecide => "You cannot answer this request.",
-        Action::AssignmentRead => "You cannot see who may do what here.",
-        Action::AssignmentAdd => "You cannot give this role here.",
-        Action::AssignmentRemove => "You cannot take this role away.",
-        Action::RoleRead => "You cannot see role definitions.",
-        Action::RoleWrite => "You cannot write role definitions.",
-        Action::RoleDelete => "You cannot delete role definitions.",
-        Action::AccessPolicyRead => "You cannot see the access policies of this vault.",
-        Action::AccessPolicyWrite => "You cannot change the access policies of this vault.",
-        Action::WorkloadRead => "You cannot see workload identities.",
-        Action::WorkloadCreate => "You cannot make workload identities.",
-        Action::WorkloadUpdate => "You cannot change workload identities.",
-        Action::WorkloadDelete => "You cannot delete workload identities.",
-        Action::VaultCreate => "You cannot make a vault.",
-        Action::VaultRead => "You cannot see this vault's settings.",
-        Action::VaultUpdate => "You cannot change this vault's settings.",
-        Action::VaultDelete => "You cannot delete this vault.",
-        Action::VaultGetDeleted => "You cannot see this deleted vault.",
-        Action::VaultRecover => "You cannot recover this vault.",
-        Action::VaultPurge => "You cannot purge this vault.",
-        _ => "You cannot do this.",
+        Action::ApprovalRead => say!("problems-you-cannot-see-what-waits"),
+        Action::ApprovalDecide => say!("problems-you-cannot-answer-this-request"),
+        Action::AssignmentRead => say!("problems-you-cannot-see-who-may"),
+        Action::AssignmentAdd => say!("problems-you-cannot-give-this-role"),
+        Action::AssignmentRemove => say!("problems-you-cannot-take-this-role"),
+        Action::RoleRead => say!("problems-you-cannot-see-role-definitions"),
+        Action::RoleWrite => say!("problems-you-cannot-write-role-definitions"),
+        Action::RoleDelete => say!("problems-you-cannot-delete-role-definitions"),
+        Action::AccessPolicyRead => say!("problems-you-cannot-see-the-access"),
+        Action::AccessPolicyWrite => say!("problems-you-cannot-change-the-access"),
+        Action::WorkloadRead => say!("problems-you-cannot-see-workload-identities"),
+        Action::WorkloadCreate => say!("problems-you-cannot-make-workload-identities"),
+        Action::WorkloadUpdate => say!("problems-you-cannot-change-workload-identities"),
+        Action::WorkloadDelete => say!("problems-you-cannot-delete-workload-identities"),
+        Action::VaultCreate => say!("problems-you-cannot-make-a-vault"),
+        Action::VaultRead => say!("problems-you-cannot-see-this-vaults"),
+        Action::VaultUpdate => say!("problems-you-cannot-change-this-vaults"),
+        Action::VaultDelete => say!("problems-you-cannot-delete-this-vault"),
+        Action::VaultGetDeleted => say!("problems-you-cannot-see-this-deleted"),
+        Action::VaultRecover => say!("problems-you-cannot-recover-this-vault"),
+        Action::VaultPurge => say!("problems-you-cannot-purge-this-vault"),
+        _ => say!("problems-you-cannot-do-this"),
     }
 }
 
@@ -309,46 +311,42 @@ fn refused(action: Action) -> &'static str {
 fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, String) {
     match &denial.reason {
         DenyReason::Network(_) => (
-            "Your address is not allowed",
-            format!(
-                "The vault's network rules do not let in the address you come from, {}.",
-                ctx.client.to_canonical()
-            ),
+            say!("problems-your-address-is-not-allowed"),
+            say!("problems-the-vaults-network-rules-do", to_canonical = ctx.client.to_canonical()),
         ),
         DenyReason::Identity => {
-            ("This identity does not count any more", "The identity you act as is disabled or gone.".to_owned())
+            (say!("problems-this-identity-does-not-count"), say!("problems-the-identity-you-act-as").to_owned())
         }
-        DenyReason::NoRole | DenyReason::Concealed(_) => {
-            ("No role of yours allows this", format!("It needs a role that contains it, {}.", place.scope_words()))
+        DenyReason::NoRole | DenyReason::Concealed(_) => (
+            say!("problems-no-role-of-yours-allows"),
+            say!("problems-it-needs-a-role-that", scope_words = place.scope_words()),
+        ),
+        DenyReason::NoAccessPolicy => {
+            (say!("problems-no-access-policy-allows-this"), say!("problems-it-needs-an-access-policy").to_owned())
         }
-        DenyReason::NoAccessPolicy => (
-            "No access policy allows this",
-            "It needs an access policy of the vault that contains the permission.".to_owned(),
-        ),
-        DenyReason::NoAuthority => (
-            "No policy module allows this",
-            "In this vault a policy module with authority must allow a request, and none did.".to_owned(),
-        ),
+        DenyReason::NoAuthority => {
+            (say!("problems-no-policy-module-allows-this"), say!("problems-in-this-vault-a-policy").to_owned())
+        }
         DenyReason::Policy { sentence, approval, .. } => {
             let asked = match approval.as_deref() {
                 None | Some(ApprovalWanted { of_stranger: true, .. }) => String::new(),
                 Some(ApprovalWanted { request: Some(id), refused_until: None, .. }) => {
-                    format!(" Somebody else has to approve it: request {id}.")
+                    say!("problems-somebody-else-has-to-approve", id = id)
                 }
-                Some(ApprovalWanted { request: Some(id), .. }) => format!(" Somebody refused it: request {id}."),
+                Some(ApprovalWanted { request: Some(id), .. }) => {
+                    say!("problems-somebody-refused-it-request-id", id = id)
+                }
                 Some(ApprovalWanted { request: None, .. }) => {
-                    " Somebody else has to approve it, and no request for that could be opened now.".to_owned()
+                    say!("problems-somebody-else-has-to-approve-it").to_owned()
                 }
             };
-            ("A policy module refused", format!("{sentence}{asked}"))
+            (say!("problems-a-policy-module-refused"), format!("{sentence}{asked}"))
         }
-        DenyReason::PolicyFailed { .. } => (
-            "A policy module gave no answer",
-            "A policy that cannot be evaluated denies. Whoever administers the vault can see why in the audit log."
-                .to_owned(),
-        ),
+        DenyReason::PolicyFailed { .. } => {
+            (say!("problems-a-policy-module-gave-no"), say!("problems-a-policy-that-cannot-be").to_owned())
+        }
         DenyReason::Tampered | DenyReason::Unavailable => {
-            ("This could not be judged", "What was to be judged could not be read.".to_owned())
+            (say!("problems-this-could-not-be-judged"), say!("problems-what-was-to-be-judged").to_owned())
         }
     }
 }
@@ -357,20 +355,30 @@ fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, 
 /// same for a vault that does not exist.
 fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     let in_vault = place.vault().is_some();
-    let names: &[&str] =
-        if in_vault { &["Network rules", "Identity", "Roles", "Policy modules"] } else { &["Identity", "Roles"] };
+    let names: &[&str] = if in_vault {
+        &[
+            say!("problems-network-rules"),
+            say!("problems-identity"),
+            say!("problems-roles"),
+            say!("problems-policy-modules"),
+        ]
+    } else {
+        &[say!("problems-identity"), say!("problems-roles")]
+    };
     let (stopped, detail) = match reason {
-        DenyReason::Network(_) => ("Network rules", "Address not listed".to_owned()),
-        DenyReason::Identity => ("Identity", "Disabled or gone".to_owned()),
-        DenyReason::NoRole | DenyReason::Concealed(_) => ("Roles", "No assignment".to_owned()),
-        DenyReason::NoAccessPolicy => ("Roles", "No access policy".to_owned()),
-        DenyReason::NoAuthority => ("Policy modules", "None with authority".to_owned()),
+        DenyReason::Network(_) => (say!("problems-network-rules"), say!("problems-address-not-listed").to_owned()),
+        DenyReason::Identity => (say!("problems-identity"), say!("problems-disabled-or-gone").to_owned()),
+        DenyReason::NoRole | DenyReason::Concealed(_) => {
+            (say!("problems-roles"), say!("problems-no-assignment").to_owned())
+        }
+        DenyReason::NoAccessPolicy => (say!("problems-roles"), say!("problems-no-access-policy").to_owned()),
+        DenyReason::NoAuthority => (say!("problems-policy-modules"), say!("problems-none-with-authority").to_owned()),
         // Whoever is a stranger to the vault is told of no module.
         DenyReason::Policy { attachment, .. } if attachment.is_empty() => {
-            ("Policy modules", "Asks for more".to_owned())
+            (say!("problems-policy-modules"), say!("problems-asks-for-more").to_owned())
         }
         DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. } => {
-            ("Policy modules", attachment.clone())
+            (say!("problems-policy-modules"), attachment.clone())
         }
         DenyReason::Tampered | DenyReason::Unavailable => return Vec::new(),
     };
@@ -379,7 +387,7 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
         let (state, detail) = match stop {
             Some(stop) if index < stop => (StageState::Passed, None),
             Some(stop) if index == stop => (StageState::Stopped, Some(detail.clone())),
-            _ => (StageState::NotReached, Some("Not reached".to_owned())),
+            _ => (StageState::NotReached, Some(say!("problems-not-reached").to_owned())),
         };
         Stage { name: (*name).to_owned(), state, detail }
     };

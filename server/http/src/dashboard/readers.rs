@@ -8,7 +8,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     record::{Outcome, RecordFilter},
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
 
 use super::{audit, frame::Viewer, links, sort, view};
 
@@ -61,34 +61,38 @@ fn reads(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> RecordFil
 
 /// Who read the secret in the last 24 hours, for who may know it.
 pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Panel {
-    let title = "Read in the last 24 hours";
+    let title = say!("readers-read-in-the-last-24");
     let told = |words: &str| Panel::new(title, Body::Text(vec![words.to_owned()]));
     if !viewer.may(&Ask::server(Action::AuditRead)).await {
-        return told("Readers are hidden: seeing them needs the role Strongroom Auditor on the installation.");
+        return told(say!("readers-readers-are-hidden-seeing-them"));
     }
     let filter = reads(viewer, vault, name);
-    let Ok(ctx) = viewer.further() else { return told("The readers could not be looked up.") };
+    let Ok(ctx) = viewer.further() else { return told(say!("readers-the-readers-could-not-be")) };
     let Ok(records) = viewer.services.admin.query_audit(&ctx, filter).await else {
-        return told("The readers could not be looked up just now.");
+        return told(say!("readers-the-readers-could-not-be-looked"));
     };
     let names = audit::names(viewer, records.items.iter()).await;
     let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
     for record in records.items.iter().filter(|r| r.object.as_deref() == Some(name.as_str())) {
-        let subject = record.principal.as_ref().map_or("not known", |id| id.subject.as_str());
+        let subject = record.principal.as_ref().map_or(say!("readers-not-known"), |id| id.subject.as_str());
         let who = audit::called(subject, &names).cloned().unwrap_or_else(|| subject.to_owned());
         *counts.entry((record.principal_kind.clone(), who)).or_default() += record.count.unwrap_or(1);
     }
     if counts.is_empty() {
-        return told("Nobody read it.");
+        return told(say!("readers-nobody-read-it"));
     }
     let rows = counts
         .into_iter()
         .map(|((kind, who), count)| Row::new(vec![view::who(&kind, who, None), Cell::text(view::grouped(count))]));
     let table = sort::table(viewer, "readers", Table::new(&["Who", "Reads"], rows.collect()));
     let panel = Panel::new(title, Body::Table(table)).acts(vec![Act::link(
-        "Open in Audit",
+        say!("readers-open-in-audit"),
         links::audit(None, None, Some(name.as_str()), None),
         Icon::Records,
     )]);
-    if records.next.is_some() { panel.foot(format!("Only the last {READERS_FROM} reads were counted.")) } else { panel }
+    if records.next.is_some() {
+        panel.foot(say!("readers-only-the-last-readers-from", readers_from = READERS_FROM))
+    } else {
+        panel
+    }
 }

@@ -6,7 +6,7 @@ use strongroom_domain::{
     decision::{Denial, DenyReason},
     gate::Ask,
 };
-use strongroom_web::{Field, Form, PanelsPage};
+use strongroom_web::{Field, Form, PanelsPage, say};
 use uuid::Uuid;
 
 use super::{Failure, frame::Viewer, links, rendered};
@@ -35,12 +35,11 @@ impl Refusal {
             Failure::Problem(Problem { status, reason: reason @ LOCKED_OUT, message, .. }) => {
                 // Until when it would not: the same words as everywhere. What to do is another thing on a page.
                 let what = message.split(':').next().unwrap_or_default();
-                let words = format!("{what}: let your address or listener in too, without an end, or confirm below.");
+                let words = say!("refusal-what-let-your-address-or", what = what);
                 Ok(Self::new(status, reason, &words))
             }
             Failure::Problem(Problem { status, reason: reason @ CHANGED_MEANWHILE, .. }) => {
-                let words = "It was changed meanwhile, so nothing was done now: what you see is how it is. Send it again \
-                             if it is still what you want.";
+                let words = say!("refusal-it-was-changed-meanwhile-so");
                 Ok(Self::new(status, reason, words))
             }
             Failure::Problem(Problem { status: status @ (400 | 409 | 412), reason, message, .. }) => {
@@ -56,7 +55,11 @@ impl Refusal {
                 reason: DenyReason::Policy { attachment, code, sentence, .. },
                 ..
             }) => {
-                let policy = if attachment.is_empty() { String::new() } else { format!("policy {attachment}, ") };
+                let policy = if attachment.is_empty() {
+                    String::new()
+                } else {
+                    say!("refusal-policy-attachment", attachment = attachment)
+                };
                 let sentence = format!("{sentence} ({policy}{code})");
                 Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id), field: None })
             }
@@ -169,12 +172,12 @@ pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refus
 
 /// The field that takes the name of what is about to be done for good.
 pub(super) fn confirm_field(name: &str) -> Field {
-    Field::line("confirm", "Type the name to confirm", "", 127).required().hint(name)
+    Field::line("confirm", say!("refusal-type-the-name-to-confirm"), "", 127).required().hint(name)
 }
 
 /// 400: the name was not typed.
 pub(super) fn unconfirmed(done: &str, name: &str) -> Problem {
-    Problem::bad_parameter(format!("Nothing was {done}: type the name {name} to confirm."))
+    Problem::bad_parameter(say!("refusal-nothing-was-done-type-the", done = done, name = name))
 }
 
 /// A page with a form; refused, with the status of the refusal.

@@ -8,7 +8,7 @@ use serde_json::json;
 use strongroom_domain::{
     action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, record::IdPrefix, vault::Vault,
 };
-use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{
     Failure,
@@ -29,25 +29,27 @@ const PAGES: usize = 24;
 const MOST: usize = 50;
 
 /// Pages to go to by their names.
-const GO_TO: [(&str, &str); 10] = [
-    ("Overview", links::OVERVIEW),
-    ("Vaults", links::VAULTS),
-    ("New vault", links::NEW_VAULT),
-    ("Deleted vaults", links::DELETED_VAULTS),
-    ("Access: assignments", links::ACCESS),
-    ("Roles", links::ROLES),
-    ("Workloads", links::WORKLOADS),
-    ("Audit", links::AUDIT),
-    ("Settings", links::SETTINGS),
-    ("Your sessions and appearance", links::ME),
-];
+fn go_to() -> [(&'static str, &'static str); 10] {
+    [
+        (say!("search-overview"), links::OVERVIEW),
+        (say!("search-vaults"), links::VAULTS),
+        (say!("search-new-vault"), links::NEW_VAULT),
+        (say!("search-deleted-vaults"), links::DELETED_VAULTS),
+        (say!("search-access-assignments"), links::ACCESS),
+        (say!("search-roles"), links::ROLES),
+        (say!("search-workloads"), links::WORKLOADS),
+        (say!("search-audit"), links::AUDIT),
+        (say!("search-settings"), links::SETTINGS),
+        (say!("search-your-sessions-and-appearance"), links::ME),
+    ]
+}
 
 /// # Errors
 /// 400 for a text too long; 503 when the vaults cannot be read.
 pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let query = request.query("q").unwrap_or_default().trim().to_owned();
     if query.chars().count() > MAX_QUERY {
-        return Err(Problem::bad_parameter(format!("A search has at most {MAX_QUERY} characters.")).into());
+        return Err(Problem::bad_parameter(say!("search-a-search-has-at-most", max_query = MAX_QUERY)).into());
     }
     let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
     let (hits, notices) = find(viewer, &query, &vaults).await?;
@@ -67,17 +69,23 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
     let mut notices = Vec::new();
     if !query.is_empty() {
         if IdPrefix::parse(query).is_some() && viewer.may(&Ask::server(Action::AuditRead)).await {
-            rows.push(line(Icon::Records, "Decision", query, &links::entry(&wanted), Cell::None("None".into())));
+            rows.push(line(
+                Icon::Records,
+                say!("search-decision"),
+                query,
+                &links::entry(&wanted),
+                Cell::None(say!("search-none").into()),
+            ));
         }
-        for (name, href) in GO_TO.iter().filter(|(name, _)| has(name)) {
-            rows.push(line(Icon::Records, "Page", name, href, Cell::None("None".into())));
+        for (name, href) in go_to().iter().filter(|(name, _)| has(name)) {
+            rows.push(line(Icon::Records, say!("search-page"), name, href, Cell::None(say!("search-none").into())));
         }
         for vault in vaults.iter() {
             let tags = &vault.settings.tags;
             if has(vault.name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
                 rows.push(line(
                     Icon::Server,
-                    "Vault",
+                    say!("search-vault"),
                     vault.name.as_str(),
                     &links::vault(&vault.name),
                     view::tags_cell(tags),
@@ -104,7 +112,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                 let ctx = viewer.further()?;
                 let list = kind.list(viewer, &ctx, &vault.name, false, after.as_ref()).await;
                 let Ok((page, _)) = list else {
-                    notices.push(format!("The {} of {} could not be searched.", kind.plural(), vault.name));
+                    notices.push(say!("search-the-plural-of-name-could", plural = kind.plural(), name = vault.name));
                     break;
                 };
                 searched += page.items.len();
@@ -113,9 +121,9 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                     if has(name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
                         let text = format!("{}/{name}", vault.name);
                         let (icon, word) = match kind {
-                            Kind::Secret => (Icon::Lock, "Secret"),
-                            Kind::Key => (Icon::Key, "Key"),
-                            Kind::Certificate => (Icon::Certificate, "Certificate"),
+                            Kind::Secret => (Icon::Lock, say!("search-secret")),
+                            Kind::Key => (Icon::Key, say!("search-key")),
+                            Kind::Certificate => (Icon::Certificate, say!("search-certificate")),
                         };
                         let href = kind.href(&vault.name, name);
                         rows.push(line(icon, word, &text, &href, view::tags_cell(tags)));
@@ -128,7 +136,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
             }
         }
         if !whole {
-            notices.push(format!("Only {searched} names were searched: open a vault to search on in it."));
+            notices.push(say!("search-only-searched-names-were-searched", searched = searched));
         }
         if viewer.may(&Ask::server(Action::WorkloadRead)).await
             && let Ok(page) = viewer.services.admin.list_workloads(&viewer.further()?, None, MAX_WORKLOAD_PAGE).await
@@ -137,7 +145,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                 let small = Cell::Code(workload.client_id.to_string());
                 rows.push(line(
                     Icon::Workload,
-                    "Workload",
+                    say!("search-workload"),
                     &workload.name,
                     &links::workload(workload.client_id),
                     small,
@@ -156,13 +164,13 @@ async fn page(
 ) -> Response {
     let rows: Vec<Row> = hits.into_iter().map(Hit::row).collect();
     let headline = match (query.as_str(), rows.len()) {
-        ("", _) => "Search".to_owned(),
-        (query, 0) => format!("Nothing with “{query}”"),
-        (query, 1) => format!("One thing with “{query}”"),
-        (query, count) => format!("{count} things with “{query}”"),
+        ("", _) => say!("search-search").to_owned(),
+        (query, 0) => say!("search-nothing-with-query", query = query),
+        (query, 1) => say!("search-one-thing-with-query", query = query),
+        (query, count) => say!("search-count-things-with-query", count = count, query = query),
     };
     let body = if rows.is_empty() {
-        Body::Text(vec!["Names and tags are searched, never values, and only what you may list.".to_owned()])
+        Body::Text(vec![say!("search-names-and-tags-are-searched").to_owned()])
     } else {
         Body::Table(sort::table(viewer, "found", Table::new(&["Name", "Kind", "Tags"], rows)))
     };
@@ -170,11 +178,13 @@ async fn page(
         notices,
         filter: Some(Form {
             action: links::SEARCH.to_owned(),
-            fields: vec![Field::line("q", "Names and tags", query, 127).hint("part of a name or a tag")],
-            submit: "Search".to_owned(),
+            fields: vec![
+                Field::line("q", say!("search-names-and-tags"), query, 127).hint(say!("search-part-of-a-name-or")),
+            ],
+            submit: say!("search-search").to_owned(),
             ..Form::default()
         }),
-        main: vec![Panel::new("Found", body)],
+        main: vec![Panel::new(say!("search-found"), body)],
         ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, vaults).await, headline)
     };
     rendered(200, page.render())

@@ -7,7 +7,7 @@ use strongroom_domain::{
     role::Role,
     secret::{SecretItem, VaultFacts},
 };
-use strongroom_web::{Act, Icon, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow};
+use strongroom_web::{Act, Icon, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow, say};
 use zeroize::Zeroizing;
 
 use super::{
@@ -126,8 +126,7 @@ async fn told_of_fields(
         match found {
             Found::Names(names) => form.fields = names,
             Found::One(_) | Found::Nothing => {
-                form.error =
-                    Some("There is no such field: the value is no JSON object, or has none of this name.".to_owned());
+                form.error = Some(say!("secret-there-is-no-such-field").to_owned());
             }
         }
     }
@@ -202,24 +201,27 @@ async fn acts(
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     if item.secret.managed {
         offers.note(Kind::Secret.managed_words(name));
-        let own = Act::link("Certificate", links::certificate(vault, name, version), Icon::Certificate);
+        let own = Act::link(say!("secret-certificate"), links::certificate(vault, name, version), Icon::Certificate);
         offers.offer(&Kind::Certificate.ask(Action::CertificateGet, vault), own).await;
         let (acts, cannot) = offers.told();
         return (acts, cannot, false);
     }
     let at = |act: &str, version| links::secret_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };
-    offers.offer(&ask(Action::SecretSet), Act::primary("New version", at("new-version", None), Icon::Plus)).await;
-    offers.offer(&ask(Action::SecretUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+    offers
+        .offer(&ask(Action::SecretSet), Act::primary(say!("secret-new-version"), at("new-version", None), Icon::Plus))
+        .await;
+    offers.offer(&ask(Action::SecretUpdate), Act::link(say!("secret-edit"), at("edit", version), Icon::Pencil)).await;
     let (label, act, icon) = match item.version.attributes.enabled {
-        true => ("Disable", "disable", Icon::Off),
-        false => ("Enable", "enable", Icon::Check),
+        true => (say!("secret-disable"), "disable", Icon::Off),
+        false => (say!("secret-enable"), "enable", Icon::Check),
     };
     let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
     offers.offer(&ask(Action::SecretUpdate), switch).await;
-    offers.offer(&ask(Action::SecretDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    offers.offer(&ask(Action::SecretDelete), Act::link(say!("secret-delete"), at("delete", None), Icon::Trash)).await;
     let (acts, cannot) = offers.told();
-    let settable = acts.iter().any(|act| matches!(act, Act::Link { label, .. } if label == "New version"));
+    let settable =
+        acts.iter().any(|act| matches!(act, Act::Link { label, .. } if *label == say!("secret-new-version")));
     let roll_back = settable && viewer.may(&ask(Action::SecretGet)).await;
     (acts, cannot, roll_back)
 }
@@ -227,7 +229,7 @@ async fn acts(
 /// Why there is nothing to reveal with, as far as it is known beforehand.
 async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Option<String> {
     if !item.version.attributes.enabled {
-        return Some("This version is disabled, so nobody can read its value.".to_owned());
+        return Some(say!("secret-this-version-is-disabled-so").to_owned());
     }
     let version = Some(&item.version.version);
     let ask = Ask { version, ..Ask::secret(Action::SecretGet, vault, &item.secret.name) };
@@ -235,7 +237,7 @@ async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) ->
         return None;
     }
     let role = Role::least_for(Action::SecretGet)?.name();
-    Some(format!("You may not read the value now. It takes the role {role}, and that no policy of the vault objects."))
+    Some(say!("secret-you-may-not-read-the", role = role))
 }
 
 /// Versions, newest first, and what is missing from them. A list that is refused does not take the
@@ -262,10 +264,10 @@ async fn versions(
         expires: item.version.attributes.expires.map(view::moment),
         acts: if roll_back && item.version.version != item.secret.current && item.version.attributes.enabled {
             let at = |act| links::secret_act(vault, &shown.secret.name, Some(&item.version.version), act);
-            let (of, token) = (format!("to {}", item.version.version), viewer.form_token());
+            let (of, token) = (say!("secret-to-version", version = item.version.version), viewer.form_token());
             vec![
-                Act::post("Compare", &of, at("compare"), &token, Icon::Compare),
-                Act::post("Roll back", &of, at("roll-back"), &token, Icon::Undo),
+                Act::post(say!("secret-compare"), &of, at("compare"), &token, Icon::Compare),
+                Act::post(say!("secret-roll-back"), &of, at("roll-back"), &token, Icon::Undo),
             ]
         } else {
             Vec::new()
@@ -292,13 +294,19 @@ fn copy_as(
     vec![
         snippet(
             "curl",
-            format!(
-                "curl{authority} -H \"Authorization: Bearer $TOKEN\" \\\n  \"{identifier}?api-version={API_VERSION}\""
+            say!(
+                "secret-curl-authority-h-authorization-bearer",
+                authority = authority,
+                identifier = identifier,
+                api_version = API_VERSION
             ),
         ),
-        snippet("Command line", format!("strongroom secret get {name} --vault-url {vault_url}{cli_version}")),
         snippet(
-            "Python",
+            say!("secret-command-line"),
+            format!("strongroom secret get {name} --vault-url {vault_url}{cli_version}"),
+        ),
+        snippet(
+            say!("secret-python"),
             format!(
                 "from azure.identity import DefaultAzureCredential\n\
                  from azure.keyvault.secrets import SecretClient\n\n\

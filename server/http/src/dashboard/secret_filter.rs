@@ -1,7 +1,7 @@
 //! The filter of the lists of secrets and of keys, as it stands in the address.
 
 use strongroom_domain::{names::VaultName, secret::SecretItem};
-use strongroom_web::{Choice, ItemState, SecretFilter};
+use strongroom_web::{Choice, ItemState, SecretFilter, say};
 
 use super::{kinds::Kind, links, view};
 use crate::{message::Request, problem::Problem};
@@ -12,30 +12,36 @@ const MAX_QUERY: usize = 127;
 const MAX_TAG: usize = 513;
 const DAY: i64 = 86_400;
 
-const STATES: [(&str, &str, Option<ItemState>); 6] = [
-    ("", "Any", None),
-    ("enabled", "Enabled", Some(ItemState::Enabled)),
-    ("disabled", "Disabled", Some(ItemState::Disabled)),
-    ("expired", "Expired", Some(ItemState::Expired)),
-    ("expiring", "Expiring", Some(ItemState::Expiring)),
-    ("not-yet-valid", "Not yet valid", Some(ItemState::NotYetValid)),
-];
+fn states() -> [(&'static str, &'static str, Option<ItemState>); 6] {
+    [
+        ("", say!("secret-filter-any"), None),
+        ("enabled", say!("secret-filter-enabled"), Some(ItemState::Enabled)),
+        ("disabled", say!("secret-filter-disabled"), Some(ItemState::Disabled)),
+        ("expired", say!("secret-filter-expired"), Some(ItemState::Expired)),
+        ("expiring", say!("secret-filter-expiring"), Some(ItemState::Expiring)),
+        ("not-yet-valid", say!("secret-filter-not-yet-valid"), Some(ItemState::NotYetValid)),
+    ]
+}
 
 /// Expiry as it is sent, as it is shown, and in words.
-const EXPIRIES: [(&str, &str, &str); 5] = [
-    ("", "Any time or never", ""),
-    ("7", "Within 7 days", "that expire within 7 days"),
-    ("30", "Within 30 days", "that expire within 30 days"),
-    ("90", "Within 90 days", "that expire within 90 days"),
-    ("never", "Never", "that never expire"),
-];
+fn expiries() -> [(&'static str, &'static str, &'static str); 5] {
+    [
+        ("", say!("secret-filter-any-time-or-never"), ""),
+        ("7", say!("secret-filter-within-7-days"), say!("secret-filter-that-expire-within-7-days")),
+        ("30", say!("secret-filter-within-30-days"), say!("secret-filter-that-expire-within-30-days")),
+        ("90", say!("secret-filter-within-90-days"), say!("secret-filter-that-expire-within-90-days")),
+        ("never", say!("secret-filter-never"), say!("secret-filter-that-never-expire")),
+    ]
+}
 
 /// For how long there was no new version, as it is sent in days, as it is shown, and in words.
-const AGES: [(&str, &str, &str); 3] = [
-    ("", "Any time", ""),
-    ("90", "Not for 90 days", "not rotated for 90 days"),
-    (A_YEAR, "Not for a year", "not rotated for a year"),
-];
+fn ages() -> [(&'static str, &'static str, &'static str); 3] {
+    [
+        ("", say!("secret-filter-any-time"), ""),
+        ("90", say!("secret-filter-not-for-90-days"), say!("secret-filter-not-rotated-for-90-days")),
+        (A_YEAR, say!("secret-filter-not-for-a-year"), say!("secret-filter-not-rotated-for-a-year")),
+    ]
+}
 /// As it is sent.
 pub(super) const A_YEAR: &str = "365";
 
@@ -58,22 +64,22 @@ impl Filter {
         let text = |name, most: usize| {
             let text = request.query(name).unwrap_or_default().trim();
             if text.chars().count() > most {
-                return Err(Problem::bad_parameter(format!("A search has at most {most} characters.")));
+                return Err(Problem::bad_parameter(say!("secret-filter-a-search-has-at-most", most = most)));
             }
             Ok(text.to_owned())
         };
         let state = request.query("state").unwrap_or_default();
-        let state = STATES.iter().find(|(sent, ..)| *sent == state).map(|(sent, ..)| *sent);
+        let state = states().iter().find(|(sent, ..)| *sent == state).map(|(sent, ..)| *sent);
         let expires = request.query("expires").unwrap_or_default();
-        let expires = EXPIRIES.iter().find(|(sent, ..)| *sent == expires).map(|(sent, ..)| *sent);
+        let expires = expiries().iter().find(|(sent, ..)| *sent == expires).map(|(sent, ..)| *sent);
         let rotated = request.query("rotated").unwrap_or_default();
-        let rotated = AGES.iter().find(|(sent, ..)| *sent == rotated).map(|(sent, ..)| *sent);
+        let rotated = ages().iter().find(|(sent, ..)| *sent == rotated).map(|(sent, ..)| *sent);
         Ok(Self {
             query: text("q", MAX_QUERY)?,
             tag: text("tag", MAX_TAG)?,
-            state: state.ok_or_else(|| Problem::bad_parameter("There is no such state to filter by."))?,
-            expires: expires.ok_or_else(|| Problem::bad_parameter("There is no such expiry to filter by."))?,
-            rotated: rotated.ok_or_else(|| Problem::bad_parameter("There is no such age to filter by."))?,
+            state: state.ok_or_else(|| Problem::bad_parameter(say!("secret-filter-there-is-no-such-state")))?,
+            expires: expires.ok_or_else(|| Problem::bad_parameter(say!("secret-filter-there-is-no-such-expiry")))?,
+            rotated: rotated.ok_or_else(|| Problem::bad_parameter(say!("secret-filter-there-is-no-such-age")))?,
         })
     }
 
@@ -104,7 +110,7 @@ impl Filter {
             Some((name, value)) => attributes.tags.get(name.trim()).is_some_and(|held| held == value.trim()),
             None => attributes.tags.contains_key(&self.tag),
         };
-        let wanted = STATES.iter().find(|(sent, ..)| *sent == self.state).and_then(|(.., state)| *state);
+        let wanted = states().iter().find(|(sent, ..)| *sent == self.state).and_then(|(.., state)| *state);
         let in_state = wanted.is_none_or(|wanted| view::state(attributes, now) == wanted);
         let in_time = match (self.expires, attributes.expires) {
             ("", _) => true,
@@ -126,9 +132,9 @@ impl Filter {
             chosen: sent == chosen,
         };
         SecretFilter {
-            states: STATES.iter().map(|(sent, label, _)| choice(sent, label, self.state)).collect(),
-            expiries: EXPIRIES.iter().map(|(sent, label, _)| choice(sent, label, self.expires)).collect(),
-            ages: AGES.iter().map(|(sent, label, _)| choice(sent, label, self.rotated)).collect(),
+            states: states().iter().map(|(sent, label, _)| choice(sent, label, self.state)).collect(),
+            expiries: expiries().iter().map(|(sent, label, _)| choice(sent, label, self.expires)).collect(),
+            ages: ages().iter().map(|(sent, label, _)| choice(sent, label, self.rotated)).collect(),
             words: self.words(),
             query: self.query,
             tag: self.tag,
@@ -136,13 +142,13 @@ impl Filter {
     }
 
     fn words(&self) -> String {
-        let state = STATES.iter().find(|(sent, ..)| *sent == self.state).map_or("", |(_, label, _)| label);
-        let expiry = EXPIRIES.iter().find(|(sent, ..)| *sent == self.expires).map_or("", |(.., words)| words);
-        let age = AGES.iter().find(|(sent, ..)| *sent == self.rotated).map_or("", |(.., words)| words);
+        let state = states().iter().find(|(sent, ..)| *sent == self.state).map_or("", |(_, label, _)| label);
+        let expiry = expiries().iter().find(|(sent, ..)| *sent == self.expires).map_or("", |(.., words)| words);
+        let age = ages().iter().find(|(sent, ..)| *sent == self.rotated).map_or("", |(.., words)| words);
         let parts = [
-            (!self.query.is_empty()).then(|| format!("with “{}” in their name", self.query)),
-            (!self.tag.is_empty()).then(|| format!("tagged “{}”", self.tag)),
-            (!self.state.is_empty()).then(|| format!("in state {}", state.to_lowercase())),
+            (!self.query.is_empty()).then(|| say!("secret-filter-with-query-in-their-name", query = self.query)),
+            (!self.tag.is_empty()).then(|| say!("secret-filter-tagged-tag", tag = self.tag)),
+            (!self.state.is_empty()).then(|| say!("secret-filter-in-state-state", state = state.to_lowercase())),
             (!expiry.is_empty()).then(|| expiry.to_owned()),
             (!age.is_empty()).then(|| age.to_owned()),
         ];

@@ -5,7 +5,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     secret::{AttributePatch, MAX_TAGS, SecretAttributes},
 };
-use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage, say};
 
 use super::{
     Failure,
@@ -79,19 +79,23 @@ impl Draft {
 
     pub(super) fn fields(self) -> Vec<Field> {
         let mut fields = vec![
-            Field::line("content_type", "Content type", self.content_type, 255)
-                .hint("Free text for whoever reads the secret, for example application/json."),
-            Field::new("not_before", "Not before, UTC", FieldKind::Moment { value: self.not_before }),
-            Field::new("expires", "Expires, UTC", FieldKind::Moment { value: self.expires })
-                .hint("An expiry warns and is judged by policies; by itself it does not stop reads, as in Azure."),
-            Field::check("enabled", "Enabled", self.enabled).hint("Nobody can read or use a disabled version."),
+            Field::line("content_type", say!("secret-forms-content-type"), self.content_type, 255)
+                .hint(say!("secret-forms-free-text-for-whoever-reads")),
+            Field::new("not_before", say!("secret-forms-not-before-utc"), FieldKind::Moment { value: self.not_before }),
+            Field::new("expires", say!("secret-forms-expires-utc"), FieldKind::Moment { value: self.expires })
+                .hint(say!("secret-forms-an-expiry-warns-and-is")),
+            Field::check("enabled", say!("secret-forms-enabled"), self.enabled)
+                .hint(say!("secret-forms-nobody-can-read-or-use")),
         ];
         // A field of one line cannot hold every tag; what it would change is left alone.
         if self.tags.iter().all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control)) {
             let mut tags = self.tags;
             let rows = (tags.len() + SPARE_TAGS).min(MAX_TAGS.max(tags.len()));
             tags.resize(rows, (String::new(), String::new()));
-            fields.push(Field::new("tag", "Tags", FieldKind::Pairs(tags)).hint("Policies and filters go by tags."));
+            fields.push(
+                Field::new("tag", say!("secret-forms-tags"), FieldKind::Pairs(tags))
+                    .hint(say!("secret-forms-policies-and-filters-go-by")),
+            );
         }
         fields
     }
@@ -99,9 +103,12 @@ impl Draft {
 
 /// The attributes that a form gives.
 pub(super) fn attributes(sent: &Sent) -> Result<SecretAttributes, Problem> {
-    let (not_before, expires) = (sent.moment("not_before", "Not before")?, sent.moment("expires", "The expiry")?);
+    let (not_before, expires) = (
+        sent.moment("not_before", say!("secret-forms-not-before"))?,
+        sent.moment("expires", say!("secret-forms-the-expiry"))?,
+    );
     if not_before.zip(expires).is_some_and(|(begins, ends)| begins > ends) {
-        return Err(Problem::bad_parameter("Not before is later than the expiry."));
+        return Err(Problem::bad_parameter(say!("secret-forms-not-before-is-later-than")));
     }
     Ok(SecretAttributes {
         enabled: sent.ticked("enabled"),
@@ -113,8 +120,8 @@ pub(super) fn attributes(sent: &Sent) -> Result<SecretAttributes, Problem> {
 }
 
 fn value_field() -> Field {
-    let hint = "Up to 25,600 bytes, kept exactly as typed. If this form is refused, the value is not sent back.";
-    Field::new("value", "Value", FieldKind::Secret).required().hint(hint)
+    let hint = say!("secret-forms-up-to-25-600-bytes");
+    Field::new("value", say!("secret-forms-value"), FieldKind::Secret).required().hint(hint)
 }
 
 pub(super) fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
@@ -152,7 +159,7 @@ async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Resu
     // A form says "new": what is there already is not changed by it.
     let known = viewer.further()?;
     if viewer.services.secrets.show(&known, vault, &name, None).await.is_ok() {
-        let words = format!("There is a secret {name} already; open it to add a version.");
+        let words = say!("secret-forms-there-is-a-secret-name", name = name);
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
     let set = viewer.services.secrets.set(&viewer.call.ctx, vault, &name, &attributes, sent.secret("value")).await?;
@@ -160,11 +167,11 @@ async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Resu
 }
 
 async fn new_secret_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
-    let place = Place::Secrets(vault.clone()).below("New secret");
+    let place = Place::Secrets(vault.clone()).below(say!("secret-forms-new-secret"));
     let mut fields = vec![
-        Field::line("name", "Name", draft.name.clone(), 127)
+        Field::line("name", say!("secret-forms-name"), draft.name.clone(), 127)
             .required()
-            .hint("1 to 127 letters, digits and hyphens. Names stay: a secret cannot be renamed."),
+            .hint(say!("secret-forms-1-to-127-letters-digits")),
         value_field(),
     ];
     fields.extend(draft.fields());
@@ -172,7 +179,7 @@ async fn new_secret_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, r
         action: links::new_secret(vault),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Create secret".to_owned(),
+        submit: say!("secret-forms-create-secret").to_owned(),
         cancel_href: Some(links::secrets(vault)),
         ..Form::default()
     };
@@ -183,9 +190,9 @@ async fn new_secret_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, r
         commands.curl_vault("PUT", "/secrets/NAME", Some("@secret.json")),
     ])];
     let page = PanelsPage {
-        main: vec![Panel::new("Secret", Body::Form(form))],
+        main: vec![Panel::new(say!("secret-forms-secret"), Body::Form(form))],
         aside,
-        ..PanelsPage::new(viewer.shell(&place).await, format!("New secret in {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-new-secret-in-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
 }
@@ -236,29 +243,27 @@ async fn new_version_page(
     draft: Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Secret(vault.clone(), name.clone(), None).below("New version");
+    let place = Place::Secret(vault.clone(), name.clone(), None).below(say!("secret-forms-new-version"));
     let mut fields = vec![value_field()];
     fields.extend(draft.fields());
     let form = Form {
         action: links::secret_act(vault, name, None, "new-version"),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Add version".to_owned(),
+        submit: say!("secret-forms-add-version").to_owned(),
         cancel_href: Some(links::secret(vault, name, None)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_vault(viewer.services, vault);
     let page = PanelsPage {
-        lead: Some(
-            "It becomes the current version at once. Earlier versions stay and can be rolled back to.".to_owned(),
-        ),
-        main: vec![Panel::new("Version", Body::Form(form))],
+        lead: Some(say!("secret-forms-it-becomes-the-current-version").to_owned()),
+        main: vec![Panel::new(say!("secret-forms-version"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("secret set {name} --value-file FILE")),
             commands.curl_vault("PUT", &format!("/secrets/{name}"), Some("@secret.json")),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("New version of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-new-version-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -321,7 +326,7 @@ async fn update(viewer: &Viewer<'_>, named: &Named, patch: &AttributePatch) -> R
 
 async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Option<&Refusal>) -> Response {
     let Named { vault, name, version } = named;
-    let place = Place::Secret(vault.clone(), name.clone(), version.clone()).below("Edit");
+    let place = Place::Secret(vault.clone(), name.clone(), version.clone()).below(say!("secret-forms-edit"));
     let typed = draft.typed;
     let mut fields = draft.fields();
     if fields.iter().any(|field| matches!(field.kind, FieldKind::Pairs(_))) {
@@ -334,7 +339,7 @@ async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Op
         action: links::secret_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save attributes".to_owned(),
+        submit: say!("secret-forms-save-attributes").to_owned(),
         cancel_href: Some(links::secret(vault, name, version.as_ref())),
         ..Form::default()
     };
@@ -343,14 +348,10 @@ async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Op
     let path = version.as_ref().map_or_else(|| format!("/secrets/{name}"), |v| format!("/secrets/{name}/{v}"));
     let body = r#"{"attributes":{"enabled":true},"tags":{}}"#;
     let page = PanelsPage {
-        lead: Some(
-            "The value stays as it is. A date that is set can be moved and not taken away, as in Azure: an empty \
-             field changes nothing."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Attributes", Body::Form(form))],
+        lead: Some(say!("secret-forms-the-value-stays-as-it").to_owned()),
+        main: vec![Panel::new(say!("secret-forms-attributes"), Body::Form(form))],
         aside: vec![snippets::panel(vec![commands.curl_vault("PATCH", &path, Some(body))])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Attributes of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-attributes-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -366,7 +367,7 @@ pub(super) async fn roll_back(viewer: &Viewer<'_>, request: &Request) -> Result<
     let Named { vault, name, version } = Named::of(viewer)?;
     let secrets = &viewer.services.secrets;
     let read = viewer.further()?;
-    read.state_reason("Rolled back to this version").map_err(|_| Problem::internal())?;
+    read.state_reason(say!("secret-forms-rolled-back-to-this-version")).map_err(|_| Problem::internal())?;
     let old = secrets.get(&read, &vault, &name, version.as_ref()).await?;
     let before = old.meta.attributes;
     let expires = before.expires.filter(|expires| *expires > viewer.now());

@@ -8,7 +8,7 @@ use strongroom_domain::{
     secret::SecretItem,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, BulkForm, Choice, Icon, Paging, PostForm, SecretRow, SecretsPage};
+use strongroom_web::{Act, BulkForm, Choice, Icon, Paging, PostForm, SecretRow, SecretsPage, say};
 
 use super::{
     Failure, bulk,
@@ -59,7 +59,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let address = viewer.services.addresses.vault(&vault);
     let place = Place::Secrets(vault.clone());
     let mut offers = Offers::new(viewer, &place);
-    let new = Act::primary("New secret", links::new_secret(&vault), Icon::Plus);
+    let new = Act::primary(say!("secrets-new-secret"), links::new_secret(&vault), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &vault), new).await;
     let (acts, cannot) = offers.told();
     // Offered by what is true of the vault; each that is chosen is judged by itself.
@@ -72,7 +72,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         search_action: links::secrets(&vault),
         bulk: (!rows.is_empty() && may_change).then(|| BulkForm {
             post: PostForm { action: links::bulk_secrets(&vault), csrf_token: viewer.form_token() },
-            acts: bulk::ACTS
+            acts: bulk::acts()
                 .iter()
                 .enumerate()
                 .map(|(at, (value, label))| Choice {
@@ -90,9 +90,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         next_href: paging.next_href,
         first_href: paging.first_href,
         partial: sorted.or_else(|| {
-            (filtered && read.next.is_some()).then(|| {
-                format!("Only {} names have been searched so far; the next page searches on from there.", read.searched)
-            })
+            (filtered && read.next.is_some())
+                .then(|| say!("secrets-only-searched-names-have-been", searched = read.searched))
         }),
         create_command: untouched.then(|| format!("strongroom secret set first-secret --vault-url {address}")),
         copy_as: vec![commands.vault("secret list"), commands.curl_vault("GET", "/secrets", None)],
@@ -115,7 +114,7 @@ pub(super) fn cursor(
         Some(token) => tokens
             .open(token, |name| ObjectName::parse(name).ok())
             .map(|name| Some(name).filter(|_| !sort.is_set()))
-            .ok_or_else(|| Problem::bad_parameter("This page is not one of this list: begin at its first one.")),
+            .ok_or_else(|| Problem::bad_parameter(say!("secrets-this-page-is-not-one"))),
     }
 }
 

@@ -7,7 +7,7 @@ use strongroom_domain::{
     gate::Ask,
     token_keys::{TokenKeyFacts, TokenKeyState},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{
     Failure,
@@ -37,15 +37,20 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let keys = viewer.services.admin.token_keys(&viewer.call.ctx).await?;
     let place = Place::Installation;
     let mut offers = Offers::new(viewer, &place);
-    let rotate =
-        Act::post("Rotate", "the keys that sign tokens", links::TOKEN_KEYS_ROTATE, &viewer.form_token(), Icon::Undo);
+    let rotate = Act::post(
+        say!("settings-rotate"),
+        say!("settings-the-keys-that-sign-tokens"),
+        links::TOKEN_KEYS_ROTATE,
+        &viewer.form_token(),
+        Icon::Undo,
+    );
     offers.offer(&Ask::server(Action::TokenKeyRotate), rotate).await;
-    let revoke = Act::link("Revoke", links::TOKEN_KEYS_REVOKE, Icon::Trash);
+    let revoke = Act::link(say!("settings-revoke"), links::TOKEN_KEYS_REVOKE, Icon::Trash);
     offers.offer(&Ask::server(Action::TokenKeyRevoke), revoke).await;
     let (acts, cannot) = offers.told();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("What the configuration file says is changed there, and counts from the next start on.".to_owned()),
+        lead: Some(say!("settings-what-the-configuration-file-says").to_owned()),
         cannot,
         main: vec![providers(viewer), listeners(viewer), token_keys(&keys).acts(acts)],
         aside: vec![
@@ -57,7 +62,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
                 commands.curl_server("GET", "/api/v1/token/keys", None),
             ]),
         ],
-        ..PanelsPage::new(viewer.shell(&place).await, "Settings of this installation")
+        ..PanelsPage::new(viewer.shell(&place).await, say!("settings-settings-of-this-installation"))
     };
     Ok(rendered(200, page.render()))
 }
@@ -79,14 +84,15 @@ fn providers(viewer: &Viewer<'_>) -> Panel {
         })
         .collect();
     let body = if rows.is_empty() {
-        Body::Text(vec!["None: nobody can sign in here.".to_owned()])
+        Body::Text(vec![say!("settings-none-nobody-can-sign-in").to_owned()])
     } else {
         Body::Table(Table::new(&["Provider", "Issuer", "Back-channel logout"], rows))
     };
-    Panel::new("Sign-in providers", body).note("from the configuration").foot(format!(
-        "Redirect address: {base}{}. After logout: {base}{}.",
-        links::CALLBACK,
-        links::SIGNED_OUT
+    Panel::new(say!("settings-sign-in-providers"), body).note(say!("settings-from-the-configuration")).foot(say!(
+        "settings-redirect-address-base-value-after",
+        base = base,
+        value = links::CALLBACK,
+        value2 = links::SIGNED_OUT
     ))
 }
 
@@ -98,29 +104,31 @@ fn listeners(viewer: &Viewer<'_>) -> Panel {
             Cell::Code(listener.place.clone()),
             Cell::text(listener.how),
             match listener.proxies.as_slice() {
-                [] => Cell::None("Nobody".to_owned()),
+                [] => Cell::None(say!("settings-nobody").to_owned()),
                 proxies => Cell::Code(proxies.join(", ")),
             },
         ])
     };
     let rows: Vec<Row> = viewer.services.listening.told().iter().map(row).collect();
     let body = if rows.is_empty() {
-        Body::Text(vec!["This node does not tell where it listens.".to_owned()])
+        Body::Text(vec![say!("settings-this-node-does-not-tell").to_owned()])
     } else {
         Body::Table(Table::new(&["Listener", "Where", "How", "Believed about the client"], rows))
     };
-    Panel::new("Listeners", body).note("of this node, from the configuration").foot("Network rules name them.")
+    Panel::new(say!("settings-listeners"), body)
+        .note(say!("settings-of-this-node-from-the"))
+        .foot(say!("settings-network-rules-name-them"))
 }
 
 fn token_keys(keys: &[TokenKeyFacts]) -> Panel {
     let row = |key: &TokenKeyFacts| {
         let (tone, icon, word) = match key.state {
-            TokenKeyState::Announced => (Tone::Planned, Icon::Hourglass, "Announced"),
-            TokenKeyState::Signing => (Tone::Good, Icon::Check, "Signing"),
-            TokenKeyState::Retired => (Tone::Plain, Icon::Over, "Retired"),
+            TokenKeyState::Announced => (Tone::Planned, Icon::Hourglass, say!("settings-announced")),
+            TokenKeyState::Signing => (Tone::Good, Icon::Check, say!("settings-signing")),
+            TokenKeyState::Retired => (Tone::Plain, Icon::Over, say!("settings-retired")),
         };
         let until = key.published_until.map_or_else(
-            || Cell::None("Until another takes its place".to_owned()),
+            || Cell::None(say!("settings-until-another-takes-its-place").to_owned()),
             |until| Cell::Moment(view::moment_millis(until)),
         );
         Row::new(vec![
@@ -131,89 +139,103 @@ fn token_keys(keys: &[TokenKeyFacts]) -> Panel {
         ])
     };
     let rows = keys.iter().map(row).collect();
-    Panel::new("Keys that sign tokens", Body::Table(Table::new(&["Key", "State", "Signs from", "Goes"], rows)))
-        .note("they change by age by themselves")
-        .foot("A new key is published ten minutes before it signs; the old one goes after its last token.")
+    Panel::new(
+        say!("settings-keys-that-sign-tokens"),
+        Body::Table(Table::new(&["Key", "State", "Signs from", "Goes"], rows)),
+    )
+    .note(say!("settings-they-change-by-age-by"))
+    .foot(say!("settings-a-new-key-is-published"))
 }
 
 fn chain(chain: &ChainStatus) -> Panel {
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let verified = match &chain.verified {
-        None => Cell::None("Not yet".to_owned()),
+        None => Cell::None(say!("settings-not-yet").to_owned()),
         Some(Verified { at, verdict: Ok(reached) }) => Cell::Badge {
             tone: Tone::Good,
             icon: Icon::Check,
-            text: format!("To {}", view::grouped(reached.position)),
+            text: say!("settings-to-position", position = view::grouped(reached.position)),
             small: Some(view::moment_millis(*at).text),
         },
-        Some(Verified { verdict: Err(finding), .. }) => {
-            Cell::Badge { tone: Tone::Bad, icon: Icon::Ban, text: "Broken".to_owned(), small: Some(finding.clone()) }
-        }
+        Some(Verified { verdict: Err(finding), .. }) => Cell::Badge {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            text: say!("settings-broken").to_owned(),
+            small: Some(finding.clone()),
+        },
     };
     let witness = match &chain.witness {
-        None => Cell::None("None told".to_owned()),
-        Some(WitnessStanding::Told) => Cell::badge(Tone::Good, Icon::Check, "Told"),
-        Some(WitnessStanding::Behind(why)) => {
-            Cell::Badge { tone: Tone::Warn, icon: Icon::Warning, text: "Behind".to_owned(), small: Some(why.clone()) }
-        }
-        Some(WitnessStanding::Contradicts(what)) => {
-            Cell::Badge { tone: Tone::Bad, icon: Icon::Ban, text: "Contradicts".to_owned(), small: Some(what.clone()) }
-        }
+        None => Cell::None(say!("settings-none-told").to_owned()),
+        Some(WitnessStanding::Told) => Cell::badge(Tone::Good, Icon::Check, say!("settings-told")),
+        Some(WitnessStanding::Behind(why)) => Cell::Badge {
+            tone: Tone::Warn,
+            icon: Icon::Warning,
+            text: say!("settings-behind").to_owned(),
+            small: Some(why.clone()),
+        },
+        Some(WitnessStanding::Contradicts(what)) => Cell::Badge {
+            tone: Tone::Bad,
+            icon: Icon::Ban,
+            text: say!("settings-contradicts").to_owned(),
+            small: Some(what.clone()),
+        },
     };
     Panel::new(
-        "Audit log",
+        say!("settings-audit-log"),
         Body::Facts(vec![
-            Fact::text("Records", view::grouped(chain.position)),
-            Fact::code("Head", chain.head.clone()),
-            Fact::code("Public key", chain.public_key.clone()),
-            fact("Verified", verified),
-            fact("Witness", witness),
-            fact("Stored data", frame::stored(chain)),
+            Fact::text(say!("settings-records"), view::grouped(chain.position)),
+            Fact::code(say!("settings-head"), chain.head.clone()),
+            Fact::code(say!("settings-public-key"), chain.public_key.clone()),
+            fact(say!("settings-verified"), verified),
+            fact(say!("settings-witness"), witness),
+            fact(say!("settings-stored-data"), frame::stored(chain)),
         ]),
     )
-    .acts(vec![Act::link("Audit", links::AUDIT, Icon::Records)])
+    .acts(vec![Act::link(say!("settings-audit"), links::AUDIT, Icon::Records)])
 }
 
 /// The root key in use, what a start needs of it, and how it is changed: beside the server, for it must hold no other
 /// one meanwhile.
 async fn root_key(viewer: &Viewer<'_>) -> Panel {
-    const TITLE: &str = "Root key";
+    fn title() -> &'static str {
+        say!("settings-root-key")
+    }
     let shown = match viewer.further() {
         Ok(ctx) => viewer.services.admin.root_key(&ctx).await.ok(),
         Err(_) => None,
     };
     let Some(RootKeyShown { fact, vaults, blobs }) = shown else {
-        return Panel::new(TITLE, Body::Text(vec!["It could not be read just now.".to_owned()]));
+        return Panel::new(title(), Body::Text(vec![say!("settings-it-could-not-be-read").to_owned()]));
     };
-    let wraps = format!("Keys of vaults: {vaults}; the installation's own: {blobs}");
+    let wraps = say!("settings-keys-of-vaults-vaults-the", vaults = vaults, blobs = blobs);
     let facts = match fact {
         Some(fact) => vec![
-            Fact::code("In use", fact.key_id.clone()),
-            Fact::text("Provider", fact.provider.clone()),
-            Fact::moment("Since", Some(view::moment_millis(fact.since)), ""),
-            Fact::text("Wraps", wraps),
-            Fact::text("A start needs", needs(&fact.provider)),
+            Fact::code(say!("settings-in-use"), fact.key_id.clone()),
+            Fact::text(say!("settings-provider"), fact.provider.clone()),
+            Fact::moment(say!("settings-since"), Some(view::moment_millis(fact.since)), ""),
+            Fact::text(say!("settings-wraps"), wraps),
+            Fact::text(say!("settings-a-start-needs"), needs(&fact.provider)),
         ],
         None => vec![
-            Fact::code("In use", viewer.services.keyring.root_key_id()),
-            Fact::text("Wraps", wraps),
-            Fact::text("A start needs", needs("")),
+            Fact::code(say!("settings-in-use"), viewer.services.keyring.root_key_id()),
+            Fact::text(say!("settings-wraps"), wraps),
+            Fact::text(say!("settings-a-start-needs"), needs("")),
         ],
     };
-    Panel::new(TITLE, Body::Facts(facts)).note("unsealed")
+    Panel::new(title(), Body::Facts(facts)).note("unsealed")
 }
 
 /// What a server needs to unseal itself when it starts, by the provider of its root key.
 fn needs(provider: &str) -> &'static str {
     match provider {
-        "file" => "The key file that the configuration names, readable by the server alone; nobody has to be there",
+        "file" => say!("settings-the-key-file-that-the"),
         "passphrase" => {
-            "The passphrase: from somebody at the terminal, or from a credential or descriptor that the configuration names"
+            say!("settings-the-passphrase-from-somebody-at")
         }
-        "credential" => "The systemd credential that the configuration names; nobody has to be there",
-        "environment" => "The variable STRONGROOM_ROOT_KEY; nobody has to be there",
-        "pkcs11" => "The hardware token with this key, and its PIN; nobody has to be there",
-        _ => "The root key, from the provider that the configuration names under [seal]",
+        "credential" => say!("settings-the-systemd-credential-that-the"),
+        "environment" => say!("settings-the-variable-strongroom-root-key"),
+        "pkcs11" => say!("settings-the-hardware-token-with-this"),
+        _ => say!("settings-the-root-key-from-the"),
     }
 }
 
@@ -221,19 +243,14 @@ fn needs(provider: &str) -> &'static str {
 fn sealing() -> Panel {
     let command = |label: &str, code: &str| Snippet::new(label, code);
     Panel::new(
-        "Seal and rotate",
+        say!("settings-seal-and-rotate"),
         Body::Snippets(vec![
             command("Whether the root key at hand opens everything", "strongroom seal status --config FILE"),
             command("Wrap every key by a new root key", "strongroom seal rotate --config FILE"),
         ]),
     )
-    .note("on the server's own machine")
-    .foot(
-        "No button does this. Every key is wrapped anew in one transaction, by somebody who holds the old root key and the \
-         new one, while no server runs: one that ran would go on with the old key. A server is sealed when it is stopped, \
-         because its memory is the only place where the root key is open; it unseals itself when it starts. Backups from \
-         before a rotation need the old root key: keep it with them.",
-    )
+    .note(say!("settings-on-the-servers-own-machine"))
+    .foot(say!("settings-no-button-does-this-every"))
 }
 
 /// POST /settings/token-keys/rotate
@@ -275,7 +292,7 @@ async fn revoke_page(viewer: &Viewer<'_>, keys: &[TokenKeyFacts], refusal: Optio
         action: links::TOKEN_KEYS_REVOKE.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(CONFIRM)],
-        submit: "Revoke every key".to_owned(),
+        submit: say!("settings-revoke-every-key").to_owned(),
         danger: true,
         cancel_href: Some(links::SETTINGS.to_owned()),
         ..Form::default()
@@ -283,19 +300,15 @@ async fn revoke_page(viewer: &Viewer<'_>, keys: &[TokenKeyFacts], refusal: Optio
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "Every access token of this installation stops counting at once, and workloads get new ones by their \
-             credentials. For when a signing key may be known to somebody else."
-                .to_owned(),
-        ),
-        main: vec![token_keys(keys), Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("settings-every-access-token-of-this").to_owned()),
+        main: vec![token_keys(keys), Panel::new(say!("settings-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server("token keys revoke"),
             commands.curl_server("POST", "/api/v1/token/keys/revoke", None),
         ])],
         ..PanelsPage::new(
-            viewer.shell(&Place::Installation.below("Revoke token keys")).await,
-            "Revoke the keys that sign tokens?",
+            viewer.shell(&Place::Installation.below(say!("settings-revoke-token-keys"))).await,
+            say!("settings-revoke-the-keys-that-sign"),
         )
     };
     refusal::answer(&page, refusal)

@@ -3,7 +3,7 @@
 
 use strongroom_crypto::SecretText;
 use strongroom_domain::setup::{FirstProvider, SetupError};
-use strongroom_web::{Field, FieldKind, Form, SetupPage};
+use strongroom_web::{Field, FieldKind, Form, SetupPage, say};
 
 use super::{
     form::{self, SHORT, Sent},
@@ -59,20 +59,11 @@ pub(super) async fn finish(services: &Services, call: &Call, request: &Request) 
     let done = setup.finish(&services.admin, &call.ctx, &sent.secret("code"), provider, sent.text("subject")).await;
     let (status, reason, sentence) = match done {
         Ok(()) => return Ok(redirect(links::SIGN_IN.to_owned())),
-        Err(SetupError::Code) => (
-            401,
-            "setup-code-invalid",
-            "This is not the code that the terminal showed last, or its half hour is over. Nothing was set up."
-                .to_owned(),
-        ),
-        Err(SetupError::Invalid(sentence)) => (400, "setup-invalid", format!("{sentence} Nothing was set up.")),
-        Err(SetupError::Provider(error)) => (
-            502,
-            error.reason(),
-            "No OpenID provider of this issuer answered with its keys and its addresses. Nothing was set up, and the \
-             code still counts."
-                .to_owned(),
-        ),
+        Err(SetupError::Code) => (401, "setup-code-invalid", say!("setup-this-is-not-the-code").to_owned()),
+        Err(SetupError::Invalid(sentence)) => {
+            (400, "setup-invalid", say!("setup-sentence-nothing-was-set-up", sentence = sentence))
+        }
+        Err(SetupError::Provider(error)) => (502, error.reason(), say!("setup-no-openid-provider-of-this").to_owned()),
         Err(other) => return Err(other.into()),
     };
     Ok(Response { reason, ..rendered(status, form(services, Some(&sent), Some(sentence)).render()) })
@@ -83,24 +74,27 @@ fn form(services: &Services, sent: Option<&Sent>, error: Option<String>) -> Setu
     let back = format!("{}{}", services.addresses.base(), links::CALLBACK);
     let out = format!("{}{}", services.addresses.base(), links::SIGNED_OUT);
     let fields = vec![
-        Field::line("code", "Setup code", "", 64).required().hint(
-            "From the server's own terminal: strongroom setup-code shows one, which counts once and for half an hour.",
-        ),
-        Field::line("label", "Name on the button", typed("label", ""), 64).required(),
-        Field::line("name", "Name in addresses", typed("name", "corp"), 32)
+        Field::line("code", say!("setup-setup-code"), "", 64)
             .required()
-            .hint("Lower-case letters, digits, - and _."),
-        Field::line("issuer", "Issuer", typed("issuer", ""), 1024).required().hint(
-            "Letter for letter as the provider's tokens say it. It is asked for its keys before anything is stored.",
-        ),
-        Field::line("client_id", "Client id", typed("client_id", ""), 256)
+            .hint(say!("setup-from-the-servers-own-terminal")),
+        Field::line("label", say!("setup-name-on-the-button"), typed("label", ""), 64).required(),
+        Field::line("name", say!("setup-name-in-addresses"), typed("name", "corp"), 32)
             .required()
-            .hint(format!("Register {back} there as redirect address, and {out} as address after logout.")),
-        Field::new("client_secret", "Client secret", FieldKind::Secret).hint("None for a public client."),
-        Field::line("groups_claim", "Claim that names groups", typed("groups_claim", ""), 256),
-        Field::line("subject", "First administrator", typed("subject", ""), 255)
+            .hint(say!("setup-lower-case-letters-digits-and")),
+        Field::line("issuer", say!("setup-issuer"), typed("issuer", ""), 1024)
             .required()
-            .hint("The subject (sub) that the provider gives this person, letter for letter."),
+            .hint(say!("setup-letter-for-letter-as-the")),
+        Field::line("client_id", say!("setup-client-id"), typed("client_id", ""), 256).required().hint(say!(
+            "setup-register-back-there-as-redirect",
+            back = back,
+            out = out
+        )),
+        Field::new("client_secret", say!("setup-client-secret"), FieldKind::Secret)
+            .hint(say!("setup-none-for-a-public-client")),
+        Field::line("groups_claim", say!("setup-claim-that-names-groups"), typed("groups_claim", ""), 256),
+        Field::line("subject", say!("setup-first-administrator"), typed("subject", ""), 255)
+            .required()
+            .hint(say!("setup-the-subject-sub-that-the")),
     ];
     SetupPage {
         host: frame::host(services).to_owned(),
@@ -108,7 +102,7 @@ fn form(services: &Services, sent: Option<&Sent>, error: Option<String>) -> Setu
             action: links::SETUP.to_owned(),
             csrf_token: Some(TOKEN.to_owned()),
             fields,
-            submit: "Set up, once and for all".to_owned(),
+            submit: say!("setup-set-up-once-and-for").to_owned(),
             error,
             ..Form::default()
         },

@@ -16,7 +16,7 @@ use strongroom_domain::{
     text::deceives,
     time::uuid_v7,
 };
-use strongroom_web::{Provider, SignInPage, SignedOutPage};
+use strongroom_web::{Provider, SignInPage, SignedOutPage, say};
 use zeroize::Zeroizing;
 
 use super::{
@@ -221,15 +221,10 @@ fn form(services: &Services, return_to: &ReturnTo, error: Option<String>) -> Sig
 /// The sign-in page with a sentence: a sign-in that did not lead to a session.
 fn refused(services: &Services, return_to: &ReturnTo, error: &SignInError) -> Response {
     let (status, sentence) = match error {
-        SignInError::Unreachable => (502, "The sign-in provider does not answer. Try again in a moment."),
-        SignInError::Refused => {
-            (403, "The provider did not let this sign-in through, or it knows no account for you here.")
-        }
-        SignInError::UnknownProvider => (400, "This way to sign in is not offered any more. Start again."),
-        SignInError::Invalid(_) => (
-            400,
-            "This answer does not belong to a sign-in that was started here in the last ten minutes. Start again.",
-        ),
+        SignInError::Unreachable => (502, say!("sign-in-the-sign-in-provider-does")),
+        SignInError::Refused => (403, say!("sign-in-the-provider-did-not-let")),
+        SignInError::UnknownProvider => (400, say!("sign-in-this-way-to-sign-in")),
+        SignInError::Invalid(_) => (400, say!("sign-in-this-answer-does-not-belong")),
     };
     let page = form(services, return_to, Some(sentence.to_owned()));
     Response { reason: error.reason(), ..rendered(status, page.render()) }

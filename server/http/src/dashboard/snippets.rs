@@ -2,7 +2,7 @@
 //! value stands nowhere.
 
 use strongroom_domain::names::VaultName;
-use strongroom_web::{Panel, Snippet};
+use strongroom_web::{Panel, Snippet, say};
 
 pub(super) use crate::changes::quoted;
 use crate::{api::wire::API_VERSION, services::Services};
@@ -27,12 +27,12 @@ impl Commands {
 
     /// `strongroom ... --vault-url URL`
     pub(super) fn vault(&self, command: &str) -> Snippet {
-        Snippet::new("Command line", format!("strongroom {command} --vault-url {}", self.vault_url))
+        Snippet::new(say!("snippets-command-line"), format!("strongroom {command} --vault-url {}", self.vault_url))
     }
 
     /// `strongroom ... --server URL`
     pub(super) fn server(&self, command: &str) -> Snippet {
-        Snippet::new("Command line", format!("strongroom {command} --server {}", self.base))
+        Snippet::new(say!("snippets-command-line"), format!("strongroom {command} --server {}", self.base))
     }
 
     /// A request to the vault's own host.
@@ -51,9 +51,9 @@ impl Commands {
         if method != "GET" {
             code.push_str(&format!(" -X {method}"));
         }
-        code.push_str(" -H \"Authorization: Bearer $TOKEN\" \\\n");
+        code.push_str(say!("snippets-h-authorization-bearer-token"));
         if let Some(body) = body {
-            code.push_str(&format!("  -H \"Content-Type: application/json\" -d {} \\\n", quoted(body)));
+            code.push_str(&say!("snippets-h-content-type-application-json", body = quoted(body)));
         }
         code.push_str(&format!("  \"{url}\""));
         Snippet::new("curl", code)

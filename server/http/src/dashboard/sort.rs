@@ -14,7 +14,7 @@
 //! the actions that a role can name are words beside its form; and the settings show a few lines of one file as it has
 //! them, and a few keys in the order in which they sign.
 
-use strongroom_web::{Body, ColumnSort, Order, Paging, Panel, Table};
+use strongroom_web::{Body, ColumnSort, Order, Paging, Panel, Table, say};
 
 use super::frame::Viewer;
 use crate::message::Request;
@@ -82,9 +82,7 @@ impl<'a> Sort<'a> {
 
     /// What is said where a list goes on after what was sorted.
     pub(super) fn notice(&self, sorted: usize, more: bool) -> Option<String> {
-        (self.is_set() && more).then(|| {
-            format!("Only the first {sorted} are sorted, as the list is kept; the others are not among them. Narrow it to sort the rest.")
-        })
+        (self.is_set() && more).then(|| say!("sort-only-the-first-sorted-are", sorted = sorted))
     }
 
     /// What a search form sends along, so that what it finds is sorted alike.
@@ -136,7 +134,7 @@ impl<'a> Sort<'a> {
         all.truncate(PAGE);
         let next = from.saturating_add(PAGE);
         Paging {
-            words: format!("{} of {count} on this page", all.len()),
+            words: say!("sort-all-of-count-on-this", all = all.len(), count = count),
             first_href: (from > 0).then(|| self.address(&[("from", None)])),
             next_href: (next < count).then(|| self.address(&[("from", Some(&next.to_string()))])),
         }

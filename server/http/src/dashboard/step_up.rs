@@ -2,7 +2,7 @@
 //! are. A session that was left open, or stolen, is not enough.
 
 use strongroom_domain::{decision::StepUp, identity::Session};
-use strongroom_web::{Act, Body, Icon, Panel, PanelsPage};
+use strongroom_web::{Act, Body, Icon, Panel, PanelsPage, say};
 
 use super::{
     frame::{Place, Viewer},
@@ -130,27 +130,25 @@ pub(super) fn href(viewer: &Viewer<'_>, asked: Option<&StepUp>) -> Option<String
 pub(super) async fn page(viewer: &Viewer<'_>) -> Response {
     let place = Place::of(viewer.call);
     let minutes = FRESH_SECONDS / 60;
-    let again = href(viewer, None).map(|href| Act::primary("Sign in again", href, Icon::Lock));
+    let again = href(viewer, None).map(|href| Act::primary(say!("step-up-sign-in-again"), href, Icon::Lock));
     let lead = match terms(viewer) {
         Some(StepUp { acr, amr, .. }) if is_fresh(viewer.session, viewer.now()) => {
             let ways = acr.into_iter().chain(amr).collect::<Vec<_>>().join(", ");
-            format!("Your provider did not say that you signed in as this asks for: {ways}.")
+            say!("step-up-your-provider-did-not-say", ways = ways)
         }
-        _ => format!("You signed in more than {minutes} minutes ago, or it is not known when."),
+        _ => say!("step-up-you-signed-in-more-than", minutes = minutes),
     };
     let page = PanelsPage {
         lead: Some(lead),
         acts: again.into_iter().collect(),
         main: vec![Panel::new(
-            "Why",
+            say!("step-up-why"),
             Body::Text(vec![
-                "What cannot be undone, and what gives others power, is done by somebody who proved a moment ago who \
-                 they are: a session that was left open is not enough."
-                    .to_owned(),
-                "Nothing was changed. Your provider brings you back here.".to_owned(),
+                say!("step-up-what-cannot-be-undone-and").to_owned(),
+                say!("step-up-nothing-was-changed-your-provider").to_owned(),
             ]),
         )],
-        ..PanelsPage::new(viewer.shell(&place).await, "Sign in once more for this")
+        ..PanelsPage::new(viewer.shell(&place).await, say!("step-up-sign-in-once-more-for"))
     };
     Response { reason: REASON, ..rendered(403, page.render()) }
 }

@@ -10,7 +10,7 @@ use strongroom_domain::{
     network::{NetworkAction, NetworkRule, NetworkRules},
     vault::{DEFAULT_RETENTION_DAYS, MAX_TAGS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage};
+use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, say};
 
 use super::{
     Failure,
@@ -35,31 +35,35 @@ const SPARE_TAGS: usize = 3;
 
 fn mode_field(chosen: AccessMode) -> Field {
     let options = AccessMode::ALL.map(|mode| (mode.as_str(), mode_words(mode)));
-    Field::choice("access_mode", "Access by", &options, chosen.as_str())
-        .hint("What must allow a request for the vault's contents. Management goes by roles in every mode.")
+    Field::choice("access_mode", say!("vault-forms-access-by"), &options, chosen.as_str())
+        .hint(say!("vault-forms-what-must-allow-a-request"))
 }
 
 /// What comes of each other access mode, for whoever is about to choose one.
 fn other_modes(now: AccessMode) -> Panel {
     let others = AccessMode::ALL.into_iter().filter(|mode| *mode != now);
     let facts = others.map(|mode| Fact::text(mode_words(mode), now.what_comes_of(mode).join(" ")));
-    Panel::new("What comes of another access mode", Body::Facts(facts.collect()))
+    Panel::new(say!("vault-forms-what-comes-of-another-access"), Body::Facts(facts.collect()))
 }
 
 fn mode(sent: &Sent) -> Result<AccessMode, Problem> {
     let word = sent.text("access_mode");
     let found = AccessMode::ALL.into_iter().find(|mode| mode.as_str() == word);
-    found.ok_or_else(|| Problem::bad_parameter("There is no such access mode."))
+    found.ok_or_else(|| Problem::bad_parameter(say!("vault-forms-there-is-no-such-access")))
 }
 
 fn label_fields(region: &str, tags: &BTreeMap<String, String>) -> Vec<Field> {
-    let mut fields =
-        vec![Field::line("region", "Region", region, 64).hint("A label; it says nothing about where data is kept.")];
+    let mut fields = vec![
+        Field::line("region", say!("vault-forms-region"), region, 64).hint(say!("vault-forms-a-label-it-says-nothing")),
+    ];
     if tags.iter().all(|(name, value)| !name.chars().chain(value.chars()).any(char::is_control)) {
         let mut rows: Vec<(String, String)> = tags.clone().into_iter().collect();
         let most = (rows.len() + SPARE_TAGS).min(MAX_TAGS.max(rows.len()));
         rows.resize(most, (String::new(), String::new()));
-        fields.push(Field::new("tag", "Tags", FieldKind::Pairs(rows)).hint("For people and their tools."));
+        fields.push(
+            Field::new("tag", say!("vault-forms-tags"), FieldKind::Pairs(rows))
+                .hint(say!("vault-forms-for-people-and-their-tools")),
+        );
         fields.push(Field::hidden("tags-shown", "yes"));
     }
     fields
@@ -73,7 +77,7 @@ pub(super) fn networks(text: &str) -> Result<NetworkRules, Problem> {
     let rules = words
         .map(rule)
         .collect::<Result<Vec<NetworkRule>, _>>()
-        .map_err(|_| Problem::bad_parameter("A network is an address or a range, for example 10.0.0.0/8."))?;
+        .map_err(|_| Problem::bad_parameter(say!("vault-forms-a-network-is-an-address")))?;
     let default_action = if rules.is_empty() { NetworkAction::Allow } else { NetworkAction::Deny };
     Ok(NetworkRules { default_action, rules })
 }
@@ -101,7 +105,7 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         let settings = VaultSettings {
             network: networks(sent.text("networks"))?,
             policies: Vec::new(),
-            retention_days: sent.number("retention_days", "The number of days")?,
+            retention_days: sent.number("retention_days", say!("vault-forms-the-number-of-days"))?,
             purge_protection: sent.ticked("purge_protection"),
             tags: sent.pairs("tag", MAX_TAGS)?,
             region: sent.given("region"),
@@ -125,21 +129,21 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
     let chosen = sent.and_then(|sent| mode(sent).ok()).unwrap_or_default();
     let ticked = |name: &str| sent.is_some_and(|sent| sent.ticked(name));
     let mut fields = vec![
-        Field::line("name", "Name", text("name"), 24)
+        Field::line("name", say!("vault-forms-name"), text("name"), 24)
             .required()
-            .hint("3 to 24 letters, digits and single hyphens; the first part of its address. It cannot be renamed."),
+            .hint(say!("vault-forms-3-to-24-letters-digits")),
         mode_field(chosen),
         Field::new(
             "retention_days",
-            "Days that deleted items stay recoverable",
+            say!("vault-forms-days-that-deleted-items-stay"),
             FieldKind::Number { value: days, min: 7, max: 90 },
         )
         .required()
-        .hint("7 to 90. Fixed when the vault is made."),
-        Field::check("purge_protection", "Purge protection", ticked("purge_protection"))
-            .hint("Nothing is purged before its date, by anybody. Irreversible: it can never be switched off again."),
-        Field::lines("networks", "Networks that may reach it", text("networks"), 3)
-            .hint(format!("One address or range a line; none means everywhere. You come from {}.", viewer.address())),
+        .hint(say!("vault-forms-7-to-90-fixed-when")),
+        Field::check("purge_protection", say!("vault-forms-purge-protection"), ticked("purge_protection"))
+            .hint(say!("vault-forms-nothing-is-purged-before-its")),
+        Field::lines("networks", say!("vault-forms-networks-that-may-reach-it"), text("networks"), 3)
+            .hint(say!("vault-forms-one-address-or-range-a", address = viewer.address())),
     ];
     fields.extend(label_fields(&text("region"), &tags));
     fields.extend(force_field(refusal));
@@ -147,22 +151,23 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
         action: links::NEW_VAULT.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Create vault".to_owned(),
+        submit: say!("vault-forms-create-vault").to_owned(),
         cancel_href: Some(links::VAULTS.to_owned()),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "Policy modules are attached once it is there: in shadow first, from the page Policy modules.".to_owned(),
-        ),
-        main: vec![Panel::new("Vault", Body::Form(form))],
+        lead: Some(say!("vault-forms-policy-modules-are-attached-once").to_owned()),
+        main: vec![Panel::new(say!("vault-forms-vault"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server("vault create NAME --retention-days 90"),
             commands.curl_server("POST", "/api/v1/vaults", Some(r#"{"name":"NAME","retention_days":90}"#)),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Vaults.below("New vault")).await, "New vault")
+        ..PanelsPage::new(
+            viewer.shell(&Place::Vaults.below(say!("vault-forms-new-vault"))).await,
+            say!("vault-forms-new-vault"),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -170,8 +175,8 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
 /// The box that confirms a lock-out: only there when the change was refused for one.
 pub(super) fn force_field(refusal: Option<&Refusal>) -> Option<Field> {
     refusal.filter(|refusal| refusal.locks_out()).map(|_| {
-        Field::check("force", "Go on although I cannot reach the vault from here any more", false)
-            .hint("The record will say that the lock-out was confirmed.")
+        Field::check("force", say!("vault-forms-go-on-although-i-cannot"), false)
+            .hint(say!("vault-forms-the-record-will-say-that"))
     })
 }
 
@@ -204,7 +209,7 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             access_mode: Some(mode(&sent)?),
             ..VaultUpdate::default()
         };
-        let revision = sent.number("revision", "The revision")?;
+        let revision = sent.number("revision", say!("vault-forms-the-revision"))?;
         viewer.services.admin.update_vault(&viewer.call.ctx, &name, Some(revision), &update).await?;
         Ok::<_, Failure>(links::in_vault(&name, "settings", &[]))
     };
@@ -228,55 +233,55 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
         action: links::in_vault(name, "settings", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save settings".to_owned(),
+        submit: say!("vault-forms-save-settings").to_owned(),
         cancel_href: Some(links::vault(name)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let place = Place::Settings(name.clone());
     let mut offers = Offers::new(viewer, &place);
-    let open = offers.open(&Ask::vault(Action::VaultUpdate, name), "Changing settings").await;
+    let open = offers.open(&Ask::vault(Action::VaultUpdate, name), say!("vault-forms-changing-settings")).await;
     let (_, cannot) = offers.told();
     let body = if open {
         Body::Form(form)
     } else {
-        let region = settings.region.clone().map_or_else(|| Cell::None("Not set".to_owned()), Cell::text);
+        let region =
+            settings.region.clone().map_or_else(|| Cell::None(say!("vault-forms-not-set").to_owned()), Cell::text);
         Body::Facts(vec![
-            Fact::text("Access by", mode_words(settings.access_mode)),
-            Fact { name: "Region".to_owned(), value: region },
+            Fact::text(say!("vault-forms-access-by"), mode_words(settings.access_mode)),
+            Fact { name: say!("vault-forms-region").to_owned(), value: region },
         ])
     };
     let protection = if settings.purge_protection {
-        let words = "On, for good: nothing in this vault is purged before its date, by anybody.";
-        Panel::new("Purge protection", Body::Text(vec![words.to_owned()]))
+        let words = say!("vault-forms-on-for-good-nothing-in");
+        Panel::new(say!("vault-forms-purge-protection"), Body::Text(vec![words.to_owned()]))
     } else {
-        let words =
-            "Off: whoever may purge can remove deleted items before their date. Switching it on is irreversible.";
-        let switch = Act::link("Switch on", links::in_vault(name, "protect", &[]), Icon::Lock);
+        let words = say!("vault-forms-off-whoever-may-purge-can");
+        let switch = Act::link(say!("vault-forms-switch-on"), links::in_vault(name, "protect", &[]), Icon::Lock);
         let acts = if open { vec![switch] } else { Vec::new() };
-        Panel::new("Purge protection", Body::Text(vec![words.to_owned()])).acts(acts)
+        Panel::new(say!("vault-forms-purge-protection"), Body::Text(vec![words.to_owned()])).acts(acts)
     };
-    let mut main = vec![Panel::new("Settings", body).note(format!("revision {}", vault.revision))];
+    let mut main = vec![
+        Panel::new(say!("vault-forms-settings"), body)
+            .note(say!("vault-forms-revision-revision", revision = vault.revision)),
+    ];
     if open {
         main.push(other_modes(settings.access_mode));
     }
     main.push(protection);
-    let retention = format!("{} days, fixed when the vault was made", settings.retention_days);
+    let retention = say!("vault-forms-retention-days-days-fixed-when", retention_days = settings.retention_days);
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "Who may do what is decided by roles, access policies and modules; these settings say which of them count."
-                .to_owned(),
-        ),
+        lead: Some(say!("vault-forms-who-may-do-what-is").to_owned()),
         tags: view::tags(&settings.tags),
         cannot,
         main,
         aside: vec![
             Panel::new(
-                "Fixed",
+                say!("vault-forms-fixed"),
                 Body::Facts(vec![
-                    Fact::text("Deleted items stay", retention),
-                    Fact::code("Identity", vault.id.to_string()),
+                    Fact::text(say!("vault-forms-deleted-items-stay"), retention),
+                    Fact::code(say!("vault-forms-identity"), vault.id.to_string()),
                 ]),
             ),
             snippets::panel(vec![
@@ -284,7 +289,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
                 commands.curl_server("PATCH", &format!("/api/v1/vaults/{name}"), Some(r#"{"tags":{}}"#)),
             ]),
         ],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Settings of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("vault-forms-settings-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -307,7 +312,7 @@ pub(super) async fn protect(viewer: &Viewer<'_>, request: &Request) -> Result<Re
     let sent = Sent::accept(viewer, request, SHORT)?;
     let name = vault_name(viewer)?;
     if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
-        let refusal = Refusal::of(refusal::unconfirmed("switched on", name.as_str()).into())?;
+        let refusal = Refusal::of(refusal::unconfirmed(say!("vault-forms-switched-on"), name.as_str()).into())?;
         let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
         return Ok(protect_page(viewer, &vault, Some(&refusal)).await);
     }
@@ -318,12 +323,12 @@ pub(super) async fn protect(viewer: &Viewer<'_>, request: &Request) -> Result<Re
 
 async fn protect_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
     let name = &vault.name;
-    let place = Place::Settings(name.clone()).below("Purge protection");
+    let place = Place::Settings(name.clone()).below(say!("vault-forms-purge-protection"));
     let form = Form {
         action: links::in_vault(name, "protect", &[]),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name.as_str())],
-        submit: "Switch on for good".to_owned(),
+        submit: say!("vault-forms-switch-on-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::in_vault(name, "settings", &[])),
         ..Form::default()
@@ -331,17 +336,17 @@ async fn protect_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refus
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(format!(
-            "From then on nothing in {name} is purged before its date, {} days after it was deleted: not by an owner, \
-             not to free a name. This is irreversible.",
-            vault.settings.retention_days
+        lead: Some(say!(
+            "vault-forms-from-then-on-nothing-in",
+            name = name,
+            retention_days = vault.settings.retention_days
         )),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        main: vec![Panel::new(say!("vault-forms-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("vault update {name} --purge-protection")),
             commands.curl_server("PATCH", &format!("/api/v1/vaults/{name}"), Some(r#"{"purge_protection":true}"#)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Protect {name} against purging?"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("vault-forms-protect-name-against-purging", name = name))
     };
     refusal::answer(&page, refusal)
 }

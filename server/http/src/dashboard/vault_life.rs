@@ -3,7 +3,7 @@
 use strongroom_domain::{
     action::Action, admin::VaultListing, gate::Ask, names::VaultName, secret::LifeState, vault::Vault,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{
     Failure,
@@ -61,7 +61,7 @@ async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusa
         action: links::in_vault(name, "delete", &[]),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name.as_str())],
-        submit: format!("Delete, recoverable until {until}"),
+        submit: say!("vault-life-delete-recoverable-until-until", until = until),
         danger: true,
         cancel_href: Some(links::vault(name)),
         ..Form::default()
@@ -69,16 +69,16 @@ async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusa
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(format!(
-            "Every read of everything in it fails from then on. Until {until} it can be recovered with all that is in \
-             it; its name stays taken."
-        )),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("vault-life-every-read-of-everything-in", until = until)),
+        main: vec![Panel::new(say!("vault-life-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("vault delete {name}")),
             commands.curl_server("DELETE", &format!("/api/v1/vaults/{name}"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Vault(name.clone()).below("Delete")).await, format!("Delete {name}?"))
+        ..PanelsPage::new(
+            viewer.shell(&Place::Vault(name.clone()).below(say!("vault-life-delete"))).await,
+            say!("vault-life-delete-name", name = name),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -99,23 +99,26 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
         let mut acts = Vec::new();
         if viewer.may(&Ask::vault(Action::VaultRecover, name)).await {
             let action = links::deleted_vault_act(name, "recover");
-            acts.push(Act::post("Recover", name.as_str(), action, &token, Icon::Undo));
+            acts.push(Act::post(say!("vault-life-recover"), name.as_str(), action, &token, Icon::Undo));
         }
         if !vault.settings.purge_protection && viewer.may(&Ask::vault(Action::VaultPurge, name)).await {
-            acts.push(Act::link(&format!("Purge {name}"), links::deleted_vault_act(name, "purge"), Icon::Trash));
+            acts.push(Act::link(
+                &say!("vault-life-purge-name", name = name),
+                links::deleted_vault_act(name, "purge"),
+                Icon::Trash,
+            ));
         }
         rows.push(Row::new(vec![Cell::text(name.to_string()), deleted, purged, Cell::Acts(acts)]));
     }
     let headline = match rows.len() {
-        0 => "No deleted vaults".to_owned(),
-        1 => "One deleted vault".to_owned(),
-        count => format!("{count} deleted vaults"),
+        0 => say!("vault-life-no-deleted-vaults").to_owned(),
+        1 => say!("vault-life-one-deleted-vault").to_owned(),
+        count => say!("vault-life-count-deleted-vaults", count = count),
     };
     let body = if rows.is_empty() {
         Body::Empty {
-            headline: "Nothing is deleted that you may see.".to_owned(),
-            text: "A deleted vault stays here until its purge date and can be recovered with all that is in it."
-                .to_owned(),
+            headline: say!("vault-life-nothing-is-deleted-that-you").to_owned(),
+            text: say!("vault-life-a-deleted-vault-stays-here").to_owned(),
             command: None,
         }
     } else {
@@ -125,7 +128,7 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
     let page = PanelsPage {
         notices: vaults::notices(&damaged),
         main: vec![
-            Panel::new("Deleted vaults", body),
+            Panel::new(say!("vault-life-deleted-vaults"), body),
             snippets::panel(vec![
                 commands.server("vault list --deleted"),
                 commands.curl_server("GET", "/api/v1/deletedvaults", None),
@@ -138,7 +141,9 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
 
 fn dates(vault: &Vault) -> (Cell, Cell) {
     match vault.life {
-        LifeState::Active => (Cell::None("Not deleted".to_owned()), Cell::None("Never".to_owned())),
+        LifeState::Active => {
+            (Cell::None(say!("vault-life-not-deleted").to_owned()), Cell::None(say!("vault-life-never").to_owned()))
+        }
         LifeState::Deleted { deleted_at, purge_at } => {
             (Cell::Moment(view::moment(deleted_at)), Cell::Moment(view::moment(purge_at)))
         }
@@ -186,36 +191,39 @@ async fn purge_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal
     let name = &vault.name;
     let (deleted, purged) = dates(vault);
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
-    let facts =
-        Body::Facts(vec![Fact::text("Name", name.to_string()), fact("Deleted", deleted), fact("Purged", purged)]);
+    let facts = Body::Facts(vec![
+        Fact::text(say!("vault-life-name"), name.to_string()),
+        fact(say!("vault-life-deleted"), deleted),
+        fact(say!("vault-life-purged"), purged),
+    ]);
     let form = Form {
         action: links::deleted_vault_act(name, "purge"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name.as_str())],
-        submit: "Purge for good".to_owned(),
+        submit: say!("vault-life-purge-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::DELETED_VAULTS.to_owned()),
         ..Form::default()
     };
     let confirm = if vault.settings.purge_protection {
-        Body::Text(vec!["This vault is purge protected: it is not purged before its date.".to_owned()])
+        Body::Text(vec![say!("vault-life-this-vault-is-purge-protected").to_owned()])
     } else {
         Body::Form(refusal::form(viewer, form, refusal).await)
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "Its key goes first: everything in it, every version and every grant are gone. Nothing brings them back."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Deleted vault", facts), Panel::new("Confirm", confirm)],
+        lead: Some(say!("vault-life-its-key-goes-first-everything").to_owned()),
+        main: vec![
+            Panel::new(say!("vault-life-deleted-vault"), facts),
+            Panel::new(say!("vault-life-confirm"), confirm),
+        ],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("vault purge {name}")),
             commands.curl_server("DELETE", &format!("/api/v1/deletedvaults/{name}"), None),
         ])],
         ..PanelsPage::new(
-            viewer.shell(&Place::DeletedVaults.below(format!("Purge {name}"))).await,
-            format!("Purge {name} for good?"),
+            viewer.shell(&Place::DeletedVaults.below(say!("vault-life-purge-name", name = name))).await,
+            say!("vault-life-purge-name-for-good", name = name),
         )
     };
     refusal::answer(&page, refusal)

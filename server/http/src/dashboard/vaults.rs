@@ -9,7 +9,7 @@ use strongroom_domain::{
     network::NetworkAction,
     vault::{Vault, VaultSettings},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{
     Failure, access, endings,
@@ -33,11 +33,13 @@ use crate::{
 const FIRST_VAULT: &str = "first-vault";
 
 /// What a damaged vault means, and who can find out more.
-pub(super) const DAMAGED: &str = "What is stored of it fails its authentication, so nobody gets in. Whoever runs the server: strongroom verify --config FILE.";
+pub(super) fn damage_words() -> &'static str {
+    say!("vaults-what-is-stored-of-it")
+}
 
 /// One line for each vault that is left out of a list.
 pub(super) fn notices(damaged: &[VaultName]) -> Vec<String> {
-    damaged.iter().map(|name| format!("Vault {name} is left out. {DAMAGED}")).collect()
+    damaged.iter().map(|name| say!("vaults-vault-name-is-left-out", name = name, damaged = damage_words())).collect()
 }
 
 const COLUMNS: [&str; 6] = ["Name", "Access by", "Purge protection", "Address for clients", "Tags", ""];
@@ -52,12 +54,12 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let place = Place::Vaults;
     let mut offers = Offers::new(viewer, &place);
     if let Ok(name) = VaultName::parse(FIRST_VAULT) {
-        let new = Act::primary("New vault", links::NEW_VAULT, Icon::Plus);
+        let new = Act::primary(say!("vaults-new-vault"), links::NEW_VAULT, Icon::Plus);
         offers.offer(&Ask::vault(Action::VaultCreate, &name), new).await;
     }
     let (mut acts, cannot) = offers.told();
     let creates = !acts.is_empty();
-    acts.push(Act::link("Deleted vaults", links::DELETED_VAULTS, Icon::Trash));
+    acts.push(Act::link(say!("vaults-deleted-vaults"), links::DELETED_VAULTS, Icon::Trash));
     let token = viewer.form_token();
     let first = viewer.pins.first(&vaults);
     let rows = first.iter().map(|vault| {
@@ -66,28 +68,32 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             Cell::Link {
                 text: vault.name.to_string(),
                 href: links::vault(&vault.name),
-                small: viewer.pins.has(vault).then(|| "Pinned".to_owned()),
+                small: viewer.pins.has(vault).then(|| say!("vaults-pinned").to_owned()),
             },
             Cell::text(mode_words(settings.access_mode)),
             protection(settings),
             Cell::Code(services.addresses.vault(&vault.name)),
-            if settings.tags.is_empty() { Cell::None("None".into()) } else { Cell::Tags(view::tags(&settings.tags)) },
+            if settings.tags.is_empty() {
+                Cell::None(say!("vaults-none").into())
+            } else {
+                Cell::Tags(view::tags(&settings.tags))
+            },
             Cell::Acts(vec![pins::act(viewer, vault, &token)]),
         ])
     });
     let rows: Vec<Row> = rows.collect();
     let headline = match rows.len() {
-        0 => "No vault you may list".to_owned(),
-        1 => "One vault".to_owned(),
-        count => format!("{count} vaults"),
+        0 => say!("vaults-no-vault-you-may-list").to_owned(),
+        1 => say!("vaults-one-vault").to_owned(),
+        count => say!("vaults-count-vaults", count = count),
     };
     let commands = Commands::of_installation(services);
     let body = if rows.is_empty() {
         Body::Empty {
-            headline: "There is nothing here that you may see.".to_owned(),
-            text: "Somebody who administers this installation can make a vault or give you a role in one.".to_owned(),
+            headline: say!("vaults-there-is-nothing-here-that").to_owned(),
+            text: say!("vaults-somebody-who-administers-this-installation").to_owned(),
             command: creates.then(|| Snippet {
-                label: "Command that makes a vault".to_owned(),
+                label: say!("vaults-command-that-makes-a-vault").to_owned(),
                 ..commands.server(&format!("vault create {FIRST_VAULT}"))
             }),
         }
@@ -96,7 +102,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Body::Table(Sort::of(viewer, request, &COLUMNS).table(table, &["Address for clients"]))
     };
     let stranger = vaults.is_empty() && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
-    let panel = if stranger { overview::no_role(viewer) } else { Panel::new("Vaults", body) };
+    let panel = if stranger { overview::no_role(viewer) } else { Panel::new(say!("vaults-vaults"), body) };
     let page = PanelsPage {
         acts,
         cannot,
@@ -113,17 +119,17 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 /// What grants requests, in words.
 pub(super) fn mode_words(mode: AccessMode) -> &'static str {
     match mode {
-        AccessMode::Rbac => "Roles",
-        AccessMode::AccessPolicy => "Access policies",
-        AccessMode::Layered => "Roles and access policies",
-        AccessMode::Modules => "Policy modules",
+        AccessMode::Rbac => say!("vaults-roles"),
+        AccessMode::AccessPolicy => say!("vaults-access-policies"),
+        AccessMode::Layered => say!("vaults-roles-and-access-policies"),
+        AccessMode::Modules => say!("vaults-policy-modules"),
     }
 }
 
 fn protection(settings: &VaultSettings) -> Cell {
     match settings.purge_protection {
-        true => Cell::badge(Tone::Good, Icon::Lock, "Protected"),
-        false => Cell::text("Off"),
+        true => Cell::badge(Tone::Good, Icon::Lock, say!("vaults-protected")),
+        false => Cell::text(say!("vaults-off")),
     }
 }
 
@@ -137,17 +143,20 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let place = Place::Vault(name.clone());
     let mut offers = Offers::new(viewer, &place);
     offers
-        .offer(&Ask::secrets(Action::SecretList, &name), Act::primary("Secrets", links::secrets(&name), Icon::Lock))
+        .offer(
+            &Ask::secrets(Action::SecretList, &name),
+            Act::primary(say!("vaults-secrets"), links::secrets(&name), Icon::Lock),
+        )
         .await;
-    let keys = Act::link("Keys", links::keys(&name), Icon::Key);
+    let keys = Act::link(say!("vaults-keys"), links::keys(&name), Icon::Key);
     offers.offer(&Kind::Key.ask(Action::KeyList, &name), keys).await;
-    let certificates = Act::link("Certificates", links::certificates(&name), Icon::Certificate);
+    let certificates = Act::link(say!("vaults-certificates"), links::certificates(&name), Icon::Certificate);
     offers.offer(&Kind::Certificate.ask(Action::CertificateList, &name), certificates).await;
-    let new = Act::link("New secret", links::new_secret(&name), Icon::Plus);
+    let new = Act::link(say!("vaults-new-secret"), links::new_secret(&name), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &name), new).await;
-    let replays = Act::link("Replays", links::in_vault(&name, "replays", &[]), Icon::Compare);
+    let replays = Act::link(say!("vaults-replays"), links::in_vault(&name, "replays", &[]), Icon::Compare);
     offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
-    let delete = Act::link("Delete", links::in_vault(&name, "delete", &[]), Icon::Trash);
+    let delete = Act::link(say!("vaults-delete"), links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
     let (mut acts, mut cannot) = offers.told();
     acts.push(pins::act(viewer, &vault, &viewer.form_token()));
@@ -155,10 +164,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let changes = if viewer.may(&Ask::server(Action::AuditRead)).await {
         overview::changes_of_a_day(viewer, &name).await
     } else {
-        cannot.push(
-            "What was changed here is hidden: seeing it needs the role Strongroom Auditor on the installation."
-                .to_owned(),
-        );
+        cannot.push(say!("vaults-what-was-changed-here-is").to_owned());
         None
     };
     let here = [ending.panel, changes, Some(network(&vault)), Some(modules(&vault))];
@@ -166,19 +172,19 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let settings = &vault.settings;
     let page = PanelsPage {
         badges: if settings.purge_protection {
-            vec![(Tone::Good, Icon::Lock, "Purge protected".to_owned())]
+            vec![(Tone::Good, Icon::Lock, say!("vaults-purge-protected").to_owned())]
         } else {
             Vec::new()
         },
-        lead: Some(format!("Access by {}.", mode_words(settings.access_mode).to_lowercase())),
+        lead: Some(say!("vaults-access-by-access-mode", access_mode = mode_words(settings.access_mode).to_lowercase())),
         tags: view::tags(&settings.tags),
         acts,
         cannot,
         notices: ending.notices,
         main: here.into_iter().flatten().collect(),
         aside: vec![
-            Panel::new("Details", Body::Facts(facts(viewer, &vault))).acts(vec![Act::link(
-                "Settings",
+            Panel::new(say!("vaults-details"), Body::Facts(facts(viewer, &vault))).acts(vec![Act::link(
+                say!("vaults-settings"),
                 links::in_vault(&name, "settings", &[]),
                 Icon::Pencil,
             )]),
@@ -196,18 +202,22 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 fn facts(viewer: &Viewer<'_>, vault: &Vault) -> Vec<Fact> {
     let settings = &vault.settings;
     let refused: Vec<&str> = settings.refused_algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
-    let refused = if refused.is_empty() { Cell::None("None".to_owned()) } else { Cell::text(refused.join(", ")) };
-    let region = settings.region.clone().map_or_else(|| Cell::None("Not set".to_owned()), Cell::text);
+    let refused =
+        if refused.is_empty() { Cell::None(say!("vaults-none").to_owned()) } else { Cell::text(refused.join(", ")) };
+    let region = settings.region.clone().map_or_else(|| Cell::None(say!("vaults-not-set").to_owned()), Cell::text);
     vec![
-        Fact::code("Address for clients", viewer.services.addresses.vault(&vault.name)),
-        Fact::text("Access by", mode_words(settings.access_mode)),
-        Fact::text("Deleted items", format!("Recoverable for {} days", settings.retention_days)),
-        Fact { name: "Purge protection".to_owned(), value: protection(settings) },
-        Fact { name: "Algorithms switched off".to_owned(), value: refused },
-        Fact { name: "Region".to_owned(), value: region },
-        Fact::moment("Created", Some(view::moment_millis(vault.created_at)), ""),
-        Fact::text("Revision", vault.revision.to_string()),
-        Fact::code("Identity", vault.id.to_string()),
+        Fact::code(say!("vaults-address-for-clients"), viewer.services.addresses.vault(&vault.name)),
+        Fact::text(say!("vaults-access-by"), mode_words(settings.access_mode)),
+        Fact::text(
+            say!("vaults-deleted-items"),
+            say!("vaults-recoverable-for-retention-days-days", retention_days = settings.retention_days),
+        ),
+        Fact { name: say!("vaults-purge-protection").to_owned(), value: protection(settings) },
+        Fact { name: say!("vaults-algorithms-switched-off").to_owned(), value: refused },
+        Fact { name: say!("vaults-region").to_owned(), value: region },
+        Fact::moment(say!("vaults-created"), Some(view::moment_millis(vault.created_at)), ""),
+        Fact::text(say!("vaults-revision"), vault.revision.to_string()),
+        Fact::code(say!("vaults-identity"), vault.id.to_string()),
     ]
 }
 
@@ -215,27 +225,28 @@ fn network(vault: &Vault) -> Panel {
     let rules = &vault.settings.network;
     let denied = rules.default_action == NetworkAction::Deny;
     let words = match (rules.rules.len(), denied) {
-        (0, false) => "Reachable from everywhere: there are no network rules.".to_owned(),
-        (0, true) => "Reachable from nowhere: there is no rule, and the default is to deny.".to_owned(),
+        (0, false) => say!("vaults-reachable-from-everywhere-there-are").to_owned(),
+        (0, true) => say!("vaults-reachable-from-nowhere-there-is").to_owned(),
         (count, _) => {
-            let rules = if count == 1 { "One rule".to_owned() } else { format!("{count} rules") };
-            format!("{rules}; what no rule fits is {}.", if denied { "denied" } else { "allowed" })
+            let rules =
+                if count == 1 { say!("vaults-one-rule").to_owned() } else { say!("vaults-count-rules", count = count) };
+            say!("vaults-rules-what-no-rule-fits", rules = rules, else_of = if denied { "denied" } else { "allowed" })
         }
     };
-    let open = Act::link("Network rules", links::in_vault(&vault.name, "network", &[]), Icon::Pencil);
-    Panel::new("Network", Body::Text(vec![words])).acts(vec![open])
+    let open = Act::link(say!("vaults-network-rules"), links::in_vault(&vault.name, "network", &[]), Icon::Pencil);
+    Panel::new(say!("vaults-network"), Body::Text(vec![words])).acts(vec![open])
 }
 
 fn modules(vault: &Vault) -> Panel {
     let attached = &vault.settings.policies;
-    let all = vec![Act::link("Policy modules", links::POLICY, Icon::Module)];
+    let all = vec![Act::link(say!("vaults-policy-modules"), links::POLICY, Icon::Module)];
     if attached.is_empty() {
-        let none = Body::Text(vec!["No policy module of its own is asked about requests here.".into()]);
-        return Panel::new("Policy modules", none).acts(all);
+        let none = Body::Text(vec![say!("vaults-no-policy-module-of-its").into()]);
+        return Panel::new(say!("vaults-policy-modules"), none).acts(all);
     }
     let to = AttachedTo::Vault(vault.name.clone());
     let rows = attached.iter().map(|attachment| {
-        let role = if attachment.authority { "may grant and refuse" } else { "may refuse" };
+        let role = if attachment.authority { say!("vaults-may-grant-and-refuse") } else { say!("vaults-may-refuse") };
         Row::new(vec![
             Cell::Link {
                 text: attachment.name.clone(),
@@ -246,7 +257,10 @@ fn modules(vault: &Vault) -> Panel {
             Cell::Code(attachment.settings.clone()),
         ])
     });
-    Panel::new("Policy modules", Body::Table(Table::new(&["Attachment", "State", "Settings"], rows.collect())))
-        .note("asked in this order; any refusal counts")
-        .acts(all)
+    Panel::new(
+        say!("vaults-policy-modules"),
+        Body::Table(Table::new(&["Attachment", "State", "Settings"], rows.collect())),
+    )
+    .note(say!("vaults-asked-in-this-order-any"))
+    .acts(all)
 }

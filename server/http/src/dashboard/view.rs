@@ -9,7 +9,7 @@ use strongroom_domain::{
     record::{Outcome, Record},
     secret::{SecretAttributes, VaultFacts},
 };
-use strongroom_web::{Cell, Clock, Icon, ItemState, Moment, Tag, Tone};
+use strongroom_web::{Cell, Clock, Icon, ItemState, Moment, Tag, Tone, say};
 use time::{OffsetDateTime, format_description::StaticFormatDescription, macros::format_description};
 
 /// How long before its expiry an item counts as expiring, in seconds: 30 days.
@@ -21,14 +21,16 @@ const MILLISECOND: StaticFormatDescription = format_description!("[hour]:[minute
 const ISO: StaticFormatDescription = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// Words for a moment that no calendar here can hold.
-const BEYOND: &str = "an unknown time";
+fn beyond() -> &'static str {
+    say!("view-an-unknown-time")
+}
 
 fn at_millis(millis: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok()
 }
 
 fn words(at: Option<OffsetDateTime>, format: StaticFormatDescription) -> String {
-    at.and_then(|at| at.format(format).ok()).unwrap_or_else(|| BEYOND.to_owned())
+    at.and_then(|at| at.format(format).ok()).unwrap_or_else(|| beyond().to_owned())
 }
 
 /// A moment given in Unix seconds: `23 Nov 2026, 03:12 UTC`.
@@ -45,8 +47,10 @@ pub(super) fn day(seconds: i64) -> String {
 pub(super) fn moment_millis(millis: i64) -> Moment {
     let at = at_millis(millis);
     match at {
-        Some(_) => Moment { iso: words(at, ISO), text: format!("{}, {} UTC", words(at, DAY), words(at, MINUTE)) },
-        None => Moment { iso: String::new(), text: BEYOND.to_owned() },
+        Some(_) => {
+            Moment { iso: words(at, ISO), text: say!("view-at-at2-utc", at = words(at, DAY), at2 = words(at, MINUTE)) }
+        }
+        None => Moment { iso: String::new(), text: beyond().to_owned() },
     }
 }
 
@@ -69,7 +73,7 @@ pub(super) fn clock(millis: i64) -> Clock {
 pub(super) fn short_moment(millis: i64, now: i64) -> String {
     let (at, today) = (at_millis(millis), at_millis(now));
     if at.map(OffsetDateTime::date) == today.map(OffsetDateTime::date) {
-        format!("{} UTC", words(at, MINUTE))
+        say!("view-at-utc", at = words(at, MINUTE))
     } else {
         moment_millis(millis).text
     }
@@ -107,18 +111,18 @@ pub(super) fn state(attributes: &SecretAttributes, now: i64) -> ItemState {
 /// A state as a badge.
 pub(super) fn state_badge(state: ItemState) -> (Tone, Icon, String) {
     let (tone, icon, word) = match state {
-        ItemState::Enabled => (Tone::Good, Icon::Check, "Enabled"),
-        ItemState::Expiring => (Tone::Warn, Icon::Warning, "Expiring"),
-        ItemState::Expired => (Tone::Bad, Icon::Over, "Expired"),
-        ItemState::NotYetValid => (Tone::Plain, Icon::Hourglass, "Not yet valid"),
-        ItemState::Disabled => (Tone::Plain, Icon::Off, "Disabled"),
+        ItemState::Enabled => (Tone::Good, Icon::Check, say!("view-enabled")),
+        ItemState::Expiring => (Tone::Warn, Icon::Warning, say!("view-expiring")),
+        ItemState::Expired => (Tone::Bad, Icon::Over, say!("view-expired")),
+        ItemState::NotYetValid => (Tone::Plain, Icon::Hourglass, say!("view-not-yet-valid")),
+        ItemState::Disabled => (Tone::Plain, Icon::Off, say!("view-disabled")),
     };
     (tone, icon, word.to_owned())
 }
 
 /// Tags as a cell.
 pub(super) fn tags_cell(held: &BTreeMap<String, String>) -> Cell {
-    if held.is_empty() { Cell::None("None".to_owned()) } else { Cell::Tags(tags(held)) }
+    if held.is_empty() { Cell::None(say!("view-none").to_owned()) } else { Cell::Tags(tags(held)) }
 }
 
 /// What kind of key: `EC P-256`, `RSA 2048`, `oct 256`.
@@ -147,29 +151,29 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
 /// What deletion means in a vault.
 pub(super) fn recovery(facts: VaultFacts) -> String {
     let days = facts.recoverable_days;
-    if facts.recovery_level.contains("Purgeable") {
-        format!("Recoverable for {days} days")
+    if facts.recovery_level.contains(say!("view-purgeable")) {
+        say!("view-recoverable-for-days-days", days = days)
     } else {
-        format!("Recoverable for {days} days, purge protected")
+        say!("view-recoverable-for-days-days-purge", days = days)
     }
 }
 
 /// Whether anything goes before its purge date, as the end of a sentence.
 pub(super) fn purge_words(facts: VaultFacts) -> &'static str {
-    if facts.recovery_level.contains("Purgeable") {
-        "until then it can also be purged for good."
+    if facts.recovery_level.contains(say!("view-purgeable")) {
+        say!("view-until-then-it-can-also")
     } else {
-        "nothing in this vault is purged before its date."
+        say!("view-nothing-in-this-vault-is")
     }
 }
 
 /// Somebody, by the words of records: `user`, `workload`, `system`.
 pub(super) fn who(kind: &str, name: String, small: Option<String>) -> Cell {
     let (icon, kind) = match kind {
-        "user" => (Icon::Person, "Person"),
-        "workload" => (Icon::Workload, "Workload"),
-        "system" => (Icon::Server, "Installation"),
-        _ => (Icon::Unknown, "Unknown"),
+        "user" => (Icon::Person, say!("view-person")),
+        "workload" => (Icon::Workload, say!("view-workload")),
+        "system" => (Icon::Server, say!("view-installation")),
+        _ => (Icon::Unknown, say!("view-unknown")),
     };
     Cell::Who { icon, kind: kind.to_owned(), name, small }
 }
@@ -177,11 +181,11 @@ pub(super) fn who(kind: &str, name: String, small: Option<String>) -> Cell {
 /// How a request ended, as a badge.
 pub(super) fn outcome(record: &Record) -> (Tone, Icon, &'static str) {
     match record.outcome {
-        _ if record.is_challenge() => (Tone::Plain, Icon::Key, "Challenged"),
-        Outcome::Allowed => (Tone::Good, Icon::Check, "Allowed"),
-        Outcome::Denied => (Tone::Bad, Icon::Ban, "Denied"),
-        Outcome::Failed => (Tone::Warn, Icon::Failed, "Failed"),
-        Outcome::Unauthenticated => (Tone::Warn, Icon::Failed, "Unauthenticated"),
+        _ if record.is_challenge() => (Tone::Plain, Icon::Key, say!("view-challenged")),
+        Outcome::Allowed => (Tone::Good, Icon::Check, say!("view-allowed")),
+        Outcome::Denied => (Tone::Bad, Icon::Ban, say!("view-denied")),
+        Outcome::Failed => (Tone::Warn, Icon::Failed, say!("view-failed")),
+        Outcome::Unauthenticated => (Tone::Warn, Icon::Failed, say!("view-unauthenticated")),
     }
 }
 
@@ -233,7 +237,7 @@ mod tests {
     #[test]
     fn no_moment_is_too_far() {
         for millis in [i64::MIN, i64::MAX] {
-            assert_eq!(moment(millis).text, BEYOND);
+            assert_eq!(moment(millis).text, beyond());
             assert!(!audit_time(millis).time.is_empty());
         }
     }

@@ -6,7 +6,7 @@ use strongroom_domain::{
     names::VaultName,
     record::{Outcome, Record},
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Snippet, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Snippet, Table, say};
 
 use super::{
     Failure,
@@ -20,22 +20,24 @@ use crate::{changes::Told, message::Request};
 /// Decisions that are asked again for each change.
 const LAST: usize = 200;
 /// Title of the panel.
-const TITLE: &str = "What would allow it";
+fn title() -> &'static str {
+    say!("would-allow-what-would-allow-it")
+}
 
 /// The panels for a record: none where it is no denial on a vault.
 pub(super) async fn panels(viewer: &Viewer<'_>, request: &Request, record: &Record) -> Result<Vec<Panel>, Failure> {
     let vault = record.vault.as_deref().and_then(|vault| VaultName::parse(vault).ok());
     let Some(vault) = vault.filter(|_| record.outcome == Outcome::Denied) else { return Ok(Vec::new()) };
     if request.query("would-allow").is_none() {
-        let text = "Each change of a rule that you could make is tried by the gate on rules as they would be; nothing is changed.";
-        let find = Act::link("Find out", links::would_allow(record.id), Icon::Compare);
-        return Ok(vec![Panel::new(TITLE, Body::Text(vec![text.to_owned()])).acts(vec![find])]);
+        let text = say!("would-allow-each-change-of-a-rule");
+        let find = Act::link(say!("would-allow-find-out"), links::would_allow(record.id), Icon::Compare);
+        return Ok(vec![Panel::new(title(), Body::Text(vec![text.to_owned()])).acts(vec![find])]);
     }
     let found = viewer.services.admin.explain(&viewer.further()?, &vault, &About::Decision(record.id), LAST).await;
     match found {
         Ok(explained) => Ok(told(viewer, &vault, &explained)),
         // Who may read records need not see the roles of the vault.
-        Err(why) => Ok(vec![Panel::new(TITLE, Body::Text(vec![format!("It is not told: {why}.")]))]),
+        Err(why) => Ok(vec![Panel::new(title(), Body::Text(vec![say!("would-allow-it-is-not-told-why", why = why)]))]),
     }
 }
 
@@ -43,8 +45,8 @@ fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Pa
     let Explained { described, foreseen, would_allow } = explained;
     let WouldAllow { changes, not_yours, tried, by_approval, approval, replayed, cut } = would_allow;
     let Some(denied) = &foreseen.denied else {
-        let text = "As things are now, this request is allowed.";
-        return vec![Panel::new(TITLE, Body::Text(vec![text.to_owned()]))];
+        let text = say!("would-allow-as-things-are-now-this");
+        return vec![Panel::new(title(), Body::Text(vec![text.to_owned()]))];
     };
     let principal = &described.principal.id;
     let rows = changes.iter().map(|Possible { change, recorded }| {
@@ -58,19 +60,17 @@ fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Pa
     let rows: Vec<_> = rows.collect();
     let mut panels = Vec::new();
     if rows.is_empty() {
-        let mut text =
-            "No single change that was tried and that you could make would let this request through.".to_owned();
+        let mut text = say!("would-allow-no-single-change-that-was").to_owned();
         if !tried.is_empty() {
-            text.push_str(&format!(" Tried were: {}.", tried.join(", ")));
+            text.push_str(&say!("would-allow-tried-were-tried", tried = tried.join(", ")));
         }
-        panels.push(Panel::new(TITLE, Body::Text(vec![text])));
+        panels.push(Panel::new(title(), Body::Text(vec![text])));
     } else {
         let table = Table::new(&["Change", "Newly allowed", "Newly denied", "Cannot be told"], rows);
-        let up = if *cut { " Time was up before all was tried and counted." } else { "" };
-        let foot =
-            format!("Counted among the newest {replayed} decisions on the vault, asked again with each change.{up}");
-        let now = format!("each by itself, as things are now ({})", denied.code());
-        panels.push(Panel::new(TITLE, Body::Table(table)).note(now).foot(foot));
+        let up = if *cut { say!("would-allow-time-was-up-before-all") } else { "" };
+        let foot = say!("would-allow-counted-among-the-newest-replayed", replayed = replayed, up = up);
+        let now = say!("would-allow-each-by-itself-as-things", code = denied.code());
+        panels.push(Panel::new(title(), Body::Table(table)).note(now).foot(foot));
         panels.extend(concerned(changes));
         let commands = Commands::of_vault(viewer.services, vault);
         let command = |Possible { change, .. }: &Possible| {
@@ -80,23 +80,23 @@ fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Pa
             snippet.labelled(&told.words())
         };
         let panel = snippets::panel(changes.iter().map(command).collect());
-        panels.push(Panel { title: "Commands that make a change".to_owned(), ..panel });
+        panels.push(Panel { title: say!("would-allow-commands-that-make-a-change").to_owned(), ..panel });
     }
     if *by_approval {
         let which = match approval {
-            Some(id) => format!("The request that waits for it is {id}."),
-            None => "No request waits for it now; one is opened when it is asked for again.".to_owned(),
+            Some(id) => say!("would-allow-the-request-that-waits-for", id = id),
+            None => say!("would-allow-no-request-waits-for-it").to_owned(),
         };
-        let text = format!("It would do if somebody else approved, as the module that denied says. {which}");
-        panels.push(Panel::new("Approval", Body::Text(vec![text])));
+        let text = say!("would-allow-it-would-do-if-somebody", which = which);
+        panels.push(Panel::new(say!("would-allow-approval"), Body::Text(vec![text])));
     }
     if !not_yours.is_empty() {
         let others = not_yours.iter().map(|NotYours { sort, why, role }| {
-            let role = role.map_or_else(|| Cell::None("None".to_owned()), Cell::text);
+            let role = role.map_or_else(|| Cell::None(say!("would-allow-none").to_owned()), Cell::text);
             Row::new(vec![Cell::text(*sort), Cell::text(why.clone()), role])
         });
         let table = Table::new(&["Change", "Why not", "Role that would do"], others.collect());
-        panels.push(Panel::new("Changes that are not yours to make", Body::Table(table)));
+        panels.push(Panel::new(say!("would-allow-changes-that-are-not-yours"), Body::Table(table)));
     }
     panels
 }
@@ -111,13 +111,16 @@ fn concerned(changes: &[Possible]) -> Option<Panel> {
                 Cell::Text { text: group.principal.clone(), small: Some(group.operation.clone()) },
                 Cell::Text { text: group.object.clone(), small: Some(group.reason.clone()) },
                 Cell::text(view::grouped(group.count)),
-                sample.map_or_else(|| Cell::None("None".to_owned()), |id| Cell::link(id.to_string(), links::entry(id))),
+                sample.map_or_else(
+                    || Cell::None(say!("would-allow-none").to_owned()),
+                    |id| Cell::link(id.to_string(), links::entry(id)),
+                ),
             ])
         })
     });
     let rows: Vec<_> = groups.collect();
     (!rows.is_empty()).then(|| {
         let table = Table::new(&["Becomes", "Who", "Object", "Count", "For example"], rows);
-        Panel::new("Recorded decisions that would change", Body::Table(table))
+        Panel::new(say!("would-allow-recorded-decisions-that-would-change"), Body::Table(table))
     })
 }

@@ -144,6 +144,7 @@ fn head(request: &Request, caller: &Caller) -> RawRequest {
         content_type: owned(header::CONTENT_TYPE),
         if_match: owned(header::IF_MATCH),
         client_request_id: owned(CLIENT_REQUEST_ID),
+        accept_language: owned(header::ACCEPT_LANGUAGE),
         user_agent: owned(header::USER_AGENT),
         body,
         client,

@@ -64,7 +64,8 @@ fn every_message_is_asked_for_with_what_it_tells() {
             asked.insert(name);
         }
     }
-    let idle: Vec<_> = catalogue.keys().filter(|name| !asked.contains(**name) && !name.starts_with("column-")).collect();
+    let idle: Vec<_> =
+        catalogue.keys().filter(|name| !asked.contains(**name) && !name.starts_with("column-")).collect();
     assert!(idle.is_empty(), "messages that nobody asks for: {idle:?}");
 }
 
@@ -83,7 +84,8 @@ fn no_sentence_stands_in_code() {
     for source in sources::all().into_iter().filter(Source::is_code) {
         for literal in source.literals() {
             let mut letters = literal.text.chars();
-            let begins = letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase);
+            let begins =
+                letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase);
             if begins && literal.text.contains(' ') && !literal.in_say && !is_no_text(&literal) {
                 found.push(format!("{}: {}", source.path, literal.text));
             }
@@ -106,17 +108,17 @@ fn the_best_language_is_spoken() {
 #[test]
 fn what_comes_from_a_catalogue_can_be_seen_and_data_stays_as_it_is() {
     let pseudo = Language::of_header(Some(PSEUDO));
-    assert_eq!(within(pseudo, || crate::say!("page-copy")), "⟦Cópy⟧");
+    assert_eq!(within(pseudo, || crate::say!("html-macros-copy")), "⟦Cópy⟧");
     let told = within(pseudo, || crate::say!("page-secrets-count-in-vault", count = 25, vault = "payments-prod"));
     assert!(told.contains("25") && told.contains("payments-prod") && told.contains('⟦'), "{told}");
     assert_eq!(within(pseudo, || column("Name")), "⟦Námé⟧");
     assert_eq!(column("Name"), "Name");
-    assert_eq!(crate::say!("page-copy"), "Copy");
+    assert_eq!(crate::say!("html-macros-copy"), "Copy");
 }
 
 #[tokio::test]
 async fn a_language_stands_with_its_request() {
-    let of = |language| super::speaking(language, async { crate::say!("page-copy") });
+    let of = |language| super::speaking(language, async { crate::say!("html-macros-copy") });
     let pseudo = Language::of_header(Some(PSEUDO));
     assert_eq!((of(pseudo).await, of(Language::ENGLISH).await), ("⟦Cópy⟧", "Copy"));
 }

@@ -6,7 +6,7 @@ use strongroom_domain::{
     gate::Ask,
 };
 use strongroom_web::{
-    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone,
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone, say,
 };
 use uuid::Uuid;
 
@@ -42,7 +42,10 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let text = request.query("scope").map(str::trim).filter(|text| !text.is_empty());
     let at = scope(text.unwrap_or("/"))?;
     let after = match request.query("after") {
-        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is an assignment's id."))?),
+        Some(text) => Some(
+            Uuid::try_parse(text)
+                .map_err(|_| Problem::bad_parameter(say!("access-assignments-after-is-an-assignments-id")))?,
+        ),
         None => None,
     };
     let sort = Sort::of(viewer, request, &COLUMNS);
@@ -58,29 +61,34 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let place = Place::Access;
     let mut offers = Offers::new(viewer, &place);
     let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", text)]);
-    offers.offer(&Ask::server(Action::AssignmentAdd), Act::primary("Give a role", new, Icon::Plus)).await;
-    let removable = offers.open(&Ask::server(Action::AssignmentRemove), "Remove").await;
+    offers
+        .offer(
+            &Ask::server(Action::AssignmentAdd),
+            Act::primary(say!("access-assignments-give-a-role"), new, Icon::Plus),
+        )
+        .await;
+    let removable = offers.open(&Ask::server(Action::AssignmentRemove), say!("access-assignments-remove")).await;
     let (acts, cannot) = offers.told();
     let mut table = table(viewer, &page.items, removable).await;
     let address = |after: Option<&str>| links::asked(links::ACCESS, &[("scope", text), ("after", after)]);
     table.paging = Paging {
-        words: format!("{} on this page", table.rows.len()),
+        words: say!("access-assignments-rows-on-this-page", rows = table.rows.len()),
         first_href: after.map(|_| address(None)),
         next_href: page.next.as_deref().map(|next| address(Some(next))),
     };
     let whole = page.next.is_none() && after.is_none();
-    let at_words = if at == ScopeRequest::Server { String::new() } else { format!(" at {at} and below") };
+    let at_words =
+        if at == ScopeRequest::Server { String::new() } else { say!("access-assignments-at-at-and-below", at = at) };
     let headline = match (table.rows.len(), whole) {
-        (0, true) => format!("No assignments{at_words}"),
-        (1, true) => format!("One assignment{at_words}"),
-        (count, true) => format!("{count} assignments{at_words}"),
-        (_, false) => format!("Assignments{at_words}"),
+        (0, true) => say!("access-assignments-no-assignments-at-words", at_words = at_words),
+        (1, true) => say!("access-assignments-one-assignment-at-words", at_words = at_words),
+        (count, true) => say!("access-assignments-count-assignments-at-words", count = count, at_words = at_words),
+        (_, false) => say!("access-assignments-assignments-at-words", at_words = at_words),
     };
     let body = if table.rows.is_empty() {
         Body::Empty {
-            headline: "Nobody holds a role here.".to_owned(),
-            text: "Only roles that are given at this scope or below it are listed, not those of a wider one."
-                .to_owned(),
+            headline: say!("access-assignments-nobody-holds-a-role-here").to_owned(),
+            text: say!("access-assignments-only-roles-that-are-given").to_owned(),
             command: None,
         }
     } else {
@@ -88,10 +96,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "A role at / reaches everything, one at a vault everything in it. Nobody can give what they do not hold."
-                .to_owned(),
-        ),
+        lead: Some(say!("access-assignments-a-role-at-reaches-everything").to_owned()),
         acts,
         cannot,
         notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
@@ -99,15 +104,15 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         filter: Some(Form {
             action: links::ACCESS.to_owned(),
             fields: vec![
-                Field::line("scope", "At a scope and below", text.unwrap_or_default(), 200)
+                Field::line("scope", say!("access-assignments-at-a-scope-and-below"), text.unwrap_or_default(), 200)
                     .hint("/vaults/NAME or /vaults/NAME/secrets/NAME"),
             ],
-            submit: "Show".to_owned(),
+            submit: say!("access-assignments-show").to_owned(),
             cancel_href: text.map(|_| links::ACCESS.to_owned()),
             ..Form::default()
         }),
         main: vec![
-            Panel::new("Assignments", body),
+            Panel::new(say!("access-assignments-assignments"), body),
             snippets::panel(vec![
                 commands.server("assignment list"),
                 commands.curl_server("GET", &format!("/api/v1/assignments?scope={at}"), None),
@@ -123,7 +128,11 @@ pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], remova
     let names = whom::names(viewer, items.iter().map(|shown| &shown.assignment.grantee)).await;
     let rows = items.iter().map(|AssignmentShown { assignment, role, scope, asleep }| {
         let acts = if removable {
-            let of = format!("Remove {role} of {}", whom::words(&assignment.grantee, &names));
+            let of = say!(
+                "access-assignments-remove-role-of-names",
+                role = role,
+                names = whom::words(&assignment.grantee, &names)
+            );
             vec![Act::link(&of, links::remove_assignment(assignment.id), Icon::Trash)]
         } else {
             Vec::new()
@@ -134,7 +143,7 @@ pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], remova
             Cell::Link {
                 text: role.clone(),
                 href: links::role(assignment.role.id()),
-                small: asleep.then(|| "asleep: not asked for what is in the vault".to_owned()),
+                small: asleep.then(|| say!("access-assignments-asleep-not-asked-for-what").to_owned()),
             },
             Cell::Code(scope.clone()),
             end(assignment.ends_at, viewer.call.ctx.now),
@@ -147,7 +156,9 @@ pub(super) async fn table(viewer: &Viewer<'_>, items: &[AssignmentShown], remova
 /// The act with the word that a row has room for; who it is about stands in the row.
 fn short(act: Act) -> Act {
     match act {
-        Act::Link { href, icon, primary, .. } => Act::Link { label: "Remove".to_owned(), href, icon, primary },
+        Act::Link { href, icon, primary, .. } => {
+            Act::Link { label: say!("access-assignments-remove").to_owned(), href, icon, primary }
+        }
         other => other,
     }
 }
@@ -155,10 +166,10 @@ fn short(act: Act) -> Act {
 /// When something ends: never, then, or it is over.
 pub(super) fn end(ends_at: Option<i64>, now: i64) -> Cell {
     match ends_at {
-        None => Cell::None("No end".to_owned()),
+        None => Cell::None(say!("access-assignments-no-end").to_owned()),
         Some(end) if end <= now => {
             let moment = view::moment_millis(end);
-            Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: "Over".to_owned(), moment }
+            Cell::Due { tone: Tone::Warn, icon: Icon::Over, text: say!("access-assignments-over").to_owned(), moment }
         }
         Some(end) => Cell::Moment(view::moment_millis(end)),
     }
@@ -183,7 +194,7 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         let at = scope(sent.text("scope"))?;
         let grantee = whom::read(viewer, &sent)?;
         let role = WantedRole::Named(sent.text("role").to_owned());
-        let ends_at = sent.moment("ends_at", "The end")?.map(|end| end.saturating_mul(1000));
+        let ends_at = sent.moment("ends_at", say!("access-assignments-the-end"))?.map(|end| end.saturating_mul(1000));
         let new = NewAssignment { id: None, grantee, role, ends_at };
         viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;
         Ok::<_, Failure>(match at.vault() {
@@ -207,30 +218,38 @@ async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal:
     };
     let role = filled("role");
     let role_field = if roles.is_empty() {
-        Field::line("role", "Role", role, 128).required().hint("Its name or its id.")
+        Field::line("role", say!("access-assignments-role"), role, 128)
+            .required()
+            .hint(say!("access-assignments-its-name-or-its-id"))
     } else {
         let options: Vec<(&str, &str)> = roles.iter().map(|role| (role.name.as_str(), role.name.as_str())).collect();
-        Field::choice("role", "Role", &options, if role.is_empty() { "Key Vault Secrets User" } else { &role })
-            .hint("What each contains is listed under Roles.")
+        Field::choice(
+            "role",
+            say!("access-assignments-role"),
+            &options,
+            if role.is_empty() { say!("access-assignments-key-vault-secrets-user") } else { &role },
+        )
+        .hint(say!("access-assignments-what-each-contains-is-listed"))
     };
     let known = Known::of(viewer, None).await;
     let mut fields = whom::fields(&filled, &known);
     fields.push(role_field);
     let at = Some(filled("scope")).filter(|text| !text.is_empty()).unwrap_or_else(|| "/vaults/".to_owned());
     fields.push(
-        Field::line("scope", "Where", at, 200)
+        Field::line("scope", say!("access-assignments-where"), at, 200)
             .required()
-            .hint("/ for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret.")
+            .hint(say!("access-assignments-for-the-installation-vaults-name"))
             .known(&known.scopes),
     );
-    fields.push(Field::new("ends_at", "Until, UTC", FieldKind::Moment { value: filled("ends_at") }).hint(
-        "It ends by itself then. Without: it does not end. Nobody can give a role for longer than they hold it.",
-    ));
+    fields.push(
+        Field::new("ends_at", say!("access-assignments-until-utc"), FieldKind::Moment { value: filled("ends_at") })
+            .hint(say!("access-assignments-it-ends-by-itself-then")),
+    );
     let form = Form {
         action: links::NEW_ASSIGNMENT.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Give the role".to_owned(),
+        submit: say!("access-assignments-give-the-role").to_owned(),
         cancel_href: Some(links::ACCESS.to_owned()),
         ..Form::default()
     };
@@ -238,12 +257,15 @@ async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal:
     let commands = Commands::of_installation(viewer.services);
     let body = r#"{"client_id":"ID","role":"Key Vault Secrets User","scope":"/vaults/NAME"}"#;
     let page = PanelsPage {
-        main: vec![Panel::new("Assignment", Body::Form(form))],
+        main: vec![Panel::new(say!("access-assignments-assignment"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server("assignment add --role \"Key Vault Secrets User\" --workload ID --scope /vaults/NAME"),
             commands.curl_server("POST", "/api/v1/assignments", Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Access.below("Give a role")).await, "Give a role")
+        ..PanelsPage::new(
+            viewer.shell(&Place::Access.below(say!("access-assignments-give-a-role"))).await,
+            say!("access-assignments-give-a-role"),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -290,22 +312,25 @@ async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Opti
     let form = Form {
         action: links::remove_assignment(assignment.id),
         csrf_token: Some(viewer.form_token()),
-        submit: "Remove, from the next request on".to_owned(),
+        submit: say!("access-assignments-remove-from-the-next-request").to_owned(),
         danger: true,
         cancel_href: Some(links::ACCESS.to_owned()),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let facts = vec![
-        Fact { name: "Who".to_owned(), value: whom::cell(viewer, &assignment.grantee, &names) },
-        Fact::text("Role", role.clone()),
-        Fact::code("Where", scope.clone()),
-        Fact { name: "Until".to_owned(), value: end(assignment.ends_at, viewer.call.ctx.now) },
-        Fact::moment("Given", Some(view::moment_millis(assignment.created_at)), ""),
-        Fact::code("Identity", assignment.id.to_string()),
+        Fact {
+            name: say!("access-assignments-who").to_owned(),
+            value: whom::cell(viewer, &assignment.grantee, &names),
+        },
+        Fact::text(say!("access-assignments-role"), role.clone()),
+        Fact::code(say!("access-assignments-where"), scope.clone()),
+        Fact { name: say!("access-assignments-until").to_owned(), value: end(assignment.ends_at, viewer.call.ctx.now) },
+        Fact::moment(say!("access-assignments-given"), Some(view::moment_millis(assignment.created_at)), ""),
+        Fact::code(say!("access-assignments-identity"), assignment.id.to_string()),
     ];
     // Before and after: what is left to them there.
-    let mut main = vec![Panel::new("Assignment", Body::Facts(facts))];
+    let mut main = vec![Panel::new(say!("access-assignments-assignment"), Body::Facts(facts))];
     if let Ok(ctx) = viewer.further() {
         let others = viewer
             .services
@@ -315,14 +340,17 @@ async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Opti
         if let Ok(others) = others {
             let left: Vec<_> = others.items.into_iter().filter(|other| other.assignment.id != assignment.id).collect();
             let body = if left.is_empty() {
-                Body::Text(vec!["Nothing: this is the only role given to exactly this grantee.".to_owned()])
+                Body::Text(vec![say!("access-assignments-nothing-this-is-the-only").to_owned()])
             } else {
                 Body::Table(sort::table(viewer, "left", table(viewer, &left, false).await))
             };
-            main.push(Panel::new("What is left afterwards", body).note("groups aside"));
+            main.push(
+                Panel::new(say!("access-assignments-what-is-left-afterwards"), body)
+                    .note(say!("access-assignments-groups-aside")),
+            );
         }
     }
-    main.push(Panel::new("Confirm", Body::Form(form)));
+    main.push(Panel::new(say!("access-assignments-confirm"), Body::Form(form)));
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
         main,
@@ -331,8 +359,8 @@ async fn remove_page(viewer: &Viewer<'_>, shown: &AssignmentShown, refusal: Opti
             commands.curl_server("DELETE", &format!("/api/v1/assignments/{}", assignment.id), None),
         ])],
         ..PanelsPage::new(
-            viewer.shell(&Place::Access.below("Remove")).await,
-            format!("Take {role} at {scope} from {who}?"),
+            viewer.shell(&Place::Access.below(say!("access-assignments-remove"))).await,
+            say!("access-assignments-take-role-at-scope-from", role = role, scope = scope, who = who),
         )
     };
     refusal::answer(&page, refusal)

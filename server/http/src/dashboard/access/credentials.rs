@@ -6,7 +6,7 @@ use strongroom_domain::{
     admin::{ChangedWorkload, NewSecret, WorkloadEdit},
     identity::{Federation, Workload},
 };
-use strongroom_web::{Act, Body, Cell, CredentialPage, Field, FieldKind, Form, Icon, Panel, Row, Snippet, Table};
+use strongroom_web::{Act, Body, Cell, CredentialPage, Field, FieldKind, Form, Icon, Panel, Row, Snippet, Table, say};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -41,7 +41,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             let place = Place::Access.below(workload.name.clone());
             let page = CredentialPage::new(
                 viewer.shell(&place).await,
-                format!("New client secret of {}", workload.name),
+                say!("access-credentials-new-client-secret-of-name", name = workload.name),
                 client_id.to_string(),
                 Zeroizing::new(secret.expose().to_owned()),
                 viewer.call.ctx.request_id.to_string(),
@@ -64,7 +64,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
 fn environment(viewer: &Viewer<'_>, client_id: Uuid) -> Snippet {
     let base = viewer.services.addresses.base();
     Snippet::new(
-        "Environment of the app",
+        say!("access-credentials-environment-of-the-app"),
         format!(
             "export AZURE_AUTHORITY_HOST={base}\nexport AZURE_TENANT_ID=adfs\nexport AZURE_CLIENT_ID={client_id}\n\
              read -rs AZURE_CLIENT_SECRET && export AZURE_CLIENT_SECRET"
@@ -81,13 +81,17 @@ fn edit(endpoint: Endpoint, credential: &str, sent: &Sent) -> Result<WorkloadEdi
         Endpoint::WorkloadEnableForm => WorkloadEdit::Update { name: None, enabled: Some(true) },
         Endpoint::WorkloadDisableForm => WorkloadEdit::Update { name: None, enabled: Some(false) },
         Endpoint::NewClientSecretForm => {
-            let new = NewSecret { name: sent.given("secret-name"), expires: sent.moment("secret-expires", "The end")? };
+            let new = NewSecret {
+                name: sent.given("secret-name"),
+                expires: sent.moment("secret-expires", say!("access-credentials-the-end"))?,
+            };
             if sent.ticked("replace") { WorkloadEdit::ReplaceSecrets(new) } else { WorkloadEdit::AddSecret(new) }
         }
         Endpoint::NewCertificateForm => {
             let pem = sent.secret("certificate");
-            let certificate = ClientCertificate::from_pem(pem.expose().as_bytes())
-                .map_err(|error| Problem::bad_parameter(format!("The certificate is refused: {error}.")))?;
+            let certificate = ClientCertificate::from_pem(pem.expose().as_bytes()).map_err(|error| {
+                Problem::bad_parameter(say!("access-credentials-the-certificate-is-refused-error", error = error))
+            })?;
             WorkloadEdit::AddCertificate(Box::new(certificate), sent.given("certificate-name"))
         }
         Endpoint::NewFederationForm => WorkloadEdit::AddFederation(Federation {
@@ -116,15 +120,20 @@ pub(super) async fn panels(
     let now = viewer.now();
     let remove = |sort: &str, id: Uuid, of: &str| {
         let action = format!("{at}/{sort}/{id}/remove");
-        Cell::Acts(if open { vec![Act::post("Remove", of, action, &token, Icon::Trash)] } else { Vec::new() })
+        Cell::Acts(if open {
+            vec![Act::post(say!("access-credentials-remove"), of, action, &token, Icon::Trash)]
+        } else {
+            Vec::new()
+        })
     };
     let moment = |seconds: Option<i64>| {
-        seconds.map_or_else(|| Cell::None("Not known".into()), |s| Cell::Moment(view::moment(s)))
+        seconds
+            .map_or_else(|| Cell::None(say!("access-credentials-not-known").into()), |s| Cell::Moment(view::moment(s)))
     };
 
     let secrets = workload.secrets.iter().map(|secret| {
-        let name = secret.name.clone().unwrap_or_else(|| "Client secret".to_owned());
-        let of = format!("client secret {name}");
+        let name = secret.name.clone().unwrap_or_else(|| say!("access-credentials-client-secret").to_owned());
+        let of = say!("access-credentials-client-secret-name", name = name);
         Row::new(vec![
             Cell::Text { text: name, small: Some(secret.id.to_string()) },
             moment(secret.created),
@@ -135,19 +144,34 @@ pub(super) async fn panels(
     let certificates = workload.certificates.iter().map(|certificate| {
         let thumbprint = data_encoding::HEXLOWER.encode(&certificate.sha256);
         Row::new(vec![
-            Cell::Text { text: certificate.name.clone(), small: Some(format!("SHA-256 {thumbprint}")) },
+            Cell::Text {
+                text: certificate.name.clone(),
+                small: Some(say!("access-credentials-sha-256-thumbprint", thumbprint = thumbprint)),
+            },
             Cell::Moment(view::moment(certificate.created)),
             end(Some(certificate.expires), now),
-            remove("certificates", certificate.id, &format!("certificate {}", certificate.name)),
+            remove(
+                "certificates",
+                certificate.id,
+                &say!("access-credentials-certificate-name", name = certificate.name),
+            ),
         ])
     });
     let federations = workload.federations.iter().map(|federation| {
-        let small = if federation.pattern { "subject pattern" } else { "exact subject" };
+        let small = if federation.pattern {
+            say!("access-credentials-subject-pattern")
+        } else {
+            say!("access-credentials-exact-subject")
+        };
         Row::new(vec![
             Cell::Text { text: federation.subject.clone(), small: Some(small.to_owned()) },
             Cell::text(federation.issuer.clone()),
             Cell::text(federation.audience.clone()),
-            remove("federations", federation.id(), &format!("federation {}", federation.subject)),
+            remove(
+                "federations",
+                federation.id(),
+                &say!("access-credentials-federation-subject", subject = federation.subject),
+            ),
         ])
     });
     let listed = |title: &str, columns: &[&str], rows: Vec<Row>, none: &str| {
@@ -158,13 +182,23 @@ pub(super) async fn panels(
     };
     let mut panels = vec![
         listed(
-            "Federations",
+            say!("access-credentials-federations"),
             &["Subject", "Issuer", "Audience", ""],
             federations.collect(),
-            "None: no foreign token stands for this workload.",
+            say!("access-credentials-none-no-foreign-token-stands"),
         ),
-        listed("Certificates", &["Name", "Registered", "Ends", ""], certificates.collect(), "None."),
-        listed("Client secrets", &["Name", "Made", "Ends", ""], secrets.collect(), "None."),
+        listed(
+            say!("access-credentials-certificates"),
+            &["Name", "Registered", "Ends", ""],
+            certificates.collect(),
+            say!("access-credentials-none"),
+        ),
+        listed(
+            say!("access-credentials-client-secrets"),
+            &["Name", "Made", "Ends", ""],
+            secrets.collect(),
+            say!("access-credentials-none"),
+        ),
     ];
     if open {
         let form = |act: &str, fields, submit: &str| Form {
@@ -176,30 +210,58 @@ pub(super) async fn panels(
         };
         let refused = |endpoint| refusal.filter(|_| viewer.call.endpoint == endpoint);
         let federation = vec![
-            Field::line("issuer", "Issuer", "", 256).required().hint("The exact issuer of the foreign tokens."),
-            Field::line("subject", "Subject", "", 256)
+            Field::line("issuer", say!("access-credentials-issuer"), "", 256)
                 .required()
-                .hint("For example repo:owner/name:ref:refs/heads/main."),
-            Field::check("pattern", "The subject is a pattern", false)
-                .hint("* stands for any characters but a colon; the first 8 characters are fixed."),
-            Field::line("audience", "Audience", "", 256).required().hint("For example api://AzureADTokenExchange."),
+                .hint(say!("access-credentials-the-exact-issuer-of-the")),
+            Field::line("subject", say!("access-credentials-subject"), "", 256)
+                .required()
+                .hint(say!("access-credentials-for-example-repo-owner-name")),
+            Field::check("pattern", say!("access-credentials-the-subject-is-a-pattern"), false)
+                .hint(say!("access-credentials-stands-for-any-characters-but")),
+            Field::line("audience", say!("access-credentials-audience"), "", 256)
+                .required()
+                .hint(say!("access-credentials-for-example-api-azureadtokenexchange")),
         ];
         let certificate = vec![
-            Field::lines("certificate", "Certificate, PEM", "", 6)
+            Field::lines("certificate", say!("access-credentials-certificate-pem"), "", 6)
                 .required()
-                .hint("The certificate alone, without its private key."),
-            Field::line("certificate-name", "Name", "", 128),
+                .hint(say!("access-credentials-the-certificate-alone-without-its")),
+            Field::line("certificate-name", say!("access-credentials-name"), "", 128),
         ];
         let secret = vec![
-            Field::line("secret-name", "Name", "", 128).hint("Where it is used."),
-            Field::new("secret-expires", "Ends, UTC", FieldKind::Moment { value: String::new() })
-                .hint("At most 730 days from now; without, 180 days from now."),
-            Field::check("replace", "In place of all other client secrets", false).hint("They stop counting at once."),
+            Field::line("secret-name", say!("access-credentials-name"), "", 128)
+                .hint(say!("access-credentials-where-it-is-used")),
+            Field::new(
+                "secret-expires",
+                say!("access-credentials-ends-utc"),
+                FieldKind::Moment { value: String::new() },
+            )
+            .hint(say!("access-credentials-at-most-730-days-from")),
+            Field::check("replace", say!("access-credentials-in-place-of-all-other"), false)
+                .hint(say!("access-credentials-they-stop-counting-at-once")),
         ];
         for (title, endpoint, act, fields, submit) in [
-            ("Add a federation", Endpoint::NewFederationForm, "new-federation", federation, "Add federation"),
-            ("Add a certificate", Endpoint::NewCertificateForm, "new-certificate", certificate, "Add certificate"),
-            ("Add a client secret", Endpoint::NewClientSecretForm, "new-secret", secret, "Make a client secret"),
+            (
+                say!("access-credentials-add-a-federation"),
+                Endpoint::NewFederationForm,
+                "new-federation",
+                federation,
+                say!("access-credentials-add-federation"),
+            ),
+            (
+                say!("access-credentials-add-a-certificate"),
+                Endpoint::NewCertificateForm,
+                "new-certificate",
+                certificate,
+                say!("access-credentials-add-certificate"),
+            ),
+            (
+                say!("access-credentials-add-a-client-secret"),
+                Endpoint::NewClientSecretForm,
+                "new-secret",
+                secret,
+                say!("access-credentials-make-a-client-secret"),
+            ),
         ] {
             let form = refusal::form(viewer, form(act, fields, submit), refused(endpoint)).await;
             panels.push(Panel::new(title, Body::Form(form)));

@@ -5,7 +5,7 @@
 use strongroom_domain::{
     access_policy::AccessPolicy, action::Action, admin::ScopeRequest, gate::Ask, grant::Scope, names::VaultName,
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{assignments, whom};
 use crate::{
@@ -36,71 +36,85 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let place = Place::VaultAccess(vault.clone());
     let mut notices = Vec::new();
     if own.next.is_some() {
-        notices.push(format!("Only the first {MOST} assignments are shown; the list under Access has all."));
+        notices.push(say!("access-in-vault-only-the-first-most-assignments", most = MOST));
     }
     let mode = match admin.show_vault(&viewer.further()?, &vault).await {
         Ok(vault) => vault.settings.access_mode,
         Err(_) => {
-            notices.push("The vault's access mode could not be read, so nothing is marked as not in use.".to_owned());
+            notices.push(say!("access-in-vault-the-vaults-access-mode-could").to_owned());
             Default::default()
         }
     };
     let mut offers = Offers::new(viewer, &place);
     let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", Some(&format!("/vaults/{vault}")))]);
-    offers.offer(&Ask::vault(Action::AssignmentAdd, &vault), Act::primary("Give a role", new, Icon::Plus)).await;
+    offers
+        .offer(
+            &Ask::vault(Action::AssignmentAdd, &vault),
+            Act::primary(say!("access-in-vault-give-a-role"), new, Icon::Plus),
+        )
+        .await;
     let put = links::in_vault(&vault, "access-policy", &[]);
-    offers.offer(&Ask::vault(Action::AccessPolicyWrite, &vault), Act::link("Set access policy", put, Icon::Plus)).await;
-    let removable = offers.open(&Ask::vault(Action::AssignmentRemove, &vault), "Remove").await;
+    offers
+        .offer(
+            &Ask::vault(Action::AccessPolicyWrite, &vault),
+            Act::link(say!("access-in-vault-set-access-policy"), put, Icon::Plus),
+        )
+        .await;
+    let removable = offers.open(&Ask::vault(Action::AssignmentRemove, &vault), say!("access-in-vault-remove")).await;
     let (acts, cannot) = offers.told();
-    let writable = acts.iter().any(|act| matches!(act, Act::Link { label, .. } if label == "Set access policy"));
+    let writable = acts
+        .iter()
+        .any(|act| matches!(act, Act::Link { label, .. } if *label == say!("access-in-vault-set-access-policy")));
 
-    let unused = |asked: bool| (!asked).then_some("not in use here for what is in the vault, only for managing it");
+    let unused = |asked: bool| (!asked).then_some(say!("access-in-vault-not-in-use-here-for"));
     let mut main = Vec::new();
     let table = assignments::table(viewer, &own.items, removable).await;
-    let panel = Panel::new("Roles at this vault and below", body(viewer, "roles", table));
+    let panel = Panel::new(say!("access-in-vault-roles-at-this-vault-and"), body(viewer, "roles", table));
     main.push(noted(panel, unused(mode.asks_roles())));
     match admin.list_assignments(&viewer.further()?, &ScopeRequest::Server, None, None, MOST).await {
         Ok(all) => {
             let inherited: Vec<_> = all.items.into_iter().filter(|a| a.assignment.scope == Scope::Server).collect();
             let table = assignments::table(viewer, &inherited, false).await;
-            main.push(noted(Panel::new("Roles at the installation", body(viewer, "inherited", table)), unused(mode.asks_roles())));
+            main.push(noted(
+                Panel::new(say!("access-in-vault-roles-at-the-installation"), body(viewer, "inherited", table)),
+                unused(mode.asks_roles()),
+            ));
         }
-        Err(_) => notices.push(
-            "Roles given at the installation are hidden: seeing them needs the role Key Vault Reader on the installation."
-                .to_owned(),
-        ),
+        Err(_) => notices.push(say!("access-in-vault-roles-given-at-the-installation").to_owned()),
     }
     match admin.list_access_policies(&viewer.further()?, &vault).await {
         Ok(shown) => {
             let table = policy_table(viewer, &vault, &shown.policies, writable).await;
-            let note = shown.asleep.then_some("not in use here: the access mode does not ask them");
-            main.push(noted(Panel::new("Access policies", body(viewer, "policies", table)), note));
+            let note = shown.asleep.then_some(say!("access-in-vault-not-in-use-here-the"));
+            main.push(noted(
+                Panel::new(say!("access-in-vault-access-policies"), body(viewer, "policies", table)),
+                note,
+            ));
         }
-        Err(_) => notices.push("The access policies of this vault are hidden from you.".to_owned()),
+        Err(_) => notices.push(say!("access-in-vault-the-access-policies-of-this").to_owned()),
     }
     let commands = Commands::of_installation(viewer.services);
     main.push(snippets::panel(vec![
-        commands.server(&format!("assignment list --scope /vaults/{vault}")).labelled("List assignments"),
-        commands.server(&format!("access-policy list {vault}")).labelled("List access policies"),
+        commands
+            .server(&format!("assignment list --scope /vaults/{vault}"))
+            .labelled(say!("access-in-vault-list-assignments")),
+        commands.server(&format!("access-policy list {vault}")).labelled(say!("access-in-vault-list-access-policies")),
         commands.curl_server("GET", &format!("/api/v1/assignments?scope=/vaults/{vault}"), None),
     ]));
     let page = PanelsPage {
-        lead: Some(format!(
-            "Access by {}. Network rules and policy modules can only narrow it.",
-            mode_words(mode).to_lowercase()
-        )),
+        lead: Some(say!("access-in-vault-access-by-mode-network-rules", mode = mode_words(mode).to_lowercase())),
         acts,
         cannot,
         notices,
         main,
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Access to {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("access-in-vault-access-to-vault", vault = vault))
     };
     Ok(rendered(200, page.render()))
 }
 
 fn body(viewer: &Viewer<'_>, name: &str, table: Table) -> Body {
     if table.rows.is_empty() {
-        Body::Text(vec!["None.".to_owned()])
+        Body::Text(vec![say!("access-in-vault-none").to_owned()])
     } else {
         Body::Table(sort::table(viewer, name, table))
     }
@@ -122,10 +136,14 @@ async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolic
             let parts = whom::parts(viewer, &policy.grantee);
             let query: Vec<(&str, Option<&str>)> =
                 parts.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect();
-            acts.push(Act::link("Change", links::in_vault(vault, "access-policy", &query), Icon::Pencil));
+            acts.push(Act::link(
+                say!("access-in-vault-change"),
+                links::in_vault(vault, "access-policy", &query),
+                Icon::Pencil,
+            ));
             acts.push(Act::Post {
-                label: "Remove".to_owned(),
-                of: format!("access policy of {}", whom::words(&policy.grantee, &names)),
+                label: say!("access-in-vault-remove").to_owned(),
+                of: say!("access-in-vault-access-policy-of-names", names = whom::words(&policy.grantee, &names)),
                 action: links::in_vault(vault, "access-policy/remove", &[]),
                 csrf_token: token.clone(),
                 icon: Some(Icon::Trash),
@@ -142,9 +160,21 @@ async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolic
         let certificates: Vec<&str> = of_certificates.map(|permission| permission.as_str()).collect();
         Row::new(vec![
             whom::cell(viewer, &policy.grantee, &names),
-            if secrets.is_empty() { Cell::None("None".into()) } else { Cell::text(secrets.join(", ")) },
-            if keys.is_empty() { Cell::None("None".into()) } else { Cell::text(keys.join(", ")) },
-            if certificates.is_empty() { Cell::None("None".into()) } else { Cell::text(certificates.join(", ")) },
+            if secrets.is_empty() {
+                Cell::None(say!("access-in-vault-none-2").into())
+            } else {
+                Cell::text(secrets.join(", "))
+            },
+            if keys.is_empty() {
+                Cell::None(say!("access-in-vault-none-2").into())
+            } else {
+                Cell::text(keys.join(", "))
+            },
+            if certificates.is_empty() {
+                Cell::None(say!("access-in-vault-none-2").into())
+            } else {
+                Cell::text(certificates.join(", "))
+            },
             Cell::Acts(acts),
         ])
     });

@@ -2,6 +2,7 @@
 //! what whoever asks may see anyway; everything else can be typed.
 
 use std::collections::BTreeMap;
+use strongroom_web::say;
 
 use strongroom_domain::{
     action::Action,
@@ -38,25 +39,30 @@ impl Known {
         let own = &viewer.call.ctx.principal;
         known.person(&own.id, "you");
         for group in &own.groups {
-            known.groups.insert(group.clone(), format!("yours, at {}", own.id.issuer));
+            known.groups.insert(group.clone(), say!("access-known-yours-at-issuer", issuer = own.id.issuer));
         }
         for provider in viewer.services.sign_in.providers() {
             known.issuers.insert(provider.issuer, provider.name);
         }
-        known.scopes.insert("/".to_owned(), "the installation".to_owned());
+        known.scopes.insert("/".to_owned(), say!("access-known-the-installation").to_owned());
         for vault in viewer.vaults().await.into_iter().take(MOST) {
-            known.scopes.insert(format!("/vaults/{}", vault.name), "the vault with all that is in it".to_owned());
+            known
+                .scopes
+                .insert(format!("/vaults/{}", vault.name), say!("access-known-the-vault-with-all-that").to_owned());
         }
         for AssignmentShown { assignment, scope, .. } in assignments(viewer, vault).await {
             match &assignment.grantee {
                 Grantee::Principal { id } if id.issuer == own_issuer(viewer) => {}
-                Grantee::Principal { id } => known.person(id, &format!("at {}", id.issuer)),
+                Grantee::Principal { id } => known.person(id, &say!("access-known-at-issuer", issuer = id.issuer)),
                 Grantee::Group { issuer, group } => {
                     known.issuers.entry(issuer.clone()).or_default();
-                    known.groups.entry(group.clone()).or_insert_with(|| format!("at {issuer}"));
+                    known
+                        .groups
+                        .entry(group.clone())
+                        .or_insert_with(|| say!("access-known-at-issuer", issuer = issuer));
                 }
             }
-            known.scopes.entry(scope).or_insert_with(|| "granted at already".to_owned());
+            known.scopes.entry(scope).or_insert_with(|| say!("access-known-granted-at-already").to_owned());
         }
         if viewer.may(&Ask::server(Action::WorkloadRead)).await
             && let Ok(ctx) = viewer.further()

@@ -11,14 +11,18 @@ pub(super) mod roles;
 mod whom;
 pub(super) mod workloads;
 
-use strongroom_web::Tab;
+use strongroom_web::{Tab, say};
 
 use super::{frame::Viewer, links};
 
 /// The views of the installation's access.
 fn tabs(open: &str) -> Vec<Tab> {
     let tab = |label: &str, href: &str| Tab { label: label.to_owned(), href: href.to_owned(), current: href == open };
-    vec![tab("Assignments", links::ACCESS), tab("Roles", links::ROLES), tab("Workloads", links::WORKLOADS)]
+    vec![
+        tab(say!("access-assignments"), links::ACCESS),
+        tab(say!("access-roles"), links::ROLES),
+        tab(say!("access-workloads"), links::WORKLOADS),
+    ]
 }
 
 /// One entry a line, without the empty ones.

@@ -7,7 +7,7 @@ use strongroom_domain::{
     principal::Grantee,
     role::RoleRef,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Table, say};
 use uuid::Uuid;
 
 use super::assignments::end;
@@ -29,16 +29,16 @@ const COLUMNS: [&str; 4] = ["Role", "Where", "Until", ""];
 
 /// What this person holds.
 pub(crate) async fn panel(viewer: &Viewer<'_>) -> Panel {
-    let title = "Your roles";
+    let title = say!("access-own-your-roles");
     let held = match viewer.further() {
         Ok(ctx) => viewer.services.admin.holdings(&ctx).await.ok(),
         Err(_) => None,
     };
     let Some(held) = held else {
-        return Panel::new(title, Body::Text(vec!["Your roles could not be looked up just now.".to_owned()]));
+        return Panel::new(title, Body::Text(vec![say!("access-own-your-roles-could-not-be").to_owned()]));
     };
     let panel = if held.assignments.is_empty() {
-        Panel::new(title, Body::Text(vec!["You hold no role here.".to_owned()]))
+        Panel::new(title, Body::Text(vec![say!("access-own-you-hold-no-role-here").to_owned()]))
     } else {
         sort::panel(viewer, title, "roles", table(viewer, &held.assignments, true), None)
     };
@@ -50,18 +50,18 @@ fn with_the_rest(panel: Panel, held: &Holdings) -> Panel {
     let mut sentences = Vec::new();
     match held.access_policies.len() {
         0 => {}
-        1 => sentences.push("An access policy of a vault counts for you, too."),
-        _ => sentences.push("Access policies of vaults count for you, too."),
+        1 => sentences.push(say!("access-own-an-access-policy-of-a")),
+        _ => sentences.push(say!("access-own-access-policies-of-vaults-count")),
     }
     if held.more {
-        sentences.push("Not all that you hold is shown.");
+        sentences.push(say!("access-own-not-all-that-you-hold"));
     }
     if sentences.is_empty() { panel } else { panel.foot(sentences.join(" ")) }
 }
 
 fn table(viewer: &Viewer<'_>, held: &[AssignmentShown], droppable: bool) -> Table {
     let rows = held.iter().map(|AssignmentShown { assignment, role, scope, .. }| {
-        let drop = Act::link("Drop", links::drop_role(assignment.id), Icon::Trash);
+        let drop = Act::link(say!("access-own-drop"), links::drop_role(assignment.id), Icon::Trash);
         Row::new(vec![
             Cell::Text { text: role.clone(), small: by_group(&assignment.grantee) },
             Cell::Code(scope.clone()),
@@ -75,7 +75,7 @@ fn table(viewer: &Viewer<'_>, held: &[AssignmentShown], droppable: bool) -> Tabl
 fn by_group(grantee: &Grantee) -> Option<String> {
     match grantee {
         Grantee::Principal { .. } => None,
-        Grantee::Group { group, .. } => Some(format!("by the group {group}")),
+        Grantee::Group { group, .. } => Some(say!("access-own-by-the-group-group", group = group)),
     }
 }
 
@@ -129,54 +129,53 @@ async fn page(
     let AssignmentShown { assignment, role, scope, .. } = own;
     let description = match assignment.role {
         RoleRef::BuiltIn(role) => role.description().to_owned(),
-        RoleRef::Custom(_) => "What its custom definition permits.".to_owned(),
+        RoleRef::Custom(_) => say!("access-own-what-its-custom-definition-permits").to_owned(),
     };
     let facts = vec![
-        Fact::text("Role", role.clone()),
-        Fact::text("What it permits", description),
-        Fact::code("Where", scope.clone()),
-        Fact { name: "Until".to_owned(), value: end(assignment.ends_at, viewer.call.ctx.now) },
-        Fact::moment("Given", Some(view::moment_millis(assignment.created_at)), ""),
-        Fact::code("Identity", assignment.id.to_string()),
+        Fact::text(say!("access-own-role"), role.clone()),
+        Fact::text(say!("access-own-what-it-permits"), description),
+        Fact::code(say!("access-own-where"), scope.clone()),
+        Fact { name: say!("access-own-until").to_owned(), value: end(assignment.ends_at, viewer.call.ctx.now) },
+        Fact::moment(say!("access-own-given"), Some(view::moment_millis(assignment.created_at)), ""),
+        Fact::code(say!("access-own-identity"), assignment.id.to_string()),
     ];
-    let mut main = vec![Panel::new("You lose", Body::Facts(facts))];
+    let mut main = vec![Panel::new(say!("access-own-you-lose"), Body::Facts(facts))];
     let mut notices = Vec::new();
     let body = if left.assignments.is_empty() {
         if left.access_policies.is_empty() {
-            notices.push("You can do nothing here afterwards, until somebody gives you a role again.".to_owned());
+            notices.push(say!("access-own-you-can-do-nothing-here").to_owned());
         }
-        Body::Text(vec!["No role.".to_owned()])
+        Body::Text(vec![say!("access-own-no-role").to_owned()])
     } else {
         Body::Table(sort::table(viewer, "left", table(viewer, &left.assignments, false)))
     };
-    main.push(with_the_rest(Panel::new("What is left to you", body), left));
+    main.push(with_the_rest(Panel::new(say!("access-own-what-is-left-to-you"), body), left));
     if viewer.services.admin.is_last_owner(&viewer.call.ctx, assignment).await? {
-        notices.push(
-            "You are the last Owner of the installation without an end, so it cannot be dropped: make somebody else Owner, \
-             without an end, first."
-                .to_owned(),
-        );
+        notices.push(say!("access-own-you-are-the-last-owner").to_owned());
     } else {
         let form = Form {
             action: links::drop_role(assignment.id),
             csrf_token: Some(viewer.form_token()),
-            submit: "Drop, from the next request on".to_owned(),
+            submit: say!("access-own-drop-from-the-next-request").to_owned(),
             danger: true,
             cancel_href: Some(links::ME.to_owned()),
             ..Form::default()
         };
-        main.push(Panel::new("Confirm", Body::Form(refusal::form(viewer, form, refusal).await)));
+        main.push(Panel::new(say!("access-own-confirm"), Body::Form(refusal::form(viewer, form, refusal).await)));
     }
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("Who may assign the role can give it to you again; you cannot take it back yourself.".to_owned()),
+        lead: Some(say!("access-own-who-may-assign-the-role").to_owned()),
         notices,
         main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!("assignment remove {}", quoted(&assignment.id.to_string()))),
             commands.curl_server("DELETE", &format!("/api/v1/assignments/{}", assignment.id), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Me.below("Drop role")).await, format!("Drop {role} at {scope}?"))
+        ..PanelsPage::new(
+            viewer.shell(&Place::Me.below(say!("access-own-drop-role"))).await,
+            say!("access-own-drop-role-at-scope", role = role, scope = scope),
+        )
     };
     Ok(refusal::answer(&page, refusal))
 }

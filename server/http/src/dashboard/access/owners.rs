@@ -9,50 +9,48 @@ use strongroom_domain::{
     grant::Scope,
     vault::Vault,
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
 
 use super::whom;
 use crate::dashboard::{frame::Viewer, links, sort};
 
-const TITLE: &str = "Owners";
+fn title() -> &'static str {
+    say!("access-owners-owners")
+}
 /// Most that are named.
 const SHOWN: usize = 10;
 
 /// Who may give access to a vault.
 pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
     if !viewer.may(&Ask::vault(Action::AssignmentRead, &vault.name)).await {
-        return told(
-            "Owners are hidden: seeing them needs the role Key Vault Reader on this vault or the installation.",
-        );
+        return told(say!("access-owners-owners-are-hidden-seeing-them"));
     }
     let mode = vault.settings.access_mode;
     let Some(mut owners) = read(viewer, &ScopeRequest::Vault(vault.name.clone()), mode).await else {
-        return told("The owners could not be looked up just now.");
+        return told(say!("access-owners-the-owners-could-not-be"));
     };
     let mut foot = Vec::new();
     if viewer.may(&Ask::server(Action::AssignmentRead)).await {
         match read(viewer, &ScopeRequest::Server, mode).await {
             Some(above) => owners.extend(above),
-            None => foot.push("Those of the installation could not be looked up just now.".to_owned()),
+            None => foot.push(say!("access-owners-those-of-the-installation-could").to_owned()),
         }
     } else {
-        foot.push(
-            "Those of the installation are hidden: seeing them needs the role Key Vault Reader on the installation."
-                .to_owned(),
-        );
+        foot.push(say!("access-owners-those-of-the-installation-are").to_owned());
     }
     let more = owners.len().saturating_sub(SHOWN);
     if more > 0 {
-        foot.insert(0, format!("{more} more may give access."));
+        foot.insert(0, say!("access-owners-more-more-may-give-access", more = more));
     }
     owners.truncate(SHOWN);
-    let all = Act::link("Vault access", links::in_vault(&vault.name, "access", &[]), Icon::Group);
-    let panel = Panel::new(TITLE, body(viewer, &owners).await).note("may give access").acts(vec![all]);
+    let all = Act::link(say!("access-owners-vault-access"), links::in_vault(&vault.name, "access", &[]), Icon::Group);
+    let panel =
+        Panel::new(title(), body(viewer, &owners).await).note(say!("access-owners-may-give-access")).acts(vec![all]);
     if foot.is_empty() { panel } else { panel.foot(foot.join(" ")) }
 }
 
 fn told(words: &str) -> Panel {
-    Panel::new(TITLE, Body::Text(vec![words.to_owned()]))
+    Panel::new(title(), Body::Text(vec![words.to_owned()]))
 }
 
 /// Each scope is a request of its own to the gate.
@@ -62,11 +60,15 @@ async fn read(viewer: &Viewer<'_>, at: &ScopeRequest, mode: AccessMode) -> Optio
 
 async fn body(viewer: &Viewer<'_>, owners: &[AssignmentShown]) -> Body {
     if owners.is_empty() {
-        return Body::Text(vec!["Nobody of whom you may know.".to_owned()]);
+        return Body::Text(vec![say!("access-owners-nobody-of-whom-you-may").to_owned()]);
     }
     let names = whom::names(viewer, owners.iter().map(|owner| &owner.assignment.grantee)).await;
     let rows = owners.iter().map(|AssignmentShown { assignment, role, .. }| {
-        let at = if assignment.scope == Scope::Server { "on the installation" } else { "on this vault" };
+        let at = if assignment.scope == Scope::Server {
+            say!("access-owners-on-the-installation")
+        } else {
+            say!("access-owners-on-this-vault")
+        };
         Row::new(vec![
             whom::cell(viewer, &assignment.grantee, &names),
             Cell::Link { text: role.clone(), href: links::role(assignment.role.id()), small: Some(at.to_owned()) },

@@ -4,7 +4,7 @@ use strongroom_domain::{
     access_policy::{CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     names::VaultName,
 };
-use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 
 use super::{known::Known, whom};
 use crate::{
@@ -104,96 +104,110 @@ async fn page(
     let known = Known::of(viewer, Some(vault)).await;
     let mut fields = whom::fields(&filled, &known);
     fields.extend(SecretPermission::ALL.map(|permission| {
-        let label = format!("Secrets, {}: {}", permission.as_str(), of_secrets(permission));
+        let label = say!(
+            "access-policies-secrets-permission-permission2",
+            permission = permission.as_str(),
+            permission2 = of_secrets(permission)
+        );
         Field::check(&on_secrets(permission), &label, held.secrets.contains(&permission))
     }));
     fields.extend(KeyPermission::ALL.map(|permission| {
-        let label = format!("Keys, {}: {}", permission.as_str(), of_keys(permission));
+        let label = say!(
+            "access-policies-keys-permission-permission2",
+            permission = permission.as_str(),
+            permission2 = of_keys(permission)
+        );
         Field::check(&on_keys(permission), &label, held.keys.contains(&permission))
     }));
     fields.extend(CertificatePermission::ALL.map(|permission| {
-        let label = format!("Certificates, {}: {}", permission.as_str(), of_certificates(permission));
+        let label = say!(
+            "access-policies-certificates-permission-permission2",
+            permission = permission.as_str(),
+            permission2 = of_certificates(permission)
+        );
         Field::check(&on_certificates(permission), &label, held.certificates.contains(&permission))
     }));
     let form = Form {
         action: links::in_vault(vault, "access-policy", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Set the access policy".to_owned(),
+        submit: say!("access-policies-set-the-access-policy").to_owned(),
         cancel_href: Some(links::in_vault(vault, "access", &[])),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"],"keys":["get","sign"]}}"#;
-    let place = Place::VaultAccess(vault.clone()).below("Access policy");
+    let place = Place::VaultAccess(vault.clone()).below(say!("access-policies-access-policy"));
     let page = PanelsPage {
-        lead: Some("It replaces the one that the grantee has. It counts only where the vault's access mode asks access policies.".to_owned()),
-        main: vec![Panel::new("Access policy", Body::Form(form))],
+        lead: Some(say!("access-policies-it-replaces-the-one-that").to_owned()),
+        main: vec![Panel::new(say!("access-policies-access-policy"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
-            commands.server(&format!("access-policy set {vault} --workload ID --secret-permissions get,list --key-permissions get,sign")),
+            commands.server(&format!(
+                "access-policy set {vault} --workload ID --secret-permissions get,list --key-permissions get,sign"
+            )),
             commands.curl_server("PUT", &format!("/api/v1/vaults/{vault}/access-policies"), Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Access policy in {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("access-policies-access-policy-in-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
 }
 
 fn of_secrets(permission: SecretPermission) -> &'static str {
     match permission {
-        SecretPermission::Get => "read values",
-        SecretPermission::List => "list names and metadata",
-        SecretPermission::Set => "add versions and change attributes",
-        SecretPermission::Delete => "delete, recoverable",
-        SecretPermission::Recover => "recover what is deleted",
-        SecretPermission::Backup => "back up, sealed",
-        SecretPermission::Restore => "restore a backup",
-        SecretPermission::Purge => "purge for good",
+        SecretPermission::Get => say!("access-policies-read-values"),
+        SecretPermission::List => say!("access-policies-list-names-and-metadata"),
+        SecretPermission::Set => say!("access-policies-add-versions-and-change-attributes"),
+        SecretPermission::Delete => say!("access-policies-delete-recoverable"),
+        SecretPermission::Recover => say!("access-policies-recover-what-is-deleted"),
+        SecretPermission::Backup => say!("access-policies-back-up-sealed"),
+        SecretPermission::Restore => say!("access-policies-restore-a-backup"),
+        SecretPermission::Purge => say!("access-policies-purge-for-good"),
     }
 }
 
 fn of_keys(permission: KeyPermission) -> &'static str {
     match permission {
-        KeyPermission::Get => "read public halves",
-        KeyPermission::List => "list names and metadata",
-        KeyPermission::Update => "change attributes and uses",
-        KeyPermission::Create => "make keys and versions",
-        KeyPermission::Import => "take in keys from elsewhere",
-        KeyPermission::Delete => "delete, recoverable",
-        KeyPermission::Recover => "recover what is deleted",
-        KeyPermission::Backup => "back up, sealed",
-        KeyPermission::Restore => "restore a backup",
-        KeyPermission::Purge => "purge for good",
-        KeyPermission::Encrypt => "encrypt data",
-        KeyPermission::Decrypt => "decrypt data",
-        KeyPermission::WrapKey => "wrap keys",
-        KeyPermission::UnwrapKey => "unwrap keys",
-        KeyPermission::Sign => "sign digests",
-        KeyPermission::Verify => "verify signatures",
-        KeyPermission::Rotate => "rotate now",
-        KeyPermission::GetRotationPolicy => "read rotation policies",
-        KeyPermission::SetRotationPolicy => "set rotation policies",
-        KeyPermission::Release => "nothing here: no key is released",
+        KeyPermission::Get => say!("access-policies-read-public-halves"),
+        KeyPermission::List => say!("access-policies-list-names-and-metadata"),
+        KeyPermission::Update => say!("access-policies-change-attributes-and-uses"),
+        KeyPermission::Create => say!("access-policies-make-keys-and-versions"),
+        KeyPermission::Import => say!("access-policies-take-in-keys-from-elsewhere"),
+        KeyPermission::Delete => say!("access-policies-delete-recoverable"),
+        KeyPermission::Recover => say!("access-policies-recover-what-is-deleted"),
+        KeyPermission::Backup => say!("access-policies-back-up-sealed"),
+        KeyPermission::Restore => say!("access-policies-restore-a-backup"),
+        KeyPermission::Purge => say!("access-policies-purge-for-good"),
+        KeyPermission::Encrypt => say!("access-policies-encrypt-data"),
+        KeyPermission::Decrypt => say!("access-policies-decrypt-data"),
+        KeyPermission::WrapKey => say!("access-policies-wrap-keys"),
+        KeyPermission::UnwrapKey => say!("access-policies-unwrap-keys"),
+        KeyPermission::Sign => say!("access-policies-sign-digests"),
+        KeyPermission::Verify => say!("access-policies-verify-signatures"),
+        KeyPermission::Rotate => say!("access-policies-rotate-now"),
+        KeyPermission::GetRotationPolicy => say!("access-policies-read-rotation-policies"),
+        KeyPermission::SetRotationPolicy => say!("access-policies-set-rotation-policies"),
+        KeyPermission::Release => say!("access-policies-nothing-here-no-key-is"),
     }
 }
 
 fn of_certificates(permission: CertificatePermission) -> &'static str {
     match permission {
-        CertificatePermission::Get => "read certificates, policies and operations",
-        CertificatePermission::List => "list names and metadata",
-        CertificatePermission::Update => "change attributes and policies",
-        CertificatePermission::Create => "make certificates and versions, and merge",
-        CertificatePermission::Import => "take in certificates from elsewhere",
-        CertificatePermission::Delete => "delete, recoverable",
-        CertificatePermission::Recover => "recover what is deleted",
-        CertificatePermission::Backup => "back up, sealed",
-        CertificatePermission::Restore => "restore a backup",
-        CertificatePermission::Purge => "purge for good",
-        CertificatePermission::ManageContacts => "see and say who is told",
-        CertificatePermission::ManageIssuers => "everything with issuers, and revoke",
-        CertificatePermission::GetIssuers => "read issuers",
-        CertificatePermission::ListIssuers => "list issuers",
-        CertificatePermission::SetIssuers => "set issuers up",
-        CertificatePermission::DeleteIssuers => "take issuers away",
+        CertificatePermission::Get => say!("access-policies-read-certificates-policies-and-operations"),
+        CertificatePermission::List => say!("access-policies-list-names-and-metadata"),
+        CertificatePermission::Update => say!("access-policies-change-attributes-and-policies"),
+        CertificatePermission::Create => say!("access-policies-make-certificates-and-versions-and"),
+        CertificatePermission::Import => say!("access-policies-take-in-certificates-from-elsewhere"),
+        CertificatePermission::Delete => say!("access-policies-delete-recoverable"),
+        CertificatePermission::Recover => say!("access-policies-recover-what-is-deleted"),
+        CertificatePermission::Backup => say!("access-policies-back-up-sealed"),
+        CertificatePermission::Restore => say!("access-policies-restore-a-backup"),
+        CertificatePermission::Purge => say!("access-policies-purge-for-good"),
+        CertificatePermission::ManageContacts => say!("access-policies-see-and-say-who-is"),
+        CertificatePermission::ManageIssuers => say!("access-policies-everything-with-issuers-and-revoke"),
+        CertificatePermission::GetIssuers => say!("access-policies-read-issuers"),
+        CertificatePermission::ListIssuers => say!("access-policies-list-issuers"),
+        CertificatePermission::SetIssuers => say!("access-policies-set-issuers-up"),
+        CertificatePermission::DeleteIssuers => say!("access-policies-take-issuers-away"),
     }
 }

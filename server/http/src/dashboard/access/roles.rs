@@ -5,7 +5,7 @@ use strongroom_domain::{
     admin::{NewRole, RoleShown, ScopeRequest},
     gate::Ask,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 use uuid::Uuid;
 
 use super::{lines, tabs};
@@ -36,14 +36,23 @@ const COLUMNS: [&str; 3] = ["Name", "Kind", "Assignable at"];
 /// The gate's denial, or why the roles cannot be read.
 pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let roles = viewer.services.admin.list_roles(&viewer.call.ctx, &ScopeRequest::Server).await?;
-    let place = Place::Access.below("Roles");
+    let place = Place::Access.below(say!("access-roles-roles"));
     let mut offers = Offers::new(viewer, &place);
-    offers.offer(&Ask::server(Action::RoleWrite), Act::primary("New role", links::NEW_ROLE, Icon::Plus)).await;
+    offers
+        .offer(
+            &Ask::server(Action::RoleWrite),
+            Act::primary(say!("access-roles-new-role"), links::NEW_ROLE, Icon::Plus),
+        )
+        .await;
     let (acts, cannot) = offers.told();
     let rows = roles.iter().map(|role| {
         Row::new(vec![
             Cell::Link { text: role.name.clone(), href: links::role(role.id), small: Some(role.description.clone()) },
-            if role.custom { Cell::badge(Tone::Plain, Icon::Pencil, "Custom") } else { Cell::text("Built in") },
+            if role.custom {
+                Cell::badge(Tone::Plain, Icon::Pencil, say!("access-roles-custom"))
+            } else {
+                Cell::text(say!("access-roles-built-in"))
+            },
             Cell::text(role.assignable_scopes.join(", ")),
         ])
     });
@@ -51,20 +60,24 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let custom = roles.iter().filter(|role| role.custom).count();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("A role is a list of actions; an assignment gives it to somebody at a scope.".to_owned()),
+        lead: Some(say!("access-roles-a-role-is-a-list").to_owned()),
         acts,
         cannot,
         tabs: tabs(links::ROLES),
         main: vec![
-            Panel::new("Roles", Body::Table(table)),
+            Panel::new(say!("access-roles-roles"), Body::Table(table)),
             snippets::panel(vec![commands.server("role list"), commands.curl_server("GET", "/api/v1/roles", None)]),
         ],
         ..PanelsPage::new(
             viewer.shell(&place).await,
-            format!(
-                "{} roles, {}",
-                roles.len(),
-                if custom == 1 { "one custom".into() } else { format!("{custom} custom") }
+            say!(
+                "access-roles-roles-roles-else-of",
+                roles = roles.len(),
+                else_of = if custom == 1 {
+                    say!("access-roles-one-custom").into()
+                } else {
+                    say!("access-roles-custom-custom", custom = custom)
+                }
             ),
         )
     };
@@ -84,24 +97,41 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let place = Place::Access.below(role.name.clone());
     let mut offers = Offers::new(viewer, &place);
     let give = links::asked(links::NEW_ASSIGNMENT, &[("role", Some(&role.name))]);
-    offers.offer(&Ask::server(Action::AssignmentAdd), Act::link("Give it to somebody", give, Icon::Plus)).await;
+    offers
+        .offer(
+            &Ask::server(Action::AssignmentAdd),
+            Act::link(say!("access-roles-give-it-to-somebody"), give, Icon::Plus),
+        )
+        .await;
     if role.custom {
         let at = links::role(role.id);
-        offers.offer(&Ask::server(Action::RoleWrite), Act::link("Change", format!("{at}/edit"), Icon::Pencil)).await;
-        offers.offer(&Ask::server(Action::RoleDelete), Act::link("Delete", format!("{at}/delete"), Icon::Trash)).await;
+        offers
+            .offer(
+                &Ask::server(Action::RoleWrite),
+                Act::link(say!("access-roles-change"), format!("{at}/edit"), Icon::Pencil),
+            )
+            .await;
+        offers
+            .offer(
+                &Ask::server(Action::RoleDelete),
+                Act::link(say!("access-roles-delete"), format!("{at}/delete"), Icon::Trash),
+            )
+            .await;
     }
     let (acts, cannot) = offers.told();
     let patterns = |title: &str, allowed: &[String], excepted: &[String]| {
         let rows = allowed.iter().map(|pattern| {
-            Row::new(vec![Cell::badge(Tone::Good, Icon::Check, "Contains"), Cell::Code(pattern.clone())])
+            Row::new(vec![
+                Cell::badge(Tone::Good, Icon::Check, say!("access-roles-contains")),
+                Cell::Code(pattern.clone()),
+            ])
         });
-        let rows =
-            rows.chain(excepted.iter().map(|pattern| {
-                Row::new(vec![Cell::badge(Tone::Warn, Icon::Off, "Except"), Cell::Code(pattern.clone())])
-            }));
+        let rows = rows.chain(excepted.iter().map(|pattern| {
+            Row::new(vec![Cell::badge(Tone::Warn, Icon::Off, say!("access-roles-except")), Cell::Code(pattern.clone())])
+        }));
         let rows: Vec<Row> = rows.collect();
         let body = if rows.is_empty() {
-            Body::Text(vec!["None.".into()])
+            Body::Text(vec![say!("access-roles-none").into()])
         } else {
             Body::Table(Table::new(&["", "Pattern"], rows))
         };
@@ -109,20 +139,24 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        badges: if role.custom { vec![(Tone::Plain, Icon::Pencil, "Custom".into())] } else { Vec::new() },
+        badges: if role.custom {
+            vec![(Tone::Plain, Icon::Pencil, say!("access-roles-custom").into())]
+        } else {
+            Vec::new()
+        },
         lead: Some(role.description.clone()).filter(|text| !text.is_empty()),
         acts,
         cannot,
         main: vec![
-            patterns("Actions on vaults and the installation", &role.actions, &role.not_actions),
-            patterns("Actions on what is in vaults", &role.data_actions, &role.not_data_actions),
+            patterns(say!("access-roles-actions-on-vaults-and-the"), &role.actions, &role.not_actions),
+            patterns(say!("access-roles-actions-on-what-is-in"), &role.data_actions, &role.not_data_actions),
         ],
         aside: vec![
             Panel::new(
-                "Details",
+                say!("access-roles-details"),
                 Body::Facts(vec![
-                    Fact::code("Identity", role.id.to_string()),
-                    Fact::text("Assignable at", role.assignable_scopes.join(", ")),
+                    Fact::code(say!("access-roles-identity"), role.id.to_string()),
+                    Fact::text(say!("access-roles-assignable-at"), role.assignable_scopes.join(", ")),
                 ]),
             ),
             snippets::panel(vec![
@@ -226,27 +260,37 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 }
 
 async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal: Option<&Refusal>) -> Response {
-    let title = if id.is_some() { format!("Change {}", draft.name) } else { "New role".to_owned() };
-    let one_a_line = "One pattern a line; * stands for any text.";
+    let title = if id.is_some() {
+        say!("access-roles-change-name", name = draft.name)
+    } else {
+        say!("access-roles-new-role").to_owned()
+    };
+    let one_a_line = say!("access-roles-one-pattern-a-line-stands");
     let fields = vec![
-        Field::line("name", "Name", draft.name, 128).required(),
-        Field::line("description", "Description", draft.description, 512).hint("For whoever gives it."),
-        Field::lines("data_actions", "Actions on what is in vaults", draft.data_actions, 5)
-            .hint(format!("{one_a_line} For example Microsoft.KeyVault/vaults/secrets/getSecret/action.")),
-        Field::lines("not_data_actions", "Except these", draft.not_data_actions, 2).hint(one_a_line),
-        Field::lines("actions", "Actions on vaults and the installation", draft.actions, 4)
-            .hint(format!("{one_a_line} For example Microsoft.KeyVault/vaults/read.")),
-        Field::lines("not_actions", "Except these, of vaults and the installation", draft.not_actions, 2)
+        Field::line("name", say!("access-roles-name"), draft.name, 128).required(),
+        Field::line("description", say!("access-roles-description"), draft.description, 512)
+            .hint(say!("access-roles-for-whoever-gives-it")),
+        Field::lines("data_actions", say!("access-roles-actions-on-what-is-in"), draft.data_actions, 5)
+            .hint(say!("access-roles-one-a-line-for-example", one_a_line = one_a_line)),
+        Field::lines("not_data_actions", say!("access-roles-except-these"), draft.not_data_actions, 2).hint(one_a_line),
+        Field::lines("actions", say!("access-roles-actions-on-vaults-and-the"), draft.actions, 4)
+            .hint(say!("access-roles-one-a-line-for-example-microsoft", one_a_line = one_a_line)),
+        Field::lines("not_actions", say!("access-roles-except-these-of-vaults-and"), draft.not_actions, 2)
             .hint(one_a_line),
-        Field::lines("scopes", "Assignable at", draft.scopes, 2)
+        Field::lines("scopes", say!("access-roles-assignable-at"), draft.scopes, 2)
             .required()
-            .hint("One scope a line: / or /vaults/NAME. You must hold everything in it there, without an end."),
+            .hint(say!("access-roles-one-scope-a-line-or")),
     ];
     let form = Form {
         action: id.map_or_else(|| links::NEW_ROLE.to_owned(), |id| format!("{}/edit", links::role(id))),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: if id.is_some() { "Save, from the next request on" } else { "Create role" }.to_owned(),
+        submit: if id.is_some() {
+            say!("access-roles-save-from-the-next-request")
+        } else {
+            say!("access-roles-create-role")
+        }
+        .to_owned(),
         cancel_href: Some(id.map_or_else(|| links::ROLES.to_owned(), links::role)),
         ..Form::default()
     };
@@ -260,9 +304,12 @@ async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal:
     let rows = actions.into_iter().map(|action| Row::new(vec![Cell::Code(action)])).collect();
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        main: vec![Panel::new("Role", Body::Form(form))],
+        main: vec![Panel::new(say!("access-roles-role"), Body::Form(form))],
         aside: vec![
-            Panel::new("Actions that mean something here", Body::Table(Table::new(&["Action"], rows))),
+            Panel::new(
+                say!("access-roles-actions-that-mean-something-here"),
+                Body::Table(Table::new(&["Action"], rows)),
+            ),
             snippets::panel(vec![commands.server("role create --file role.json")]),
         ],
         ..PanelsPage::new(viewer.shell(&Place::Access.below(title.clone())).await, title)
@@ -300,20 +347,17 @@ async fn delete_page(viewer: &Viewer<'_>, role: &RoleShown, refusal: Option<&Ref
     let form = Form {
         action: format!("{}/delete", links::role(role.id)),
         csrf_token: Some(viewer.form_token()),
-        submit: "Delete for good".to_owned(),
+        submit: say!("access-roles-delete-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::role(role.id)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let title = format!("Delete {}?", role.name);
+    let title = say!("access-roles-delete-name", name = role.name);
     let page = PanelsPage {
-        lead: Some(
-            "Only a role that nobody is assigned can be deleted. It can be written again, under another identity."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("access-roles-only-a-role-that-nobody").to_owned()),
+        main: vec![Panel::new(say!("access-roles-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("role delete {}", role.id)),
             commands.curl_server("DELETE", &format!("/api/v1/roles/{}", role.id), None),

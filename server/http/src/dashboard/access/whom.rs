@@ -4,7 +4,7 @@ use strongroom_domain::{
     admin::WorkloadLabels,
     principal::{Grantee, PrincipalId},
 };
-use strongroom_web::{Cell, Field, Icon};
+use strongroom_web::{Cell, Field, Icon, say};
 use uuid::Uuid;
 
 use super::{known::Known, own_issuer};
@@ -35,21 +35,24 @@ pub(super) fn cell(viewer: &Viewer<'_>, grantee: &Grantee, labels: &WorkloadLabe
     let who = |icon, kind: &str, name: String, small| Cell::Who { icon, kind: kind.to_owned(), name, small };
     if let Some(id) = own_id(viewer, grantee) {
         return match labels.names.get(&id) {
-            Some(name) => who(Icon::Workload, "Workload", name.clone(), Some(id.to_string())),
+            Some(name) => who(Icon::Workload, say!("access-whom-workload"), name.clone(), Some(id.to_string())),
             None if labels.gone.contains(&id) => {
-                let note = "identity deleted: this counts for nobody, and can be removed".to_owned();
-                who(Icon::Workload, "Workload", id.to_string(), Some(note))
+                let note = say!("access-whom-identity-deleted-this-counts-for").to_owned();
+                who(Icon::Workload, say!("access-whom-workload"), id.to_string(), Some(note))
             }
-            None => who(Icon::Workload, "Workload", id.to_string(), None),
+            None => who(Icon::Workload, say!("access-whom-workload"), id.to_string(), None),
         };
     }
     match grantee {
         Grantee::Principal { id: PrincipalId { issuer, subject } } => {
-            who(Icon::Person, "Principal", subject.clone(), Some(without_scheme(issuer).to_owned()))
+            who(Icon::Person, say!("access-whom-principal"), subject.clone(), Some(without_scheme(issuer).to_owned()))
         }
-        Grantee::Group { issuer, group } => {
-            who(Icon::Group, "Group", group.clone(), Some(format!("group at {}", without_scheme(issuer))))
-        }
+        Grantee::Group { issuer, group } => who(
+            Icon::Group,
+            say!("access-whom-group"),
+            group.clone(),
+            Some(say!("access-whom-group-at-issuer", issuer = without_scheme(issuer))),
+        ),
     }
 }
 
@@ -60,7 +63,7 @@ pub(super) fn words(grantee: &Grantee, labels: &WorkloadLabels) -> String {
             let named = Uuid::try_parse(&id.subject).ok().and_then(|id| labels.names.get(&id));
             named.cloned().unwrap_or_else(|| id.subject.clone())
         }
-        Grantee::Group { group, .. } => format!("the group {group}"),
+        Grantee::Group { group, .. } => say!("access-whom-the-group-group", group = group),
     }
 }
 
@@ -77,17 +80,17 @@ pub(super) fn parts(viewer: &Viewer<'_>, grantee: &Grantee) -> [(&'static str, S
 /// The fields that ask for a grantee, filled in by their names.
 pub(super) fn fields(filled: impl Fn(&str) -> String, known: &Known) -> Vec<Field> {
     vec![
-        Field::line("client_id", "Workload of this installation, by client id", filled("client_id"), 36)
-            .hint("Either a client id, or an issuer with a subject or a group.")
+        Field::line("client_id", say!("access-whom-workload-of-this-installation-by"), filled("client_id"), 36)
+            .hint(say!("access-whom-either-a-client-id-or"))
             .known(&known.workloads),
-        Field::line("issuer", "Issuer", filled("issuer"), 256)
-            .hint("The exact issuer of the tokens, for example https://login.example.com.")
+        Field::line("issuer", say!("access-whom-issuer"), filled("issuer"), 256)
+            .hint(say!("access-whom-the-exact-issuer-of-the"))
             .known(&known.issuers),
-        Field::line("subject", "Subject at that issuer", filled("subject"), 256)
-            .hint("One person or app. Names and mail addresses identify nobody; the subject does.")
+        Field::line("subject", say!("access-whom-subject-at-that-issuer"), filled("subject"), 256)
+            .hint(say!("access-whom-one-person-or-app-names"))
             .known(&known.subjects),
-        Field::line("group", "Group at that issuer", filled("group"), 256)
-            .hint("Everybody whom the issuer puts into it.")
+        Field::line("group", say!("access-whom-group-at-that-issuer"), filled("group"), 256)
+            .hint(say!("access-whom-everybody-whom-the-issuer-puts"))
             .known(&known.groups),
     ]
 }
@@ -95,7 +98,9 @@ pub(super) fn fields(filled: impl Fn(&str) -> String, known: &Known) -> Vec<Fiel
 /// Reads the grantee of a form.
 pub(super) fn read(viewer: &Viewer<'_>, sent: &Sent) -> Result<Grantee, Problem> {
     let client_id = match sent.given("client_id") {
-        Some(text) => Some(Uuid::try_parse(&text).map_err(|_| Problem::bad_parameter("A client id is a UUID."))?),
+        Some(text) => {
+            Some(Uuid::try_parse(&text).map_err(|_| Problem::bad_parameter(say!("access-whom-a-client-id-is-a")))?)
+        }
         None => None,
     };
     let whom =

@@ -8,7 +8,7 @@ use strongroom_domain::{
     names::ObjectName,
 };
 use strongroom_web::{
-    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone,
+    Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone, say,
 };
 use uuid::Uuid;
 
@@ -42,7 +42,9 @@ const COLUMNS: [&str; 4] = ["Name", "State", "Credentials", "Next end"];
 /// The gate's denial, or why the workloads cannot be read.
 pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let after = match request.query("after") {
-        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("after is a client id."))?),
+        Some(text) => Some(
+            Uuid::try_parse(text).map_err(|_| Problem::bad_parameter(say!("access-workloads-after-is-a-client-id")))?,
+        ),
         None => None,
     };
     let sort = Sort::of(viewer, request, &COLUMNS);
@@ -56,31 +58,34 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         page.items.extend(more.items);
         page.next = more.next;
     }
-    let place = Place::Access.below("Workloads");
+    let place = Place::Access.below(say!("access-workloads-workloads"));
     let mut offers = Offers::new(viewer, &place);
     offers
-        .offer(&Ask::server(Action::WorkloadCreate), Act::primary("New workload", links::NEW_WORKLOAD, Icon::Plus))
+        .offer(
+            &Ask::server(Action::WorkloadCreate),
+            Act::primary(say!("access-workloads-new-workload"), links::NEW_WORKLOAD, Icon::Plus),
+        )
         .await;
     let (acts, cannot) = offers.told();
     let rows: Vec<Row> = page.items.iter().map(|workload| row(workload, viewer.now())).collect();
     let whole = page.next.is_none() && after.is_none();
     let headline = match (rows.len(), whole) {
-        (0, true) => "No workloads".to_owned(),
-        (1, true) => "One workload".to_owned(),
-        (count, true) => format!("{count} workloads"),
-        (_, false) => "Workloads".to_owned(),
+        (0, true) => say!("access-workloads-no-workloads").to_owned(),
+        (1, true) => say!("access-workloads-one-workload").to_owned(),
+        (count, true) => say!("access-workloads-count-workloads", count = count),
+        (_, false) => say!("access-workloads-workloads").to_owned(),
     };
     let commands = Commands::of_installation(viewer.services);
     let body = if rows.is_empty() {
         Body::Empty {
-            headline: "No app has an identity here yet.".to_owned(),
-            text: "A workload gets tokens by a client secret, a certificate or a federation.".to_owned(),
+            headline: say!("access-workloads-no-app-has-an-identity").to_owned(),
+            text: say!("access-workloads-a-workload-gets-tokens-by").to_owned(),
             command: None,
         }
     } else {
         let mut table = Table::new(&COLUMNS, rows);
         table.paging = Paging {
-            words: format!("{} on this page", table.rows.len()),
+            words: say!("access-workloads-rows-on-this-page", rows = table.rows.len()),
             first_href: after.map(|_| links::WORKLOADS.to_owned()),
             next_href: page.next.as_deref().map(|next| links::asked(links::WORKLOADS, &[("after", Some(next))])),
         };
@@ -92,7 +97,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
         tabs: tabs(links::WORKLOADS),
         main: vec![
-            Panel::new("Workloads", body),
+            Panel::new(say!("access-workloads-workloads"), body),
             snippets::panel(vec![
                 commands.server("identity list"),
                 commands.curl_server("GET", "/api/v1/workloads", None),
@@ -123,16 +128,20 @@ fn row(workload: &Workload, now: i64) -> Row {
             small: Some(workload.client_id.to_string()),
         },
         state(workload),
-        if counts.is_empty() { Cell::None("None".into()) } else { Cell::text(counts.join(", ")) },
+        if counts.is_empty() {
+            Cell::None(say!("access-workloads-none").into())
+        } else {
+            Cell::text(counts.join(", "))
+        },
         end(next, now),
     ])
 }
 
 pub(super) fn state(workload: &Workload) -> Cell {
     if workload.enabled {
-        Cell::badge(Tone::Good, Icon::Check, "Enabled")
+        Cell::badge(Tone::Good, Icon::Check, say!("access-workloads-enabled"))
     } else {
-        Cell::badge(Tone::Plain, Icon::Off, "Disabled")
+        Cell::badge(Tone::Plain, Icon::Off, say!("access-workloads-disabled"))
     }
 }
 
@@ -145,9 +154,11 @@ pub(super) fn end(expires: Option<i64>, now: i64) -> Cell {
         moment: view::moment(expires),
     };
     match expires {
-        None => Cell::None("No end".to_owned()),
-        Some(expires) if expires <= now => near(Tone::Bad, Icon::Over, "Over", expires),
-        Some(expires) if expires - now <= SOON => near(Tone::Warn, Icon::Warning, "Ends soon", expires),
+        None => Cell::None(say!("access-workloads-no-end").to_owned()),
+        Some(expires) if expires <= now => near(Tone::Bad, Icon::Over, say!("access-workloads-over"), expires),
+        Some(expires) if expires - now <= SOON => {
+            near(Tone::Warn, Icon::Warning, say!("access-workloads-ends-soon"), expires)
+        }
         Some(expires) => Cell::Moment(view::moment(expires)),
     }
 }
@@ -177,15 +188,22 @@ pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Opti
     };
     let mut offers = Offers::new(viewer, &place);
     let (label, act, icon) = match workload.enabled {
-        true => ("Disable", "disable", Icon::Off),
-        false => ("Enable", "enable", Icon::Check),
+        true => (say!("access-workloads-disable"), "disable", Icon::Off),
+        false => (say!("access-workloads-enable"), "enable", Icon::Check),
     };
     let switch = Act::post(label, &workload.name, format!("{at}/{act}"), &viewer.form_token(), icon);
     offers.offer(&ask(Action::WorkloadUpdate), switch).await;
-    offers.offer(&ask(Action::WorkloadDelete), Act::link("Delete", format!("{at}/delete"), Icon::Trash)).await;
+    offers
+        .offer(
+            &ask(Action::WorkloadDelete),
+            Act::link(say!("access-workloads-delete"), format!("{at}/delete"), Icon::Trash),
+        )
+        .await;
     let give = links::asked(links::NEW_ASSIGNMENT, &[("client_id", Some(&workload.client_id.to_string()))]);
-    offers.offer(&Ask::server(Action::AssignmentAdd), Act::link("Give a role", give, Icon::Plus)).await;
-    let credential = offers.open(&ask(Action::WorkloadCredential), "Credentials").await;
+    offers
+        .offer(&Ask::server(Action::AssignmentAdd), Act::link(say!("access-workloads-give-a-role"), give, Icon::Plus))
+        .await;
+    let credential = offers.open(&ask(Action::WorkloadCredential), say!("access-workloads-credentials")).await;
     let (acts, cannot) = offers.told();
     let renamable = acts.iter().any(|act| matches!(act, Act::Post { .. }));
     let mut main = credentials::panels(viewer, workload, credential, refusal).await;
@@ -193,34 +211,43 @@ pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Opti
         let form = Form {
             action: format!("{at}/rename"),
             csrf_token: Some(viewer.form_token()),
-            fields: vec![Field::line("workload-name", "Name", workload.name.clone(), 128).required()],
-            submit: "Rename".to_owned(),
+            fields: vec![
+                Field::line("workload-name", say!("access-workloads-name"), workload.name.clone(), 128).required(),
+            ],
+            submit: say!("access-workloads-rename").to_owned(),
             ..Form::default()
         };
-        main.push(Panel::new("Name", Body::Form(form)));
+        main.push(Panel::new(say!("access-workloads-name"), Body::Form(form)));
     }
     let commands = Commands::of_installation(viewer.services);
-    let (tone, icon, word) =
-        if workload.enabled { (Tone::Good, Icon::Check, "Enabled") } else { (Tone::Plain, Icon::Off, "Disabled") };
+    let (tone, icon, word) = if workload.enabled {
+        (Tone::Good, Icon::Check, say!("access-workloads-enabled"))
+    } else {
+        (Tone::Plain, Icon::Off, say!("access-workloads-disabled"))
+    };
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
-        lead: Some("An app's identity. What it may do is given by assignments and access policies.".to_owned()),
+        lead: Some(say!("access-workloads-an-apps-identity-what-it").to_owned()),
         acts,
         cannot,
         notices: refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect(),
         main,
         aside: vec![
             Panel::new(
-                "Details",
+                say!("access-workloads-details"),
                 Body::Facts(vec![
-                    Fact::code("Client id", workload.client_id.to_string()),
-                    Fact::code("Issuer", super::own_issuer(viewer)),
-                    Fact::moment("Created", workload.created.map(view::moment), "Not known"),
-                    Fact::text("Revision", workload.revision.to_string()),
+                    Fact::code(say!("access-workloads-client-id"), workload.client_id.to_string()),
+                    Fact::code(say!("access-workloads-issuer"), super::own_issuer(viewer)),
+                    Fact::moment(
+                        say!("access-workloads-created"),
+                        workload.created.map(view::moment),
+                        say!("access-workloads-not-known"),
+                    ),
+                    Fact::text(say!("access-workloads-revision"), workload.revision.to_string()),
                 ]),
             )
             .acts(vec![Act::link(
-                "What it did",
+                say!("access-workloads-what-it-did"),
                 links::audit(None, Some(&workload.client_id.to_string()), None, None),
                 Icon::Records,
             )]),
@@ -263,24 +290,27 @@ async fn new_page(viewer: &Viewer<'_>, name: String, refusal: Option<&Refusal>) 
         action: links::NEW_WORKLOAD.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields: vec![
-            Field::new("name", "Name", FieldKind::Line { value: name, max: 128 })
+            Field::new("name", say!("access-workloads-name"), FieldKind::Line { value: name, max: 128 })
                 .required()
-                .hint("For people; the client id is what counts."),
+                .hint(say!("access-workloads-for-people-the-client-id")),
         ],
-        submit: "Create workload".to_owned(),
+        submit: say!("access-workloads-create-workload").to_owned(),
         cancel_href: Some(links::WORKLOADS.to_owned()),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("It begins without credentials and without roles: add a federation, a certificate or a client secret on its page.".to_owned()),
-        main: vec![Panel::new("Workload", Body::Form(form))],
+        lead: Some(say!("access-workloads-it-begins-without-credentials-and").to_owned()),
+        main: vec![Panel::new(say!("access-workloads-workload"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server("identity create NAME"),
             commands.curl_server("POST", "/api/v1/workloads", Some(r#"{"name":"NAME","secret":false}"#)),
         ])],
-        ..PanelsPage::new(viewer.shell(&Place::Access.below("New workload")).await, "New workload")
+        ..PanelsPage::new(
+            viewer.shell(&Place::Access.below(say!("access-workloads-new-workload"))).await,
+            say!("access-workloads-new-workload"),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -316,17 +346,17 @@ async fn delete_page(viewer: &Viewer<'_>, workload: &Workload, refusal: Option<&
         action: format!("{at}/delete"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(&workload.name)],
-        submit: "Delete for good".to_owned(),
+        submit: say!("access-workloads-delete-for-good").to_owned(),
         danger: true,
         cancel_href: Some(at),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let title = format!("Delete {}?", workload.name);
+    let title = say!("access-workloads-delete-name", name = workload.name);
     let page = PanelsPage {
-        lead: Some("Its credentials go with it, and its tokens count for nothing from the next request on. To stop it for a while, disable it instead.".to_owned()),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("access-workloads-its-credentials-go-with-it").to_owned()),
+        main: vec![Panel::new(say!("access-workloads-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("identity delete {}", workload.client_id)),
             commands.curl_server("DELETE", &format!("/api/v1/workloads/{}", workload.client_id), None),

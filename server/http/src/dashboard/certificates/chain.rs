@@ -5,7 +5,7 @@ use strongroom_crypto::{
     key::PublicKey,
     x509::{Finding, Inspected, NotACertificate, inspect},
 };
-use strongroom_web::{Body, ChainLink, Fact, Icon, Panel, Tone};
+use strongroom_web::{Body, ChainLink, Fact, Icon, Panel, Tone, say};
 
 use crate::dashboard::view;
 
@@ -29,10 +29,10 @@ pub(super) fn drawn(found: &[Inspected]) -> Panel {
         }
     }
     let note = match chained {
-        1 => "one certificate, from the leaf to the root".to_owned(),
-        count => format!("{count} certificates, from the leaf to the root"),
+        1 => say!("certificates-chain-one-certificate-from-the-leaf").to_owned(),
+        count => say!("certificates-chain-count-certificates-from-the-leaf", count = count),
     };
-    Panel::new("Chain", Body::Chain(links)).note(note)
+    Panel::new(say!("certificates-chain-chain"), Body::Chain(links)).note(note)
 }
 
 fn is_stray(certificate: &Inspected) -> bool {
@@ -42,11 +42,11 @@ fn is_stray(certificate: &Inspected) -> bool {
 fn link(place: usize, certificate: &Inspected) -> ChainLink {
     let own = certificate.issuer == certificate.subject;
     let word = match (is_stray(certificate), place, own) {
-        (true, ..) => "Not of the chain",
-        (_, 0, true) => "Leaf, signed by itself",
-        (_, 0, false) => "Leaf",
-        (_, _, true) => "Root",
-        (_, _, false) => "Authority",
+        (true, ..) => say!("certificates-chain-not-of-the-chain"),
+        (_, 0, true) => say!("certificates-chain-leaf-signed-by-itself"),
+        (_, 0, false) => say!("certificates-chain-leaf"),
+        (_, _, true) => say!("certificates-chain-root"),
+        (_, _, false) => say!("certificates-chain-authority"),
     };
     // Where a chain ends is drawn as a place of its own.
     let findings: Vec<&Finding> =
@@ -57,13 +57,27 @@ fn link(place: usize, certificate: &Inspected) -> ChainLink {
     };
     let mut facts = Vec::new();
     if !certificate.names.is_empty() {
-        facts.push(Fact::text("Names", certificate.names.join(", ")));
+        facts.push(Fact::text(say!("certificates-chain-names"), certificate.names.join(", ")));
     }
     let moment = |at| view::moment(at).text;
     facts.extend([
-        Fact::text("Valid", format!("{} to {}", moment(certificate.not_before), moment(certificate.not_after))),
-        Fact::text("Key", format!("{}, signed by {}", certificate.key, certificate.signature)),
-        Fact::code("Serial number", certificate.serial.clone()),
+        Fact::text(
+            say!("certificates-chain-valid"),
+            say!(
+                "certificates-chain-not-before-to-not-after",
+                not_before = moment(certificate.not_before),
+                not_after = moment(certificate.not_after)
+            ),
+        ),
+        Fact::text(
+            say!("certificates-chain-key"),
+            say!(
+                "certificates-chain-key-signed-by-signature",
+                key = certificate.key,
+                signature = certificate.signature
+            ),
+        ),
+        Fact::code(say!("certificates-chain-serial-number"), certificate.serial.clone()),
     ]);
     ChainLink {
         title: called(&certificate.subject),
@@ -77,19 +91,19 @@ fn link(place: usize, certificate: &Inspected) -> ChainLink {
 
 /// The place of an issuer that is not here.
 fn missing(last: &Inspected) -> ChainLink {
-    let words = "Whoever does not have it cannot follow the chain. Roots are often left out on purpose.";
+    let words = say!("certificates-chain-whoever-does-not-have-it");
     ChainLink {
         title: called(&last.issuer),
-        place: "Not here".to_owned(),
+        place: say!("certificates-chain-not-here").to_owned(),
         icon: Icon::Unknown,
         tone: Tone::Planned,
         findings: Vec::new(),
-        facts: vec![Fact::text("Ends here", words)],
+        facts: vec![Fact::text(say!("certificates-chain-ends-here"), words)],
     }
 }
 
 fn called(name: &str) -> String {
-    if name.is_empty() { "(no subject)".to_owned() } else { name.to_owned() }
+    if name.is_empty() { say!("certificates-chain-no-subject").to_owned() } else { name.to_owned() }
 }
 
 pub(super) fn sentence(finding: &Finding) -> String {

@@ -2,7 +2,7 @@
 
 use data_encoding::BASE64;
 use strongroom_crypto::x509;
-use strongroom_web::RevealForm;
+use strongroom_web::{RevealForm, say};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) async fn public(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             let bytes = x509::pkcs12(None, chain, name.display()).map_err(|_| Problem::internal())?;
             file(bytes.expose(), "application/x-pkcs12", &format!("{name}.pfx"))
         }
-        _ => return Err(Problem::bad_parameter("A certificate is handed out as pem, cer or pfx.").into()),
+        _ => return Err(Problem::bad_parameter(say!("certificates-files-a-certificate-is-handed-out")).into()),
     })
 }
 

@@ -5,7 +5,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     secret::{AttributePatch, SecretAttributes},
 };
-use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage, say};
 
 use super::{is_waiting, policy::Draft};
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 pub(super) fn beside(draft: secret_forms::Draft) -> Vec<Field> {
     let own = |field: &Field| field.name == "enabled" || matches!(field.kind, FieldKind::Pairs(_));
     let fields = draft.fields().into_iter().filter(own).map(|field| match field.name.as_str() {
-        "enabled" => field.hint("Of a disabled version nobody can use the key or read the secret."),
+        "enabled" => field.hint(say!("certificates-forms-of-a-disabled-version-nobody")),
         _ => field,
     });
     fields.collect()
@@ -41,7 +41,7 @@ pub(super) async fn new_name(viewer: &Viewer<'_>, vault: &VaultName, sent: &str)
     let name = ObjectName::parse(sent).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
     // A form says "new": what is there already gets no new version by it.
     if viewer.services.certificates.show(&viewer.further()?, vault, &name, None).await.is_ok() {
-        let words = format!("There is a certificate {name} already: renew it, or change its policy first.");
+        let words = say!("certificates-forms-there-is-a-certificate-name", name = name);
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
     Ok(name)
@@ -93,11 +93,11 @@ async fn new_page(
     said: secret_forms::Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Certificates(vault.clone()).below("New certificate");
+    let place = Place::Certificates(vault.clone()).below(say!("certificates-forms-new-certificate"));
     let mut fields = vec![
-        Field::line("name", "Name", said.name.clone(), 127)
+        Field::line("name", say!("certificates-forms-name"), said.name.clone(), 127)
             .required()
-            .hint("1 to 127 letters, digits and hyphens. A key and a secret of this name come with it."),
+            .hint(say!("certificates-forms-1-to-127-letters-digits")),
     ];
     fields.extend(draft.fields());
     fields.extend(beside(said));
@@ -105,7 +105,7 @@ async fn new_page(
         action: links::in_vault(vault, "new-certificate", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Make certificate".to_owned(),
+        submit: say!("certificates-forms-make-certificate").to_owned(),
         cancel_href: Some(links::certificates(vault)),
         ..Form::default()
     };
@@ -113,15 +113,16 @@ async fn new_page(
     let commands = Commands::of_vault(viewer.services, vault);
     let body = r#"{"policy":{"issuer":{"name":"Self"},"x509_props":{"subject":"CN=app.example"}}}"#;
     let page = PanelsPage {
-        lead: Some(
-            "Its private key is made in this vault. What is said here is kept for the versions after it.".into(),
-        ),
-        main: vec![Panel::new("Certificate", Body::Form(form))],
+        lead: Some(say!("certificates-forms-its-private-key-is-made").into()),
+        main: vec![Panel::new(say!("certificates-forms-certificate"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault("certificate create NAME --dns app.example"),
             commands.curl_vault("POST", "/certificates/NAME/create", Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("New certificate in {vault}"))
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            say!("certificates-forms-new-certificate-in-vault", vault = vault),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -162,12 +163,12 @@ async fn policy_page(
     draft: Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Certificate(vault.clone(), name.clone(), None).below("Policy");
+    let place = Place::Certificate(vault.clone(), name.clone(), None).below(say!("certificates-forms-policy"));
     let form = Form {
         action: links::certificate_act(vault, name, None, "policy"),
         csrf_token: Some(viewer.form_token()),
         fields: draft.fields(),
-        submit: "Save policy".to_owned(),
+        submit: say!("certificates-forms-save-policy").to_owned(),
         cancel_href: Some(links::certificate(vault, name, None)),
         ..Form::default()
     };
@@ -175,14 +176,14 @@ async fn policy_page(
     let commands = Commands::of_vault(viewer.services, vault);
     let body = r#"{"x509_props":{"validity_months":6}}"#;
     let page = PanelsPage {
-        lead: Some("Versions that are there stay as they are; the next one is made as this says.".to_owned()),
-        main: vec![Panel::new("Policy", Body::Form(form))],
+        lead: Some(say!("certificates-forms-versions-that-are-there-stay").to_owned()),
+        main: vec![Panel::new(say!("certificates-forms-policy"), Body::Form(form))],
         aside: vec![snippets::panel(vec![commands.curl_vault(
             "PATCH",
             &format!("/certificates/{name}/policy"),
             Some(body),
         )])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Policy of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("certificates-forms-policy-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }
@@ -268,7 +269,7 @@ async fn edit_page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let Named { vault, name, version } = named;
-    let place = Place::Certificate(vault.clone(), name.clone(), version.clone()).below("Edit");
+    let place = Place::Certificate(vault.clone(), name.clone(), version.clone()).below(say!("certificates-forms-edit"));
     let mut fields = beside(draft);
     if fields.iter().any(|field| matches!(field.kind, FieldKind::Pairs(_))) {
         fields.push(Field::hidden("tags-shown", "yes"));
@@ -277,7 +278,7 @@ async fn edit_page(
         action: links::certificate_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save".to_owned(),
+        submit: say!("certificates-forms-save").to_owned(),
         cancel_href: Some(links::certificate(vault, name, version.as_ref())),
         ..Form::default()
     };
@@ -287,13 +288,13 @@ async fn edit_page(
     let of_version = version.as_ref().map(|version| format!(" --version {version}")).unwrap_or_default();
     let body = r#"{"attributes":{"enabled":true},"tags":{}}"#;
     let page = PanelsPage {
-        lead: Some("Its key and its secret of the same version go with it.".to_owned()),
-        main: vec![Panel::new("Attributes", Body::Form(form))],
+        lead: Some(say!("certificates-forms-its-key-and-its-secret").to_owned()),
+        main: vec![Panel::new(say!("certificates-forms-attributes"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("certificate update {name}{of_version} --tag NAME=VALUE")),
             commands.curl_vault("PATCH", &format!("/certificates/{name}{path}"), Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Attributes of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("certificates-forms-attributes-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }

@@ -14,10 +14,10 @@ use strongroom_domain::{
     certificates::Looked,
     names::{ObjectName, VaultName},
 };
-use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Tone};
+use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Tone, say};
 use zeroize::Zeroizing;
 
-use super::{chain, forms::beside, policy::FORMS};
+use super::{chain, forms::beside, policy::forms};
 use crate::{
     dashboard::{
         Failure,
@@ -148,16 +148,17 @@ fn brought(parts: &Parts<'_>, name: &str) -> Result<(ObjectName, UnderWay), Refu
     let name = ObjectName::parse(name).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
     let given = |part| parts.file(part).filter(|bytes| !bytes.is_empty());
     let document = match (given("document"), given("pasted")) {
-        (Some(_), Some(_)) => return Err(Refusal::of_field("pasted", "Either a file or a text, not both.")),
+        (Some(_), Some(_)) => return Err(Refusal::of_field("pasted", say!("certificates-import-either-a-file-or-a"))),
         (Some(bytes), None) | (None, Some(bytes)) => bytes,
-        (None, None) => return Err(Refusal::of_field("document", "Choose a file, PFX or PEM, or paste PEM below.")),
+        (None, None) => return Err(Refusal::of_field("document", say!("certificates-import-choose-a-file-pfx-or"))),
     };
     if document.len() > MAX_IMPORT {
-        return Err(Refusal::of_field("document", "It is longer than the 25,600 bytes that are read."));
+        return Err(Refusal::of_field("document", say!("certificates-import-it-is-longer-than-the")));
     }
     let password = std::str::from_utf8(parts.file("password").unwrap_or_default());
     let password = password.ok().filter(|password| password.len() <= MAX_PASSWORD);
-    let password = password.ok_or_else(|| Refusal::of_field("password", "A password has at most 1,024 bytes."))?;
+    let password =
+        password.ok_or_else(|| Refusal::of_field("password", say!("certificates-import-a-password-has-at-most")))?;
     let under_way =
         UnderWay { password: Zeroizing::new(password.to_owned()), document: Zeroizing::new(document.to_vec()) };
     Ok((name, under_way))
@@ -168,26 +169,30 @@ async fn form_page(viewer: &Viewer<'_>, vault: &VaultName, name: &str, refusal: 
         action: links::in_vault(vault, "import-certificate", &[]),
         csrf_token: Some(viewer.form_token()),
         fields: vec![
-            Field::line("name", "Name", name, 127)
+            Field::line("name", say!("certificates-import-name"), name, 127)
                 .required()
-                .hint("1 to 127 letters, digits and hyphens. Of one that is there it becomes the next version."),
-            Field::file("document", "File", ".pfx,.p12,.pem,.crt,.cer")
-                .hint("A certificate with its private key and its chain, as PFX or PEM, of at most 25,600 bytes."),
-            Field::new("pasted", "Or PEM, pasted", FieldKind::Secret).hint("It is not sent back to this page."),
-            Field::new("password", "Password", FieldKind::Password)
-                .hint("Of the PFX, or of an encrypted key. It is not sent back to this page."),
+                .hint(say!("certificates-import-1-to-127-letters-digits")),
+            Field::file("document", say!("certificates-import-file"), ".pfx,.p12,.pem,.crt,.cer")
+                .hint(say!("certificates-import-a-certificate-with-its-private")),
+            Field::new("pasted", say!("certificates-import-or-pem-pasted"), FieldKind::Secret)
+                .hint(say!("certificates-import-it-is-not-sent-back")),
+            Field::new("password", say!("certificates-import-password"), FieldKind::Password)
+                .hint(say!("certificates-import-of-the-pfx-or-of")),
         ],
-        submit: "Show what is in it".to_owned(),
+        submit: say!("certificates-import-show-what-is-in-it").to_owned(),
         cancel_href: Some(links::certificates(vault)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
-    let place = Place::Certificates(vault.clone()).below("Import");
+    let place = Place::Certificates(vault.clone()).below(say!("certificates-import-import"));
     let page = PanelsPage {
-        lead: Some("First it is shown what is in it; nothing is kept before you say so.".to_owned()),
-        main: vec![Panel::new("Document", Body::Form(form))],
+        lead: Some(say!("certificates-import-first-it-is-shown-what").to_owned()),
+        main: vec![Panel::new(say!("certificates-import-document"), Body::Form(form))],
         aside: vec![commands(viewer, vault, "NAME")],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Import a certificate into {vault}"))
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            say!("certificates-import-import-a-certificate-into-vault", vault = vault),
+        )
     };
     refusal::answer(&page, refusal)
 }
@@ -195,7 +200,10 @@ async fn form_page(viewer: &Viewer<'_>, vault: &VaultName, name: &str, refusal: 
 fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &str) -> Panel {
     let commands = Commands::of_vault(viewer.services, vault);
     snippets::panel(vec![
-        strongroom_web::Snippet::new("What is in a file", "strongroom certificate inspect --file FILE"),
+        strongroom_web::Snippet::new(
+            say!("certificates-import-what-is-in-a-file"),
+            "strongroom certificate inspect --file FILE",
+        ),
         commands.vault(&format!("certificate import {name} --file FILE")),
         commands.curl_vault("POST", &format!("/certificates/{name}/import"), Some("@certificate.json")),
     ])
@@ -237,35 +245,43 @@ async fn import_page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let Step { vault, name, form, sealed, there } = step;
-    let place = Place::Certificates((*vault).clone()).below("Import");
+    let place = Place::Certificates((*vault).clone()).below(say!("certificates-import-import"));
     let mut fields = vec![
         Field::hidden("name", name.display()),
         Field::hidden("sealed", *sealed),
-        Field::check("exportable", "The private key may be exported", exportable)
-            .hint("If not, the secret of this name holds the certificate alone."),
-        Field::choice("form", "Handed out as", &FORMS, form.as_str()).required(),
+        Field::check("exportable", say!("certificates-import-the-private-key-may-be"), exportable)
+            .hint(say!("certificates-import-if-not-the-secret-of")),
+        Field::choice("form", say!("certificates-import-handed-out-as"), &forms(), form.as_str()).required(),
     ];
     fields.extend(beside(draft));
     let import = Form {
         action: links::in_vault(vault, "import-certificate/store", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: if *there { "Import as the next version" } else { "Import" }.to_owned(),
+        submit: if *there {
+            say!("certificates-import-import-as-the-next-version")
+        } else {
+            say!("certificates-import-import")
+        }
+        .to_owned(),
         cancel_href: Some(links::in_vault(vault, "import-certificate", &[])),
         ..Form::default()
     };
-    let import = Panel::new("Take it in", Body::Form(refusal::form(viewer, import, refusal).await))
-        .foot("The document is kept for this for ten minutes, sealed, in this page and nowhere else.");
+    let import =
+        Panel::new(say!("certificates-import-take-it-in"), Body::Form(refusal::form(viewer, import, refusal).await))
+            .foot(say!("certificates-import-the-document-is-kept-for"));
     let told = if *there {
-        format!("There is a certificate {name} already: this becomes its next version, and says its policy.")
+        say!("certificates-import-there-is-a-certificate-name", name = name)
     } else {
-        format!("It becomes the certificate {name}, with a key and a secret of that name.")
+        say!("certificates-import-it-becomes-the-certificate-name", name = name)
     };
-    let mut aside: Vec<Panel> =
-        found.map(|found| Panel::new("In the document", Body::Facts(facts(*form, found)))).into_iter().collect();
+    let mut aside: Vec<Panel> = found
+        .map(|found| Panel::new(say!("certificates-import-in-the-document"), Body::Facts(facts(*form, found))))
+        .into_iter()
+        .collect();
     aside.push(commands(viewer, vault, name.display()));
     let page = PanelsPage {
-        lead: Some(format!("Nothing is kept yet. {told}")),
+        lead: Some(say!("certificates-import-nothing-is-kept-yet-told", told = told)),
         notices: found.map(warnings).unwrap_or_default(),
         main: found.map(|found| chain::drawn(&found.chain)).into_iter().chain([import]).collect(),
         aside,
@@ -276,8 +292,8 @@ async fn import_page(
 
 fn headline(name: &ObjectName, found: Option<&Looked>) -> String {
     match found.and_then(|found| found.chain.first()) {
-        Some(leaf) if !leaf.subject.is_empty() => format!("Import {}?", leaf.subject),
-        _ => format!("Import {name}?"),
+        Some(leaf) if !leaf.subject.is_empty() => say!("certificates-import-import-subject", subject = leaf.subject),
+        _ => say!("certificates-import-import-name", name = name),
     }
 }
 
@@ -286,28 +302,31 @@ fn warnings(found: &Looked) -> Vec<String> {
     let leaf = found.chain.first().map_or(&[][..], |leaf| &leaf.findings);
     let mut told = Vec::new();
     if !found.has_key {
-        told.push("It holds no private key, so it cannot be imported: choose a document with both.".to_owned());
+        told.push(say!("certificates-import-it-holds-no-private-key").to_owned());
     }
     let refused = [Finding::Expired, Finding::NotYetValid, Finding::OtherKey];
     told.extend(
         refused
             .iter()
             .filter(|finding| leaf.contains(finding))
-            .map(|finding| format!("Of the first certificate: {finding}. It will not be taken in.")),
+            .map(|finding| say!("certificates-import-of-the-first-certificate-finding", finding = finding)),
     );
     told
 }
 
 fn facts(form: ContentType, found: &Looked) -> Vec<Fact> {
-    let badge = |tone, icon, word| Fact { name: "Private key".to_owned(), value: Cell::badge(tone, icon, word) };
+    let badge = |tone, icon, word| Fact {
+        name: say!("certificates-import-private-key").to_owned(),
+        value: Cell::badge(tone, icon, word),
+    };
     let other = found.chain.first().is_some_and(|leaf| leaf.findings.contains(&Finding::OtherKey));
     vec![
-        Fact::text("Form", if form == ContentType::Pem { "PEM" } else { "PFX" }),
-        Fact::text("Certificates", found.chain.len().to_string()),
+        Fact::text(say!("certificates-import-form"), if form == ContentType::Pem { "PEM" } else { "PFX" }),
+        Fact::text(say!("certificates-import-certificates"), found.chain.len().to_string()),
         match (found.has_key, other) {
-            (false, _) => badge(Tone::Bad, Icon::Ban, "None"),
-            (true, true) => badge(Tone::Bad, Icon::Ban, "For another certificate"),
-            (true, false) => badge(Tone::Good, Icon::Check, "The first certificate's"),
+            (false, _) => badge(Tone::Bad, Icon::Ban, say!("certificates-import-none")),
+            (true, true) => badge(Tone::Bad, Icon::Ban, say!("certificates-import-for-another-certificate")),
+            (true, false) => badge(Tone::Good, Icon::Check, say!("certificates-import-the-first-certificates")),
         },
     ]
 }
@@ -322,7 +341,7 @@ pub(crate) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
     let sealed = sent.text("sealed");
     let Some(under_way) = UnderWay::open(viewer, &vault, &name, sealed) else {
-        let words = "It was looked at too long ago, or by another session: choose the file once more.";
+        let words = say!("certificates-import-it-was-looked-at-too");
         return Ok(form_page(viewer, &vault, name.display(), Some(&Refusal::of_field("document", words))).await);
     };
     let form = ContentType::parse(sent.text("form")).unwrap_or_else(|| under_way.form());

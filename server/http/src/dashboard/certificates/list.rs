@@ -2,7 +2,7 @@
 
 use strongroom_crypto::x509::Template;
 use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::state_cell;
 use crate::{
@@ -34,22 +34,22 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let place = Place::Certificates(vault.clone());
     let mut offers = Offers::new(viewer, &place);
     let at = |page| links::in_vault(&vault, page, &[]);
-    let new = Act::primary("New certificate", at("new-certificate"), Icon::Plus);
+    let new = Act::primary(say!("certificates-list-new-certificate"), at("new-certificate"), Icon::Plus);
     offers.offer(&Kind::Certificate.ask(Action::CertificateCreate, &vault), new).await;
-    let import = Act::link("Import", at("import-certificate"), Icon::Upload);
+    let import = Act::link(say!("certificates-list-import"), at("import-certificate"), Icon::Upload);
     offers.offer(&Kind::Certificate.ask(Action::CertificateImport, &vault), import).await;
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
     let body = body(viewer, &vault, &listed).await;
     let page = PanelsPage {
-        lead: Some("Each with a key and a secret of its name, which change with it alone.".to_owned()),
+        lead: Some(say!("certificates-list-each-with-a-key-and").to_owned()),
         acts,
         cannot,
         tabs: tabs(&vault, View::Certificates),
         notices: listed.notices,
         filter: listed.filter,
         main: vec![
-            Panel::new("Certificates", body),
+            Panel::new(say!("certificates-list-certificates"), body),
             snippets::panel(vec![
                 commands.vault("certificate list"),
                 commands.curl_vault("GET", "/certificates?includePending=true", None),
@@ -62,7 +62,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 
 async fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
-        let how = "One is made here, or imported with its private key as PFX or PEM.";
+        let how = say!("certificates-list-one-is-made-here-or");
         return listed.empty(Kind::Certificate, how);
     }
     let mut rows = Vec::with_capacity(listed.found.items.len());
@@ -88,8 +88,8 @@ fn row(vault: &VaultName, item: &SecretItem, state: Cell) -> Row {
         Cell::Link { text: name.to_string(), href: links::certificate(vault, name, None), small: said.map(whose) },
         state,
         Cell::text(issuer.unwrap_or_default()),
-        moment(version.attributes.expires, "Not yet known"),
-        moment(renewed, "By hand"),
+        moment(version.attributes.expires, say!("certificates-list-not-yet-known")),
+        moment(renewed, say!("certificates-list-by-hand")),
         view::tags_cell(&version.attributes.tags),
     ])
 }
@@ -97,7 +97,7 @@ fn row(vault: &VaultName, item: &SecretItem, state: Cell) -> Row {
 /// Whom a certificate is for, in a line.
 pub(super) fn whose(said: &Template) -> String {
     match (said.subject.as_str(), said.names.labelled().first()) {
-        ("", None) => "names nobody".to_owned(),
+        ("", None) => say!("certificates-list-names-nobody").to_owned(),
         ("", Some(first)) => first.clone(),
         (subject, _) => subject.to_owned(),
     }

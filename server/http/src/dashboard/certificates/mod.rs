@@ -18,7 +18,7 @@ pub(super) mod show;
 
 use data_encoding::BASE64;
 use strongroom_domain::{certificate::PendingStatus, revocations::Standing, secret::SecretItem};
-use strongroom_web::{Cell, Icon, Tone};
+use strongroom_web::{Cell, Icon, Tone, say};
 
 use super::view;
 
@@ -33,11 +33,13 @@ fn state_badge(item: &SecretItem, now: i64) -> (Tone, Icon, String) {
         let pending = item.secret.certificate.as_ref().and_then(|state| state.pending.as_ref());
         let own = pending.filter(|pending| pending.version == item.version.version).map(|pending| pending.status);
         let (tone, icon, text) = match own {
-            Some(PendingStatus::InProgress) => (Tone::Planned, Icon::Hourglass, "Waits for its authority"),
-            Some(PendingStatus::Cancelled) => (Tone::Plain, Icon::Off, "Called off"),
-            Some(PendingStatus::Failed) => (Tone::Bad, Icon::Warning, "Failed"),
+            Some(PendingStatus::InProgress) => {
+                (Tone::Planned, Icon::Hourglass, say!("certificates-waits-for-its-authority"))
+            }
+            Some(PendingStatus::Cancelled) => (Tone::Plain, Icon::Off, say!("certificates-called-off")),
+            Some(PendingStatus::Failed) => (Tone::Bad, Icon::Warning, say!("certificates-failed")),
             // A try before the last one, or one that was forgotten.
-            Some(PendingStatus::Completed) | None => (Tone::Plain, Icon::Off, "Never issued"),
+            Some(PendingStatus::Completed) | None => (Tone::Plain, Icon::Off, say!("certificates-never-issued")),
         };
         return (tone, icon, text.to_owned());
     }
@@ -48,8 +50,8 @@ fn state_badge(item: &SecretItem, now: i64) -> (Tone, Icon, String) {
 fn standing_badge(standing: &Standing) -> Option<(Tone, Icon, String)> {
     match standing {
         Standing::NotRevoked => None,
-        Standing::Revoked(_) => Some((Tone::Bad, Icon::Ban, "Revoked".to_owned())),
-        Standing::Unknown => Some((Tone::Warn, Icon::Unknown, "Perhaps revoked".to_owned())),
+        Standing::Revoked(_) => Some((Tone::Bad, Icon::Ban, say!("certificates-revoked").to_owned())),
+        Standing::Unknown => Some((Tone::Warn, Icon::Unknown, say!("certificates-perhaps-revoked").to_owned())),
     }
 }
 

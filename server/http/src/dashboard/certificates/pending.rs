@@ -8,7 +8,7 @@ use strongroom_domain::{
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, Snippet, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, Snippet, Tone, say};
 
 use super::{pem, show};
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn panels(
     refusal: Option<&Refusal>,
 ) -> Vec<Panel> {
     let ask = |action| Ask::object(ObjectKind::Certificate, action, vault, name);
-    if !offers.open(&ask(Action::CertificatePendingGet), "Seeing what it waits for").await {
+    if !offers.open(&ask(Action::CertificatePendingGet), say!("certificates-pending-seeing-what-it-waits-for")).await {
         return Vec::new();
     }
     let Ok(ctx) = viewer.further() else { return Vec::new() };
@@ -47,56 +47,77 @@ pub(super) async fn panels(
     let waits = pending.status == PendingStatus::InProgress;
     let mut acts = Vec::new();
     let token = viewer.form_token();
-    if waits && offers.open(&ask(Action::CertificatePendingUpdate), "Calling it off").await {
-        acts.push(Act::post("Call off", "the request", at("cancel"), &token, Icon::Off));
+    if waits && offers.open(&ask(Action::CertificatePendingUpdate), say!("certificates-pending-calling-it-off")).await {
+        acts.push(Act::post(
+            say!("certificates-pending-call-off"),
+            say!("certificates-pending-the-request"),
+            at("cancel"),
+            &token,
+            Icon::Off,
+        ));
     }
-    if offers.open(&ask(Action::CertificatePendingDelete), "Forgetting the operation").await {
-        acts.push(Act::post("Forget", "the operation", at("delete"), &token, Icon::Trash));
+    if offers.open(&ask(Action::CertificatePendingDelete), say!("certificates-pending-forgetting-the-operation")).await
+    {
+        acts.push(Act::post(
+            say!("certificates-pending-forget"),
+            say!("certificates-pending-the-operation"),
+            at("delete"),
+            &token,
+            Icon::Trash,
+        ));
     }
-    let mut panels = vec![Panel::new("Pending operation", Body::Facts(facts(pending))).acts(acts)];
+    let mut panels =
+        vec![Panel::new(say!("certificates-pending-pending-operation"), Body::Facts(facts(pending))).acts(acts)];
     // An issuer of the vault finishes what it was asked for.
     if !waits || pending.enrolment.is_some() {
         return panels;
     }
-    let request = Snippet::new("Request (PKCS#10), PEM", pem("CERTIFICATE REQUEST", &pending.request));
-    panels.push(
-        Panel::new("Request to have signed", Body::Snippets(vec![request]))
-            .note("not a secret")
-            .foot("Give it to your authority. Its private key stays in this vault."),
+    let request = Snippet::new(
+        say!("certificates-pending-request-pkcs-10-pem"),
+        pem(say!("certificates-pending-certificate-request"), &pending.request),
     );
-    if offers.open(&ask(Action::CertificatePendingMerge), "Merging a certificate").await {
+    panels.push(
+        Panel::new(say!("certificates-pending-request-to-have-signed"), Body::Snippets(vec![request]))
+            .note(say!("certificates-pending-not-a-secret"))
+            .foot(say!("certificates-pending-give-it-to-your-authority")),
+    );
+    if offers.open(&ask(Action::CertificatePendingMerge), say!("certificates-pending-merging-a-certificate")).await {
         let form = Form {
             action: at("merge"),
             csrf_token: Some(viewer.form_token()),
             fields: vec![
-                Field::code("certificates", "Certificate and its chain, PEM", "", 8)
+                Field::code("certificates", say!("certificates-pending-certificate-and-its-chain-pem"), "", 8)
                     .required()
-                    .hint("The certificate for the request above, and those that signed it, in any order."),
+                    .hint(say!("certificates-pending-the-certificate-for-the-request")),
             ],
-            submit: "Merge".to_owned(),
+            submit: say!("certificates-pending-merge").to_owned(),
             ..Form::default()
         };
         let form = refusal::form(viewer, form, refusal).await;
-        panels.push(Panel::new("Merge what the authority made", Body::Form(form)));
+        panels.push(Panel::new(say!("certificates-pending-merge-what-the-authority-made"), Body::Form(form)));
     }
     panels
 }
 
 fn facts(pending: &PendingOperation) -> Vec<Fact> {
     let (tone, icon, word) = match pending.status {
-        PendingStatus::InProgress => (Tone::Planned, Icon::Hourglass, "Waits for the certificate"),
-        PendingStatus::Completed => (Tone::Good, Icon::Check, "Completed"),
-        PendingStatus::Cancelled => (Tone::Plain, Icon::Off, "Called off"),
-        PendingStatus::Failed => (Tone::Bad, Icon::Warning, "Failed"),
+        PendingStatus::InProgress => {
+            (Tone::Planned, Icon::Hourglass, say!("certificates-pending-waits-for-the-certificate"))
+        }
+        PendingStatus::Completed => (Tone::Good, Icon::Check, say!("certificates-pending-completed")),
+        PendingStatus::Cancelled => (Tone::Plain, Icon::Off, say!("certificates-pending-called-off")),
+        PendingStatus::Failed => (Tone::Bad, Icon::Warning, say!("certificates-pending-failed")),
     };
     let trouble = pending.enrolment.as_ref().and_then(|enrolment| enrolment.trouble.as_ref());
     let mut facts = vec![
-        Fact { name: "State".to_owned(), value: Cell::badge(tone, icon, word) },
-        Fact::text("Signed by", pending.issuer.clone()),
-        Fact::code("Version", pending.version.to_string()),
-        Fact::code("Request", pending.request_id.clone()),
+        Fact { name: say!("certificates-pending-state").to_owned(), value: Cell::badge(tone, icon, word) },
+        Fact::text(say!("certificates-pending-signed-by"), pending.issuer.clone()),
+        Fact::code(say!("certificates-pending-version"), pending.version.to_string()),
+        Fact::code(say!("certificates-pending-request"), pending.request_id.clone()),
     ];
-    facts.extend(trouble.map(|trouble| Fact::text("The issuer said", trouble.message.clone())));
+    facts.extend(
+        trouble.map(|trouble| Fact::text(say!("certificates-pending-the-issuer-said"), trouble.message.clone())),
+    );
     facts
 }
 

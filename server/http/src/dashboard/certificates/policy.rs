@@ -8,37 +8,40 @@ use strongroom_domain::certificate::{
     CertificatePolicy, ContentType, IssuerReference, LifetimeAction, LifetimeWork, MAX_MONTHS, PolicyPatch, SELF,
     Trigger, UNKNOWN,
 };
-use strongroom_web::{Fact, Field, FieldKind};
+use strongroom_web::{Fact, Field, FieldKind, say};
 
 use crate::dashboard::{form::Sent, key_forms, refusal::Refusal, view};
 
 /// Kinds of keys to choose from: what is sent, what is shown.
-const KINDS: [(&str, &str); 7] = [
-    ("EC P-256", "EC P-256: small and fast"),
-    ("EC P-384", "EC P-384"),
-    ("EC P-521", "EC P-521"),
-    ("EC P-256K", "EC P-256K (secp256k1)"),
-    ("RSA 2048", "RSA 2048: what old programs read"),
-    ("RSA 3072", "RSA 3072"),
-    ("RSA 4096", "RSA 4096"),
-];
+fn kinds() -> [(&'static str, &'static str); 7] {
+    [
+        ("EC P-256", say!("certificates-policy-ec-p-256-small-and")),
+        ("EC P-384", "EC P-384"),
+        ("EC P-521", "EC P-521"),
+        ("EC P-256K", say!("certificates-policy-ec-p-256k-secp256k1")),
+        ("RSA 2048", say!("certificates-policy-rsa-2048-what-old-programs")),
+        ("RSA 3072", "RSA 3072"),
+        ("RSA 4096", "RSA 4096"),
+    ]
+}
 
 /// In which form a secret gives a certificate out: what is sent, what is shown.
-pub(super) const FORMS: [(&str, &str); 2] =
-    [("application/x-pem-file", "PEM"), ("application/x-pkcs12", "PFX, without a password")];
+pub(super) fn forms() -> [(&'static str, &'static str); 2] {
+    [("application/x-pem-file", "PEM"), ("application/x-pkcs12", say!("certificates-policy-pfx-without-a-password"))]
+}
 
 /// Usages that are sorted under more people's words than the wire's.
 fn usage_words(usage: Usage) -> &'static str {
     match usage {
-        Usage::DigitalSignature => "Digital signature",
-        Usage::NonRepudiation => "Non-repudiation",
-        Usage::KeyEncipherment => "Key encipherment",
-        Usage::DataEncipherment => "Data encipherment",
-        Usage::KeyAgreement => "Key agreement",
-        Usage::KeyCertSign => "Certificate signing",
-        Usage::CrlSign => "Signing of revocation lists",
-        Usage::EncipherOnly => "Encipher only",
-        Usage::DecipherOnly => "Decipher only",
+        Usage::DigitalSignature => say!("certificates-policy-digital-signature"),
+        Usage::NonRepudiation => say!("certificates-policy-non-repudiation"),
+        Usage::KeyEncipherment => say!("certificates-policy-key-encipherment"),
+        Usage::DataEncipherment => say!("certificates-policy-data-encipherment"),
+        Usage::KeyAgreement => say!("certificates-policy-key-agreement"),
+        Usage::KeyCertSign => say!("certificates-policy-certificate-signing"),
+        Usage::CrlSign => say!("certificates-policy-signing-of-revocation-lists"),
+        Usage::EncipherOnly => say!("certificates-policy-encipher-only"),
+        Usage::DecipherOnly => say!("certificates-policy-decipher-only"),
     }
 }
 
@@ -46,42 +49,66 @@ fn usage_words(usage: Usage) -> &'static str {
 pub(super) fn facts(policy: &CertificatePolicy) -> Vec<Fact> {
     let said = &policy.template;
     let usages: Vec<&str> = said.usages.iter().map(|usage| usage_words(*usage)).collect();
-    let none_or = |name: &str, text: String| Fact::text(name, if text.is_empty() { "None".to_owned() } else { text });
+    let none_or = |name: &str, text: String| {
+        Fact::text(name, if text.is_empty() { say!("certificates-policy-none").to_owned() } else { text })
+    };
     let issuer = match policy.issuer.name.as_str() {
-        SELF => "Itself".to_owned(),
-        UNKNOWN => "An authority elsewhere: its request goes out, the certificate is merged in".to_owned(),
+        SELF => say!("certificates-policy-itself").to_owned(),
+        UNKNOWN => say!("certificates-policy-an-authority-elsewhere-its-request").to_owned(),
         other => other.to_owned(),
     };
     let actions: Vec<String> = policy.lifetime_actions.iter().map(action_line).collect();
-    let form = FORMS.iter().find(|(sent, _)| *sent == policy.content_type.as_str()).map_or("", |(_, label)| label);
+    let form = forms().iter().find(|(sent, _)| *sent == policy.content_type.as_str()).map_or("", |(_, label)| label);
     let mut facts = vec![
-        Fact::text("Signed by", issuer),
-        none_or("Subject", said.subject.clone()),
-        none_or("Names", said.names.labelled().join(", ")),
-        Fact::text("Key", view::key_kind(policy.key.spec)),
-        Fact::text("The next key", if policy.key.reuse { "The same" } else { "Made anew" }),
-        Fact::text("Private key", if policy.key.exportable { "May be exported" } else { "Stays in the vault" }),
-        none_or("Usages", usages.join(", ")),
-        none_or("Extended usages", said.extended_usages.join(", ")),
+        Fact::text(say!("certificates-policy-signed-by"), issuer),
+        none_or(say!("certificates-policy-subject"), said.subject.clone()),
+        none_or(say!("certificates-policy-names"), said.names.labelled().join(", ")),
+        Fact::text(say!("certificates-policy-key"), view::key_kind(policy.key.spec)),
+        Fact::text(
+            say!("certificates-policy-the-next-key"),
+            if policy.key.reuse { say!("certificates-policy-the-same") } else { say!("certificates-policy-made-anew") },
+        ),
+        Fact::text(
+            say!("certificates-policy-private-key"),
+            if policy.key.exportable {
+                say!("certificates-policy-may-be-exported")
+            } else {
+                say!("certificates-policy-stays-in-the-vault")
+            },
+        ),
+        none_or(say!("certificates-policy-usages"), usages.join(", ")),
+        none_or(say!("certificates-policy-extended-usages"), said.extended_usages.join(", ")),
     ];
     if said.ca {
-        let below = said.path_length.map_or_else(|| "Any number".to_owned(), |count| count.to_string());
+        let below = said
+            .path_length
+            .map_or_else(|| say!("certificates-policy-any-number").to_owned(), |count| count.to_string());
         facts.extend([
-            Fact::text("Authorities below it", below),
-            Fact::text("Names that it may certify", subtrees(&said.constraints.permitted, "Any")),
-            Fact::text("Names that it may not", subtrees(&said.constraints.excluded, "None")),
+            Fact::text(say!("certificates-policy-authorities-below-it"), below),
+            Fact::text(
+                say!("certificates-policy-names-that-it-may-certify"),
+                subtrees(&said.constraints.permitted, say!("certificates-policy-any")),
+            ),
+            Fact::text(
+                say!("certificates-policy-names-that-it-may-not"),
+                subtrees(&said.constraints.excluded, say!("certificates-policy-none")),
+            ),
         ]);
     }
     facts.extend([
-        Fact::text("Valid for", months(policy.validity_months)),
-        none_or("In its life", actions.join("; ")),
-        Fact::text("Handed out as", form),
+        Fact::text(say!("certificates-policy-valid-for"), months(policy.validity_months)),
+        none_or(say!("certificates-policy-in-its-life"), actions.join("; ")),
+        Fact::text(say!("certificates-policy-handed-out-as"), form),
     ]);
     facts
 }
 
 fn months(count: u32) -> String {
-    if count == 1 { "1 month".to_owned() } else { format!("{count} months") }
+    if count == 1 {
+        say!("certificates-policy-1-month").to_owned()
+    } else {
+        say!("certificates-policy-count-months", count = count)
+    }
 }
 
 /// `renew at 80%`, `notify 30 days before`.
@@ -91,8 +118,10 @@ fn action_line(action: &LifetimeAction) -> String {
         LifetimeWork::EmailContacts => "notify",
     };
     match action.trigger {
-        Trigger::Percentage(percentage) => format!("{work} at {percentage}%"),
-        Trigger::DaysBefore(days) => format!("{work} {days} days before"),
+        Trigger::Percentage(percentage) => {
+            say!("certificates-policy-work-at-percentage", work = work, percentage = percentage)
+        }
+        Trigger::DaysBefore(days) => say!("certificates-policy-work-days-days-before", work = work, days = days),
     }
 }
 
@@ -145,7 +174,7 @@ impl Draft {
         Self {
             issuer: SELF.to_owned(),
             issuer_was: String::new(),
-            kind: KINDS[0].0.to_owned(),
+            kind: kinds()[0].0.to_owned(),
             form: ContentType::Pem.as_str().to_owned(),
             ..Self::of(&usual)
         }
@@ -212,16 +241,18 @@ impl Draft {
     /// # Errors
     /// The field that cannot be read.
     pub(super) fn patch(&self) -> Result<PolicyPatch, Refusal> {
-        let (spec, hardware) =
-            key_forms::spec(&self.kind).ok_or_else(|| Refusal::of_field("kind", "There is no such kind of key."))?;
+        let (spec, hardware) = key_forms::spec(&self.kind)
+            .ok_or_else(|| Refusal::of_field("kind", say!("certificates-policy-there-is-no-such-kind")))?;
         if hardware {
-            return Err(Refusal::of_field("kind", "Keys of certificates are made in software."));
+            return Err(Refusal::of_field("kind", say!("certificates-policy-keys-of-certificates-are-made")));
         }
         let address = |text: String| {
-            text.parse::<IpAddr>().map_err(|_| Refusal::of_field("addresses", format!("“{text}” is no IP address.")))
+            text.parse::<IpAddr>().map_err(|_| {
+                Refusal::of_field("addresses", say!("certificates-policy-text-is-no-ip-address", text = text))
+            })
         };
         let action = |text: String| {
-            let words = format!("“{text}” is none: for example “renew at 80%” or “notify 30 days before”.");
+            let words = say!("certificates-policy-text-is-none-for-example", text = text);
             read_action(&text).ok_or_else(|| Refusal::of_field("actions", words))
         };
         let months = self.months.parse();
@@ -232,7 +263,8 @@ impl Draft {
             exportable: Some(self.exportable),
             reuse: Some(self.reuse),
             content_type: Some(
-                ContentType::parse(&self.form).ok_or_else(|| Refusal::of_field("form", "There is no such form."))?,
+                ContentType::parse(&self.form)
+                    .ok_or_else(|| Refusal::of_field("form", say!("certificates-policy-there-is-no-such-form")))?,
             ),
             subject: Some(self.subject.clone()),
             names: Some(AlternativeNames {
@@ -251,7 +283,8 @@ impl Draft {
                 excluded: subtrees_in("excluded", &self.excluded)?,
             }),
             validity_months: Some(
-                months.map_err(|_| Refusal::of_field("months", "A certificate is valid for 1 to 1200 months."))?,
+                months
+                    .map_err(|_| Refusal::of_field("months", say!("certificates-policy-a-certificate-is-valid-for")))?,
             ),
             lifetime_actions: Some(listed(&self.actions).into_iter().map(action).collect::<Result<_, _>>()?),
             issuer: (issuer != self.issuer_was).then(|| IssuerReference {
@@ -264,7 +297,7 @@ impl Draft {
 
     /// How many authorities may stand below one.
     fn below(&self) -> Result<Option<u8>, Refusal> {
-        let words = "How many authorities may stand below it is a number from 0 to 255, or nothing.";
+        let words = say!("certificates-policy-how-many-authorities-may-stand");
         match self.path_length.as_str() {
             "" => Ok(None),
             count => count.parse().map(Some).map_err(|_| Refusal::of_field("path-length", words)),
@@ -274,49 +307,51 @@ impl Draft {
     pub(super) fn fields(self) -> Vec<Field> {
         let several = |name: &str, label: &str, value: String| Field::lines(name, label, value, 2);
         let known = [
-            (SELF.to_owned(), "its own key signs it, at once".to_owned()),
-            (UNKNOWN.to_owned(), "a request goes out, the certificate is merged in".to_owned()),
+            (SELF.to_owned(), say!("certificates-policy-its-own-key-signs-it").to_owned()),
+            (UNKNOWN.to_owned(), say!("certificates-policy-a-request-goes-out-the").to_owned()),
         ];
         let mut fields = vec![
-            Field::line("subject", "Subject", self.subject, 1024)
-                .hint("For example CN=app.example, O=Example. It may be empty if there is a name below."),
-            several("dns", "DNS names", self.dns).hint("One a line, for example app.example or *.app.example."),
-            several("addresses", "IP addresses", self.addresses),
-            several("emails", "Mail addresses", self.emails),
+            Field::line("subject", say!("certificates-policy-subject"), self.subject, 1024)
+                .hint(say!("certificates-policy-for-example-cn-app-example")),
+            several("dns", say!("certificates-policy-dns-names"), self.dns)
+                .hint(say!("certificates-policy-one-a-line-for-example")),
+            several("addresses", say!("certificates-policy-ip-addresses"), self.addresses),
+            several("emails", say!("certificates-policy-mail-addresses"), self.emails),
             several("uris", "URIs", self.uris),
-            several("upns", "User principal names", self.upns),
-            Field::line("issuer", "Signed by", self.issuer, 127)
+            several("upns", say!("certificates-policy-user-principal-names"), self.upns),
+            Field::line("issuer", say!("certificates-policy-signed-by"), self.issuer, 127)
                 .required()
-                .hint("Self, Unknown for an authority elsewhere, or the name of an issuer that was set up.")
+                .hint(say!("certificates-policy-self-unknown-for-an-authority"))
                 .known(known.iter().map(|(name, said)| (name, said))),
             Field::hidden("issuer-was", self.issuer_was),
             Field::new(
                 "months",
-                "Valid for, months",
+                say!("certificates-policy-valid-for-months"),
                 FieldKind::Number { value: self.months, min: 1, max: MAX_MONTHS },
             )
             .required(),
-            Field::choice("kind", "Key", &KINDS, &self.kind).required(),
-            Field::check("reuse", "Keep the key when it is renewed", self.reuse),
-            Field::check("exportable", "The private key may be exported", self.exportable)
-                .hint("If not, the secret of this name holds the certificate alone."),
-            Field::choice("form", "Handed out as", &FORMS, &self.form).required(),
+            Field::choice("kind", say!("certificates-policy-key"), &kinds(), &self.kind).required(),
+            Field::check("reuse", say!("certificates-policy-keep-the-key-when-it"), self.reuse),
+            Field::check("exportable", say!("certificates-policy-the-private-key-may-be"), self.exportable)
+                .hint(say!("certificates-policy-if-not-the-secret-of")),
+            Field::choice("form", say!("certificates-policy-handed-out-as"), &forms(), &self.form).required(),
         ];
         for usage in Usage::ALL {
             let ticked = self.usages.contains(usage.as_str());
             fields.push(Field::check(&usage_field(usage), usage_words(usage), ticked));
         }
         fields.extend([
-            Field::check("ca", "It is an authority and may sign others", self.ca),
-            Field::line("path-length", "Authorities below it", self.path_length, 3)
-                .hint("Of an authority: how many may stand below it, one above the other. Empty for any number."),
-            several("permitted", "Names that it may certify", self.permitted)
-                .hint("Of an authority, one a line: dns:app.example, email:app.example, network:10.0.0.0/8."),
-            several("excluded", "Names that it may not", self.excluded).hint("Of an authority, written alike."),
-            several("extended", "Extended usages", self.extended)
-                .hint("Object identifiers: 1.3.6.1.5.5.7.3.1 is a server, 1.3.6.1.5.5.7.3.2 a client."),
-            several("actions", "In its life", self.actions)
-                .hint("One a line: renew at 80%, renew 30 days before, notify at 90%, notify 14 days before."),
+            Field::check("ca", say!("certificates-policy-it-is-an-authority-and"), self.ca),
+            Field::line("path-length", say!("certificates-policy-authorities-below-it"), self.path_length, 3)
+                .hint(say!("certificates-policy-of-an-authority-how-many")),
+            several("permitted", say!("certificates-policy-names-that-it-may-certify"), self.permitted)
+                .hint(say!("certificates-policy-of-an-authority-one-a")),
+            several("excluded", say!("certificates-policy-names-that-it-may-not"), self.excluded)
+                .hint(say!("certificates-policy-of-an-authority-written-alike")),
+            several("extended", say!("certificates-policy-extended-usages"), self.extended)
+                .hint(say!("certificates-policy-object-identifiers-1-3-6")),
+            several("actions", say!("certificates-policy-in-its-life"), self.actions)
+                .hint(say!("certificates-policy-one-a-line-renew-at")),
         ]);
         fields
     }
@@ -343,7 +378,7 @@ fn subtrees_in(field: &str, text: &str) -> Result<Subtrees, Refusal> {
             "email" => names.emails.push(name.to_owned()),
             "network" => names.networks.push(name.to_owned()),
             _ => {
-                let words = format!("“{line}” is none: for example dns:app.example or network:10.0.0.0/8.");
+                let words = say!("certificates-policy-line-is-none-for-example", line = line);
                 return Err(Refusal::of_field(field, words));
             }
         }

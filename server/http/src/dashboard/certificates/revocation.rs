@@ -8,7 +8,7 @@ use strongroom_domain::{
     revocation::{RevocationList, RevokedCertificate, SignedList, is_overdue},
     revocations::{RevocationError, ShownRevocations},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 
 use crate::{
     dashboard::{
@@ -35,31 +35,32 @@ pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, .. } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.show(&viewer.call.ctx, &vault, &name, None).await?;
     let name = item.secret.name;
-    let place = Place::Certificate(vault.clone(), name.clone(), None).below("Revoked");
+    let place = Place::Certificate(vault.clone(), name.clone(), None).below(say!("certificates-revocation-revoked"));
     let mut offers = Offers::new(viewer, &place);
     let ask = |action| Ask::object(ObjectKind::Revocations, action, &vault, &name);
-    let revoke = Act::link("Revoke", links::certificate_act(&vault, &name, None, "revoke"), Icon::Ban);
+    let revoke = Act::link(
+        say!("certificates-revocation-revoke"),
+        links::certificate_act(&vault, &name, None, "revoke"),
+        Icon::Ban,
+    );
     offers.offer(&ask(Action::CertificateRevoke), revoke).await;
     let mut main = Vec::new();
-    if offers.open(&ask(Action::RevocationListGet), "Seeing what was revoked").await {
+    if offers.open(&ask(Action::RevocationListGet), say!("certificates-revocation-seeing-what-was-revoked")).await {
         main = lists(viewer, &vault, &name).await?;
     }
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
     let page = PanelsPage {
-        lead: Some(format!(
-            "Whoever checks a certificate that {name} signed asks the list of the key that signed it. A list counts for \
-             seven days and is signed again every day."
-        )),
+        lead: Some(say!("certificates-revocation-whoever-checks-a-certificate-that", name = name)),
         acts,
         cannot,
         main,
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("certificate revocations {name}")),
-            commands.vault(&format!("certificate crl {name}")).labelled("The lists, PEM"),
+            commands.vault(&format!("certificate crl {name}")).labelled(say!("certificates-revocation-the-lists-pem")),
             commands.curl_vault("GET", &format!("/certificates/{name}/revocations"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("What {name} revoked"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("certificates-revocation-what-name-revoked", name = name))
     };
     Ok(rendered(200, page.render()))
 }
@@ -76,9 +77,8 @@ async fn lists(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Res
 }
 
 fn nothing() -> Panel {
-    let words = "It has signed nothing that is still valid, so there is no list. The first certificate that it signs \
-                 begins one.";
-    Panel::new("Lists", Body::Text(vec![words.to_owned()]))
+    let words = say!("certificates-revocation-it-has-signed-nothing-that");
+    Panel::new(say!("certificates-revocation-lists"), Body::Text(vec![words.to_owned()]))
 }
 
 /// The list of one key, and what is on it.
@@ -86,40 +86,52 @@ fn of_key(viewer: &Viewer<'_>, name: &ObjectName, shown: &ShownRevocations, list
     let address = viewer.services.revoking.address(shown.vault, name, &list.id);
     let signed = list.signed.as_ref();
     let mut facts = vec![
-        Fact { name: "State".to_owned(), value: state(signed, viewer.now()) },
-        address.map_or_else(|| Fact::text("Published at", "Nowhere"), |url| Fact::code("Published at", url)),
+        Fact { name: say!("certificates-revocation-state").to_owned(), value: state(signed, viewer.now()) },
+        address.map_or_else(
+            || Fact::text(say!("certificates-revocation-published-at"), say!("certificates-revocation-nowhere")),
+            |url| Fact::code(say!("certificates-revocation-published-at"), url),
+        ),
     ];
     if let Some(signed) = signed {
         facts.extend([
-            Fact::text("Number", signed.number.to_string()),
-            Fact::moment("Made", Some(view::moment(signed.this_update)), ""),
-            Fact::moment("Counts until", Some(view::moment(signed.next_update)), ""),
+            Fact::text(say!("certificates-revocation-number"), signed.number.to_string()),
+            Fact::moment(say!("certificates-revocation-made"), Some(view::moment(signed.this_update)), ""),
+            Fact::moment(say!("certificates-revocation-counts-until"), Some(view::moment(signed.next_update)), ""),
         ]);
     }
     let version = list.version.as_str();
     let table = match list.revoked.is_empty() {
-        true => Body::Text(vec!["Nothing that its key signed is revoked.".to_owned()]),
+        true => Body::Text(vec![say!("certificates-revocation-nothing-that-its-key-signed").to_owned()]),
         false => {
             let rows = list.revoked.iter().rev().take(MOST).map(row).collect();
             let table = Table::new(&["Serial number", "Revoked", "Why", "Would have ended"], rows);
             Body::Table(sort::table(viewer, &format!("revoked-{version}"), table))
         }
     };
-    let revoked = Panel::new(&format!("Revoked, of version {version}"), table);
+    let revoked = Panel::new(&say!("certificates-revocation-revoked-of-version-version", version = version), table);
     let revoked = match list.revoked.len() {
-        count if count > MOST => revoked.foot(format!("The latest {MOST} of {count}; the command shows all.")),
+        count if count > MOST => {
+            revoked.foot(say!("certificates-revocation-the-latest-most-of-count", most = MOST, count = count))
+        }
         _ => revoked,
     };
-    [Panel::new(&format!("List of version {version}"), Body::Facts(facts)), revoked]
+    [
+        Panel::new(&say!("certificates-revocation-list-of-version-version", version = version), Body::Facts(facts)),
+        revoked,
+    ]
 }
 
 /// How a list stands: whoever is too late to sign it is told long before it lapses.
 fn state(signed: Option<&SignedList>, now: i64) -> Cell {
     match signed {
-        None => Cell::badge(Tone::Warn, Icon::Hourglass, "Not signed yet"),
-        Some(signed) if signed.next_update <= now => Cell::badge(Tone::Bad, Icon::Over, "Lapsed"),
-        Some(signed) if is_overdue(signed, now) => Cell::badge(Tone::Warn, Icon::Warning, "Not signed again in time"),
-        Some(_) => Cell::badge(Tone::Good, Icon::Check, "Counts"),
+        None => Cell::badge(Tone::Warn, Icon::Hourglass, say!("certificates-revocation-not-signed-yet")),
+        Some(signed) if signed.next_update <= now => {
+            Cell::badge(Tone::Bad, Icon::Over, say!("certificates-revocation-lapsed"))
+        }
+        Some(signed) if is_overdue(signed, now) => {
+            Cell::badge(Tone::Warn, Icon::Warning, say!("certificates-revocation-not-signed-again-in-time"))
+        }
+        Some(_) => Cell::badge(Tone::Good, Icon::Check, say!("certificates-revocation-counts")),
     }
 }
 
@@ -128,7 +140,10 @@ fn row(one: &RevokedCertificate) -> Row {
         Cell::Code(one.serial.clone()),
         Cell::Moment(view::moment(one.at)),
         Cell::text(one.reason.as_str()),
-        one.ends.map_or_else(|| Cell::None("Not known".to_owned()), |ends| Cell::Moment(view::moment(ends))),
+        one.ends.map_or_else(
+            || Cell::None(say!("certificates-revocation-not-known").to_owned()),
+            |ends| Cell::Moment(view::moment(ends)),
+        ),
     ])
 }
 

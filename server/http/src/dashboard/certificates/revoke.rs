@@ -12,7 +12,7 @@ use strongroom_domain::{
     revocations::{RevocationError, ToRevoke},
     secret::SecretItem,
 };
-use strongroom_web::{Body, Fact, Field, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Fact, Field, Form, Panel, PanelsPage, say};
 
 use super::list::whose;
 use crate::{
@@ -34,14 +34,14 @@ use crate::{
 /// What a reason means, beside RFC 5280's name of it.
 fn meaning(reason: Reason) -> &'static str {
     match reason {
-        Reason::Unspecified => "nobody says why",
-        Reason::KeyCompromise => "others have its key, or may have it",
-        Reason::CaCompromise => "others have the key of the authority that it is, or may have it",
-        Reason::AffiliationChanged => "what it says of its holder is not so any more",
-        Reason::Superseded => "another one is in its place",
-        Reason::CessationOfOperation => "it is not needed any more",
-        Reason::PrivilegeWithdrawn => "what its holder was allowed was taken away",
-        Reason::AaCompromise => "others have the key of the attribute authority that it is",
+        Reason::Unspecified => say!("certificates-revoke-nobody-says-why"),
+        Reason::KeyCompromise => say!("certificates-revoke-others-have-its-key-or"),
+        Reason::CaCompromise => say!("certificates-revoke-others-have-the-key-of"),
+        Reason::AffiliationChanged => say!("certificates-revoke-what-it-says-of-its"),
+        Reason::Superseded => say!("certificates-revoke-another-one-is-in-its"),
+        Reason::CessationOfOperation => say!("certificates-revoke-it-is-not-needed-any"),
+        Reason::PrivilegeWithdrawn => say!("certificates-revoke-what-its-holder-was-allowed"),
+        Reason::AaCompromise => say!("certificates-revoke-others-have-the-key-of-the"),
     }
 }
 
@@ -96,7 +96,7 @@ fn place_of(named: &str, own: &VaultName) -> Result<(VaultName, ObjectName), Ref
     match settings.place() {
         Ok((elsewhere, name)) => Ok((elsewhere.unwrap_or_else(|| own.clone()), name)),
         Err(_) => {
-            let words = "The certificate of the authority that signed it is named by NAME or VAULT/NAME.";
+            let words = say!("certificates-revoke-the-certificate-of-the-authority");
             Err(Refusal::of_field("authority", words))
         }
     }
@@ -167,7 +167,7 @@ async fn try_revoke(
             let shown = viewer.services.certificates.show(&further, vault, name, Some(version)).await;
             let (item, _) = shown.map_err(Failure::from)?;
             let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
-            let words = "It waits for its authority, so there is nothing to revoke yet.";
+            let words = say!("certificates-revoke-it-waits-for-its-authority");
             let leaf = leaf.ok_or_else(|| Refusal::of_field("confirm", words))?;
             (place, authority, ToRevoke::Certificate(leaf.to_vec()))
         }
@@ -198,7 +198,8 @@ async fn page(
     refusal: Option<&Refusal>,
 ) -> Response {
     let (name, version) = (&item.secret.name, one_version.then_some(&item.version.version));
-    let place = Place::Certificate(vault.clone(), name.clone(), version.cloned()).below("Revoke");
+    let place =
+        Place::Certificate(vault.clone(), name.clone(), version.cloned()).below(say!("certificates-revoke-revoke"));
     let mut offers = Offers::new(viewer, &place);
     let authority = match one_version {
         true => place_of(&draft.authority, vault).ok(),
@@ -207,7 +208,7 @@ async fn page(
     let open = match &authority {
         Some((place, authority)) => {
             let ask = Ask::object(ObjectKind::Revocations, Action::CertificateRevoke, place, authority);
-            offers.open(&ask, "Revoking").await
+            offers.open(&ask, say!("certificates-revoke-revoking")).await
         }
         None => true,
     };
@@ -218,11 +219,11 @@ async fn page(
     let (mut main, title, told) = match version {
         Some(version) => {
             let command = format!("certificate revoke AUTHORITY --certificate {name}/{version}");
-            (vec![certificate(item)], format!("Revoke a version of {name} for good?"), command)
+            (vec![certificate(item)], say!("certificates-revoke-revoke-a-version-of-name", name = name), command)
         }
         None => {
             let command = format!("certificate revoke {name} --serial SERIAL --reason superseded");
-            (Vec::new(), format!("Revoke what {name} signed for good?"), command)
+            (Vec::new(), say!("certificates-revoke-revoke-what-name-signed-for", name = name), command)
         }
     };
     main.extend(before.map(already));
@@ -231,23 +232,21 @@ async fn page(
             action: links::certificate_act(vault, name, version, "revoke"),
             csrf_token: Some(viewer.form_token()),
             fields: fields(name, one_version, &reasons, draft),
-            submit: "Revoke for good".to_owned(),
+            submit: say!("certificates-revoke-revoke-for-good").to_owned(),
             danger: true,
             cancel_href: Some(links::certificate(vault, name, version)),
             ..Form::default()
         };
-        main.push(Panel::new("Confirm", Body::Form(refusal::form(viewer, form, refusal).await)));
+        main.push(Panel::new(
+            say!("certificates-revoke-confirm"),
+            Body::Form(refusal::form(viewer, form, refusal).await),
+        ));
     }
     let (_, cannot) = offers.told();
     let of = if one_version { "AUTHORITY" } else { name.as_str() };
     let body = r#"{"serial":"SERIAL","reason":"superseded"}"#;
     let page = PanelsPage {
-        lead: Some(
-            "Whoever checks the list of its authority refuses it from the next list on: servers and clients that still \
-             use it fail. Nothing takes it back. What is kept in this vault stays, and is given out as before: renew it \
-             first, and disable what nobody is to use."
-                .to_owned(),
-        ),
+        lead: Some(say!("certificates-revoke-whoever-checks-the-list-of").to_owned()),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
@@ -262,14 +261,17 @@ async fn page(
 /// That it is revoked, and what of that can still be changed.
 fn already(one: &RevokedCertificate) -> Panel {
     let words = match graver_than(one.reason).next() {
-        Some(_) => "It is revoked already, and stays so. A graver reason can still be said in place of this one.",
-        None => "It is revoked already, and stays so. There is no graver reason than this one.",
+        Some(_) => say!("certificates-revoke-it-is-revoked-already-and"),
+        None => say!("certificates-revoke-it-is-revoked-already-and-stays"),
     };
     let told = vec![
-        Fact::moment("Revoked", Some(view::moment(one.at)), ""),
-        Fact::text("Why it was revoked", format!("{}: {}", one.reason.as_str(), meaning(one.reason))),
+        Fact::moment(say!("certificates-revoke-revoked"), Some(view::moment(one.at)), ""),
+        Fact::text(
+            say!("certificates-revoke-why-it-was-revoked"),
+            format!("{}: {}", one.reason.as_str(), meaning(one.reason)),
+        ),
     ];
-    Panel::new("Revoked already", Body::Facts(told)).foot(words)
+    Panel::new(say!("certificates-revoke-revoked-already"), Body::Facts(told)).foot(words)
 }
 
 fn fields(name: &ObjectName, one_version: bool, reasons: &[Reason], draft: Draft) -> Vec<Field> {
@@ -278,33 +280,33 @@ fn fields(name: &ObjectName, one_version: bool, reasons: &[Reason], draft: Draft
     let reasons: Vec<(&str, &str)> = labels.iter().map(|(word, label)| (*word, label.as_str())).collect();
     let mut fields = match one_version {
         true => vec![
-            Field::line("authority", "Signed by", draft.authority, 255)
+            Field::line("authority", say!("certificates-revoke-signed-by"), draft.authority, 255)
                 .required()
-                .hint("The certificate of the authority: its name in this vault, or VAULT/NAME."),
+                .hint(say!("certificates-revoke-the-certificate-of-the-authority-its")),
         ],
         false => vec![
-            Field::line("serial", "Serial number", draft.serial, 59)
-                .hint("In hexadecimal digits, or the certificate below."),
-            Field::line("version", "Signed by version", draft.version, 32)
-                .hint("With a serial number: the version of the authority that signed it; empty for the current one."),
-            Field::code("certificate", "Certificate, PEM", draft.certificate, 6),
+            Field::line("serial", say!("certificates-revoke-serial-number"), draft.serial, 59)
+                .hint(say!("certificates-revoke-in-hexadecimal-digits-or-the")),
+            Field::line("version", say!("certificates-revoke-signed-by-version"), draft.version, 32)
+                .hint(say!("certificates-revoke-with-a-serial-number-the")),
+            Field::code("certificate", say!("certificates-revoke-certificate-pem"), draft.certificate, 6),
         ],
     };
-    fields.push(Field::choice("reason", "Why", &reasons, &draft.reason).required());
+    fields.push(Field::choice("reason", say!("certificates-revoke-why"), &reasons, &draft.reason).required());
     fields.push(refusal::confirm_field(name.display()));
     fields
 }
 
 /// Which one it is.
 fn certificate(item: &SecretItem) -> Panel {
-    let mut told = vec![Fact::code("Version", item.version.version.to_string())];
+    let mut told = vec![Fact::code(say!("certificates-revoke-version"), item.version.version.to_string())];
     let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
     if let Some(facts) = leaf.and_then(|leaf| CertificateFacts::of(leaf).ok()) {
-        told.push(Fact::code("Serial number", data_encoding::HEXLOWER.encode(&facts.serial)));
-        told.push(Fact::moment("Would end", Some(view::moment(facts.not_after)), ""));
+        told.push(Fact::code(say!("certificates-revoke-serial-number"), data_encoding::HEXLOWER.encode(&facts.serial)));
+        told.push(Fact::moment(say!("certificates-revoke-would-end"), Some(view::moment(facts.not_after)), ""));
     }
     if let Some(said) = leaf.and_then(|leaf| strongroom_crypto::x509::Template::of(leaf).ok()) {
-        told.insert(0, Fact::text("Names", whose(&said)));
+        told.insert(0, Fact::text(say!("certificates-revoke-names"), whose(&said)));
     }
-    Panel::new("Certificate", Body::Facts(told))
+    Panel::new(say!("certificates-revoke-certificate"), Body::Facts(told))
 }

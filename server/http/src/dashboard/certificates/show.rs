@@ -12,7 +12,7 @@ use strongroom_domain::{
     secret::{SecretItem, VaultFacts},
 };
 use strongroom_web::{
-    Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, RevealForm, Row, Snippet, Table, Tone,
+    Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, RevealForm, Row, Snippet, Table, Tone, say,
 };
 
 use super::{chain, is_waiting, list::whose, pem, pending, policy, standing_badge, state_badge, state_cell};
@@ -83,15 +83,16 @@ pub(super) async fn page(
     let mut badges = vec![state_badge(&item, viewer.now())];
     badges.extend(standing_badge(&standing));
     if !current {
-        badges.push((Tone::Plain, Icon::Undo, "Older version".to_owned()));
+        badges.push((Tone::Plain, Icon::Undo, say!("certificates-show-older-version").to_owned()));
     }
     let subject = certificates.first().and_then(|leaf| x509::Template::of(leaf).ok());
     let page = PanelsPage {
         badges,
-        lead: Some(format!(
-            "Certificate in {vault}: {}. Version of {}.",
-            whose(subject.as_ref().unwrap_or(&state.policy.template)),
-            view::moment(item.version.created).text
+        lead: Some(say!(
+            "certificates-show-certificate-in-vault-template-version",
+            vault = vault,
+            template = whose(subject.as_ref().unwrap_or(&state.policy.template)),
+            created = view::moment(item.version.created).text
         )),
         tags: view::tags(&item.version.attributes.tags),
         acts: acts.into_iter().chain(offered).collect(),
@@ -106,30 +107,33 @@ pub(super) async fn page(
 
 /// That its authority took it back, or that nobody knows.
 fn standing_notice(standing: &Standing, current: bool) -> Option<String> {
-    let next =
-        if current { "Renew it, and whoever uses it takes the new version." } else { "Use the current version." };
+    let next = if current {
+        say!("certificates-show-renew-it-and-whoever-uses")
+    } else {
+        say!("certificates-show-use-the-current-version")
+    };
     match standing {
         Standing::NotRevoked => None,
-        Standing::Revoked(one) => Some(format!(
-            "It was revoked on {} ({}): whoever checks that refuses it. {next}",
-            view::moment(one.at).text,
-            one.reason.as_str()
+        Standing::Revoked(one) => Some(say!(
+            "certificates-show-it-was-revoked-on-at",
+            at = view::moment(one.at).text,
+            reason = one.reason.as_str(),
+            next = next
         )),
-        Standing::Unknown => Some(
-            "Whether it was revoked is not known: the list that it names is not here, or cannot be read just now."
-                .to_owned(),
-        ),
+        Standing::Unknown => Some(say!("certificates-show-whether-it-was-revoked-is").to_owned()),
     }
 }
 
 /// That it should have been renewed and was not.
 fn failed(item: &SecretItem) -> Option<String> {
     let failed = item.secret.rotation.as_ref()?.failed.as_ref()?;
-    let times = if failed.count == 1 { "once".to_owned() } else { format!("{} times", failed.count) };
-    Some(format!(
-        "Its renewal failed {times}, last on {} ({}); it is tried again by itself.",
-        view::moment(failed.last).text,
-        failed.reason
+    let times =
+        if failed.count == 1 { "once".to_owned() } else { say!("certificates-show-count-times", count = failed.count) };
+    Some(say!(
+        "certificates-show-its-renewal-failed-times-last",
+        times = times,
+        last = view::moment(failed.last).text,
+        reason = failed.reason
     ))
 }
 
@@ -148,23 +152,37 @@ async fn acts(
     let ask = |action| Ask { version, ..Ask::object(ObjectKind::Certificate, action, vault, name) };
     let token = viewer.form_token();
     if current && state.is_some_and(|state| state.in_progress().is_none()) {
-        let renew = Act::post("Renew now", "", at("policy/renew", None), &token, Icon::Undo);
+        let renew = Act::post(say!("certificates-show-renew-now"), "", at("policy/renew", None), &token, Icon::Undo);
         offers.offer(&ask(Action::CertificateCreate), renew).await;
     }
     if !is_waiting(item) {
-        offers.offer(&ask(Action::CertificateUpdate), Act::link("Edit", at("edit", version), Icon::Pencil)).await;
+        offers
+            .offer(
+                &ask(Action::CertificateUpdate),
+                Act::link(say!("certificates-show-edit"), at("edit", version), Icon::Pencil),
+            )
+            .await;
         let (label, act, icon) = match item.version.attributes.enabled {
-            true => ("Disable", "disable", Icon::Off),
-            false => ("Enable", "enable", Icon::Check),
+            true => (say!("certificates-show-disable"), "disable", Icon::Off),
+            false => (say!("certificates-show-enable"), "enable", Icon::Check),
         };
         offers.offer(&ask(Action::CertificateUpdate), Act::post(label, "", at(act, version), &token, icon)).await;
     }
     revoking(offers, vault, item, standing).await;
-    offers.offer(&ask(Action::CertificateDelete), Act::link("Delete", at("delete", None), Icon::Trash)).await;
+    offers
+        .offer(
+            &ask(Action::CertificateDelete),
+            Act::link(say!("certificates-show-delete"), at("delete", None), Icon::Trash),
+        )
+        .await;
     if current {
         return Vec::new();
     }
-    vec![Act::link("Show the current version", links::certificate(vault, name, None), Icon::Certificate)]
+    vec![Act::link(
+        say!("certificates-show-show-the-current-version"),
+        links::certificate(vault, name, None),
+        Icon::Certificate,
+    )]
 }
 
 /// What an authority revoked, and revoking what an issuer of the vault signed. Who may do that is judged at the authority,
@@ -175,11 +193,11 @@ async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem,
     if x509::Template::of(leaf).is_ok_and(|said| said.ca) {
         let ask = Ask::object(ObjectKind::Revocations, Action::RevocationListGet, vault, name);
         let at = links::certificate_act(vault, name, None, "revocations");
-        offers.offer(&ask, Act::link("What it revoked", at, Icon::Ban)).await;
+        offers.offer(&ask, Act::link(say!("certificates-show-what-it-revoked"), at, Icon::Ban)).await;
     }
     let label = match standing.revoked() {
-        None => "Revoke",
-        Some(one) if graver_than(one.reason).next().is_some() => "Say a graver reason",
+        None => say!("certificates-show-revoke"),
+        Some(one) if graver_than(one.reason).next().is_some() => say!("certificates-show-say-a-graver-reason"),
         Some(_) => return,
     };
     let issuer = item.secret.certificate.as_ref().map(|state| state.policy.issuer.name.as_str());
@@ -203,7 +221,10 @@ async fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretIt
                 },
                 state_cell(item, standing, viewer.now()),
                 Cell::Moment(view::moment(version.created)),
-                expires.map_or_else(|| Cell::None("Not yet known".to_owned()), |at| Cell::Moment(view::moment(at))),
+                expires.map_or_else(
+                    || Cell::None(say!("certificates-show-not-yet-known").to_owned()),
+                    |at| Cell::Moment(view::moment(at)),
+                ),
             ],
             marked: version.version == shown.version.version,
         }
@@ -213,33 +234,58 @@ async fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretIt
         rows.push(row(item, &viewer.services.revoking.standing(&item.version).await));
     }
     let table = Table::new(&["Version", "State", "Created", "Expires"], rows);
-    sort::panel(viewer, "Versions", "versions", table, Some("newest first"))
+    sort::panel(
+        viewer,
+        say!("certificates-show-versions"),
+        "versions",
+        table,
+        Some(say!("certificates-show-newest-first")),
+    )
 }
 
 fn details(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem, standing: &Standing, facts: VaultFacts) -> Panel {
     let (name, version) = (&item.secret.name, &item.version);
     let addresses = &viewer.services.addresses;
-    let mut told =
-        vec![Fact::code("Identifier", addresses.object("certificates", vault, name, Some(&version.version)))];
+    let mut told = vec![Fact::code(
+        say!("certificates-show-identifier"),
+        addresses.object("certificates", vault, name, Some(&version.version)),
+    )];
     if let Some(leaf) = version.certificate.as_ref().and_then(|certificate| certificate.leaf()) {
         let link = |name: &str, text: &str, href| Fact { name: name.to_owned(), value: Cell::link(text, href) };
         let thumbprint = data_encoding::HEXUPPER.encode(&x509::thumbprint(leaf));
-        told.push(Fact::code("Thumbprint", thumbprint));
-        told.push(link("Key", "of the same name", links::key(vault, name, Some(&version.version))));
-        told.push(link("Secret", "of the same name", links::secret(vault, name, Some(&version.version))));
+        told.push(Fact::code(say!("certificates-show-thumbprint"), thumbprint));
+        told.push(link(
+            say!("certificates-show-key"),
+            say!("certificates-show-of-the-same-name"),
+            links::key(vault, name, Some(&version.version)),
+        ));
+        told.push(link(
+            say!("certificates-show-secret"),
+            say!("certificates-show-of-the-same-name"),
+            links::secret(vault, name, Some(&version.version)),
+        ));
     }
     told.extend([
-        Fact::moment("Created", Some(view::moment(version.created)), ""),
-        Fact::moment("Updated", Some(view::moment(version.updated)), ""),
-        Fact::moment("Not before", version.attributes.not_before.map(view::moment), "Not yet known"),
-        Fact::moment("Expires", version.attributes.expires.map(view::moment), "Not yet known"),
+        Fact::moment(say!("certificates-show-created"), Some(view::moment(version.created)), ""),
+        Fact::moment(say!("certificates-show-updated"), Some(view::moment(version.updated)), ""),
+        Fact::moment(
+            say!("certificates-show-not-before"),
+            version.attributes.not_before.map(view::moment),
+            say!("certificates-show-not-yet-known"),
+        ),
+        Fact::moment(
+            say!("certificates-show-expires"),
+            version.attributes.expires.map(view::moment),
+            say!("certificates-show-not-yet-known"),
+        ),
     ]);
     if let Some(one) = standing.revoked() {
-        told.push(Fact::moment("Revoked", Some(view::moment(one.at)), ""));
-        told.push(Fact::text("Why it was revoked", one.reason.as_str()));
+        told.push(Fact::moment(say!("certificates-show-revoked"), Some(view::moment(one.at)), ""));
+        told.push(Fact::text(say!("certificates-show-why-it-was-revoked"), one.reason.as_str()));
     }
-    told.push(Fact::text("Deletion", view::recovery(facts)));
-    Panel::new("Details", Body::Facts(told)).foot("The identifier is what clients use; the thumbprint is SHA-1.")
+    told.push(Fact::text(say!("certificates-show-deletion"), view::recovery(facts)));
+    Panel::new(say!("certificates-show-details"), Body::Facts(told))
+        .foot(say!("certificates-show-the-identifier-is-what-clients"))
 }
 
 async fn policy_panel(
@@ -251,24 +297,36 @@ async fn policy_panel(
     let name = &item.secret.name;
     let mut acts = Vec::new();
     let ask = Ask::object(ObjectKind::Certificate, Action::CertificatePolicyUpdate, vault, name);
-    if offers.open(&ask, "Changing the policy").await {
-        acts.push(Act::link("Change", links::certificate_act(vault, name, None, "policy"), Icon::Pencil));
+    if offers.open(&ask, say!("certificates-show-changing-the-policy")).await {
+        acts.push(Act::link(
+            say!("certificates-show-change"),
+            links::certificate_act(vault, name, None, "policy"),
+            Icon::Pencil,
+        ));
     }
     let rotation = item.secret.rotation.as_deref();
     let by_itself = state.policy.renews_by_itself();
     let mut facts = vec![Fact::moment(
-        "Renewed",
+        say!("certificates-show-renewed"),
         rotation.and_then(|rotation| rotation.rotate_at).map(view::moment),
-        if by_itself { "Not by itself" } else { "By hand: nobody here can sign it" },
+        if by_itself {
+            say!("certificates-show-not-by-itself")
+        } else {
+            say!("certificates-show-by-hand-nobody-here-can")
+        },
     )];
     let notice = rotation.and_then(|rotation| rotation.notify_at).map(view::moment);
-    facts.push(Fact::moment("Notice of its end", notice, "None to come"));
+    facts.push(Fact::moment(
+        say!("certificates-show-notice-of-its-end"),
+        notice,
+        say!("certificates-show-none-to-come"),
+    ));
     if let Some(at) = rotation.and_then(|rotation| rotation.inquire_at) {
-        facts.push(Fact::moment("Its authority asked again when", Some(view::moment(at)), ""));
+        facts.push(Fact::moment(say!("certificates-show-its-authority-asked-again-when"), Some(view::moment(at)), ""));
     }
     facts.extend(policy::facts(&state.policy));
-    facts.push(Fact::moment("Policy set", Some(view::moment(state.policy_updated)), ""));
-    Panel::new("How the next version is made", Body::Facts(facts)).acts(acts)
+    facts.push(Fact::moment(say!("certificates-show-policy-set"), Some(view::moment(state.policy_updated)), ""));
+    Panel::new(say!("certificates-show-how-the-next-version-is"), Body::Facts(facts)).acts(acts)
 }
 
 /// What anybody may have.
@@ -279,52 +337,70 @@ fn public_panel(vault: &VaultName, item: &SecretItem, certificates: &[Vec<u8>]) 
     };
     let mut forms = Vec::new();
     if let Some(leaf) = certificates.first() {
-        forms.push(Snippet::new("Certificate, PEM", pem("CERTIFICATE", leaf)));
+        forms.push(Snippet::new(say!("certificates-show-certificate-pem"), pem("CERTIFICATE", leaf)));
     }
     if certificates.len() > 1 {
-        forms.push(Snippet::new("Chain, PEM", x509::pem(None, certificates).expose().to_owned()));
+        forms
+            .push(Snippet::new(say!("certificates-show-chain-pem"), x509::pem(None, certificates).expose().to_owned()));
     }
-    Panel::new("Public part", Body::Snippets(forms))
-        .note("not a secret")
+    Panel::new(say!("certificates-show-public-part"), Body::Snippets(forms))
+        .note(say!("certificates-show-not-a-secret"))
         .acts(["pem", "cer", "pfx"].map(|form| Act::link(&form.to_uppercase(), href(form), Icon::Download)).into())
 }
 
 /// The way out with the private key.
 async fn export_panel(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Panel {
-    const TITLE: &str = "With its private key";
+    fn title() -> &'static str {
+        say!("certificates-show-with-its-private-key")
+    }
     let (name, version) = (&item.secret.name, Some(&item.version.version));
-    let said = |words: String| Panel::new(TITLE, Body::Text(vec![words]));
+    let said = |words: String| Panel::new(title(), Body::Text(vec![words]));
     if item.version.key.as_ref().is_some_and(|key| !key.exportable) {
-        return said("Its private key stays in the vault: its policy says that it may not be exported.".to_owned());
+        return said(say!("certificates-show-its-private-key-stays-in").to_owned());
     }
     if !item.version.attributes.enabled {
-        return said("This version is disabled, so nobody can read its secret.".to_owned());
+        return said(say!("certificates-show-this-version-is-disabled-so").to_owned());
     }
     if !viewer.may(&Ask { version, ..Ask::secret(Action::SecretGet, vault, name) }).await {
         let role = Role::least_for(Action::SecretGet).map_or(Role::Owner.name(), |role| role.name());
-        return said(format!("It is in the secret of this name, and reading that needs the role {role}."));
+        return said(say!("certificates-show-it-is-in-the-secret", role = role));
     }
     let form = Form {
         action: links::certificate_act(vault, name, version, "export"),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![Field::line(RevealForm::REASON_FIELD, "Reason", "", 200).hint("It is recorded with the reading.")],
-        submit: "Download with its private key".to_owned(),
+        fields: vec![
+            Field::line(RevealForm::REASON_FIELD, say!("certificates-show-reason"), "", 200)
+                .hint(say!("certificates-show-it-is-recorded-with-the")),
+        ],
+        submit: say!("certificates-show-download-with-its-private-key").to_owned(),
         ..Form::default()
     };
-    Panel::new(TITLE, Body::Form(form)).foot("A PFX has no password, as in Azure: whoever has the file has the key.")
+    Panel::new(title(), Body::Form(form)).foot(say!("certificates-show-a-pfx-has-no-password"))
 }
 
 fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, waits: bool) -> Vec<Snippet> {
     let commands = Commands::of_vault(viewer.services, vault);
     let mut told = vec![commands.vault(&format!("certificate show {name}"))];
     if waits {
-        told.push(commands.vault(&format!("certificate request {name}")).labelled("Its request"));
-        told.push(commands.vault(&format!("certificate merge {name} --file FILE")).labelled("Merge"));
+        told.push(
+            commands.vault(&format!("certificate request {name}")).labelled(say!("certificates-show-its-request")),
+        );
+        told.push(
+            commands.vault(&format!("certificate merge {name} --file FILE")).labelled(say!("certificates-show-merge")),
+        );
     } else {
-        told.push(commands.vault(&format!("certificate inspect {name}")).labelled("Chain"));
-        told.push(commands.vault(&format!("certificate renew {name}")).labelled("Renew"));
-        told.push(commands.vault(&format!("certificate export {name} --public")).labelled("Public part"));
-        told.push(commands.vault(&format!("certificate export {name} --out FILE")).labelled("With its private key"));
+        told.push(commands.vault(&format!("certificate inspect {name}")).labelled(say!("certificates-show-chain")));
+        told.push(commands.vault(&format!("certificate renew {name}")).labelled(say!("certificates-show-renew")));
+        told.push(
+            commands
+                .vault(&format!("certificate export {name} --public"))
+                .labelled(say!("certificates-show-public-part")),
+        );
+        told.push(
+            commands
+                .vault(&format!("certificate export {name} --out FILE"))
+                .labelled(say!("certificates-show-with-its-private-key")),
+        );
     }
     told.push(commands.curl_vault("GET", &format!("/certificates/{name}"), None));
     told

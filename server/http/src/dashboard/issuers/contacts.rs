@@ -7,7 +7,7 @@ use strongroom_domain::{
     issuers::IssuerError,
     names::{ObjectKind, VaultName},
 };
-use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{View, tabs};
 use crate::{
@@ -98,54 +98,56 @@ async fn page(
     contacts: &Contacts,
     refused: Option<(&Refusal, &str)>,
 ) -> Response {
-    let place = Place::Issuers(vault.clone()).below("Contacts");
+    let place = Place::Issuers(vault.clone()).below(say!("issuers-contacts-contacts"));
     let mut offers = Offers::new(viewer, &place);
     let ask = |action| Ask::objects(ObjectKind::Contacts, action, vault);
     let kept = &contacts.contacts;
     if !kept.is_empty() {
         let (token, action) = (viewer.form_token(), format!("{}/delete", links::contacts(vault)));
-        offers.offer(&ask(Action::ContactsDelete), Act::post("Tell nobody", "", action, &token, Icon::Off)).await;
+        offers
+            .offer(
+                &ask(Action::ContactsDelete),
+                Act::post(say!("issuers-contacts-tell-nobody"), "", action, &token, Icon::Off),
+            )
+            .await;
     }
-    let mut main = vec![Panel::new("Contacts", listed(viewer, kept))];
-    if offers.open(&ask(Action::ContactsSet), "Changing the contacts").await {
+    let mut main = vec![Panel::new(say!("issuers-contacts-contacts"), listed(viewer, kept))];
+    if offers.open(&ask(Action::ContactsSet), say!("issuers-contacts-changing-the-contacts")).await {
         let lines = kept.iter().map(line).collect::<Vec<_>>().join("\n");
         let value = refused.map_or(lines, |(_, sent)| sent.to_owned());
-        let form =
-            Form {
-                action: links::contacts(vault),
-                csrf_token: Some(viewer.form_token()),
-                fields: vec![Field::lines("contacts", "Everybody who is told", value, 6).required().hint(
-                    "One a line: a mail address, then a name and a phone number if there are, with commas between.",
-                )],
-                submit: "Save contacts".to_owned(),
-                ..Form::default()
-            };
+        let form = Form {
+            action: links::contacts(vault),
+            csrf_token: Some(viewer.form_token()),
+            fields: vec![
+                Field::lines("contacts", say!("issuers-contacts-everybody-who-is-told"), value, 6)
+                    .required()
+                    .hint(say!("issuers-contacts-one-a-line-a-mail")),
+            ],
+            submit: say!("issuers-contacts-save-contacts").to_owned(),
+            ..Form::default()
+        };
         main.push(Panel::new(
-            "Change",
+            say!("issuers-contacts-change"),
             Body::Form(refusal::form(viewer, form, refused.map(|(refusal, _)| refusal)).await),
         ));
     }
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, vault);
     let headline = match kept.len() {
-        0 => format!("Nobody is told about the certificates of {vault}"),
-        1 => format!("One contact for the certificates of {vault}"),
-        count => format!("{count} contacts for the certificates of {vault}"),
+        0 => say!("issuers-contacts-nobody-is-told-about-the", vault = vault),
+        1 => say!("issuers-contacts-one-contact-for-the-certificates", vault = vault),
+        count => say!("issuers-contacts-count-contacts-for-the-certificates", count = count, vault = vault),
     };
     let page = PanelsPage {
-        lead: Some(
-            "No mail is sent from here: that a certificate is near its end is on record and on the overview, for \
-             whoever tells these people."
-                .to_owned(),
-        ),
+        lead: Some(say!("issuers-contacts-no-mail-is-sent-from").to_owned()),
         acts,
         cannot,
         tabs: tabs(vault, View::Contacts),
         main,
         aside: vec![snippets::panel(vec![
             commands.vault("certificate contacts show"),
-            commands.vault("certificate contacts set --email MAIL").labelled("Set them"),
-            commands.vault("certificate contacts delete").labelled("Tell nobody"),
+            commands.vault("certificate contacts set --email MAIL").labelled(say!("issuers-contacts-set-them")),
+            commands.vault("certificate contacts delete").labelled(say!("issuers-contacts-tell-nobody")),
             commands.curl_vault("PUT", "/certificates/contacts", Some(r#"{"contacts":[{"email":"ops@app.example"}]}"#)),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
@@ -155,9 +157,11 @@ async fn page(
 
 fn listed(viewer: &Viewer<'_>, contacts: &[Contact]) -> Body {
     if contacts.is_empty() {
-        return Body::Text(vec!["There are none.".to_owned()]);
+        return Body::Text(vec![say!("issuers-contacts-there-are-none").to_owned()]);
     }
-    let none_or = |text: &Option<String>| text.clone().map_or_else(|| Cell::None("None".to_owned()), Cell::text);
+    let none_or = |text: &Option<String>| {
+        text.clone().map_or_else(|| Cell::None(say!("issuers-contacts-none").to_owned()), Cell::text)
+    };
     let row = |one: &Contact| Row::new(vec![Cell::text(&one.email), none_or(&one.name), none_or(&one.phone)]);
     let table = Table::new(&["Mail address", "Name", "Phone"], contacts.iter().map(row).collect());
     Body::Table(sort::table(viewer, "contacts", table))

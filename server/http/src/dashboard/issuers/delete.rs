@@ -5,7 +5,7 @@ use strongroom_domain::{
     issuers::ShownIssuer,
     names::{ObjectName, VaultName},
 };
-use strongroom_web::{Body, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Form, Panel, PanelsPage, say};
 
 use super::{show::asked, uses::Uses};
 use crate::{
@@ -43,7 +43,9 @@ pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let issuers = &viewer.services.issuers;
     if ObjectName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
         let issuer = issuers.get(&viewer.further()?, &vault, &name).await?;
-        let refusal = Refusal::of(refusal::unconfirmed("taken away", issuer.item.secret.name.display()).into())?;
+        let refusal = Refusal::of(
+            refusal::unconfirmed(say!("issuers-delete-taken-away"), issuer.item.secret.name.display()).into(),
+        )?;
         return Ok(page(viewer, &vault, &issuer, Some(&refusal)).await);
     }
     issuers.delete(&viewer.call.ctx, &vault, &name).await?;
@@ -52,39 +54,37 @@ pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Res
 
 async fn page(viewer: &Viewer<'_>, vault: &VaultName, issuer: &ShownIssuer, refusal: Option<&Refusal>) -> Response {
     let name = &issuer.item.secret.name;
-    let place = Place::Issuer(vault.clone(), name.clone()).below("Delete");
+    let place = Place::Issuer(vault.clone(), name.clone()).below(say!("issuers-delete-delete"));
     let mut offers = Offers::new(viewer, &place);
     let uses = Uses::read(viewer, &mut offers, vault).await;
     let form = Form {
         action: links::issuer_act(vault, name, "delete"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name.display())],
-        submit: "Delete for good".to_owned(),
+        submit: say!("issuers-delete-delete-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::issuer(vault, name)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let account = match issuer.settings {
-        IssuerSettings::Acme(_) => " Its account at the authority is given up, and the key of that is gone.",
-        IssuerSettings::Authority(_) => " The authority itself stays where it is.",
+        IssuerSettings::Acme(_) => say!("issuers-delete-its-account-at-the-authority"),
+        IssuerSettings::Authority(_) => say!("issuers-delete-the-authority-itself-stays-where"),
     };
     let (_, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, vault);
     let mut main = vec![asked(vault, issuer)];
     main.extend(uses.iter().map(|uses| uses.panel(viewer, vault, name)));
-    main.push(Panel::new("Confirm", Body::Form(form)));
+    main.push(Panel::new(say!("issuers-delete-confirm"), Body::Form(form)));
     let page = PanelsPage {
-        lead: Some(format!(
-            "What it signed stays. Certificates whose policies name it are renewed no more, until they name another.{account}"
-        )),
+        lead: Some(say!("issuers-delete-what-it-signed-stays-certificates", account = account)),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("certificate issuer delete {name}")),
             commands.curl_vault("DELETE", &format!("/certificates/issuers/{name}"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Delete {name} for good?"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("issuers-delete-delete-name-for-good", name = name))
     };
     refusal::answer(&page, refusal)
 }

@@ -8,14 +8,15 @@ use strongroom_domain::{
     },
     issuers::{IssuerError, ShownIssuer},
 };
-use strongroom_web::{Field, FieldKind};
+use strongroom_web::{Field, FieldKind, say};
 
 use super::show::signs;
 use crate::dashboard::{form::Sent, refusal::Refusal};
 
 /// How names are proven: what is sent, what is shown.
-const CHALLENGES: [(&str, &str); 2] =
-    [("http-01", "An answer over HTTP (http-01)"), ("dns-01", "A record in the DNS, by a hook (dns-01)")];
+fn challenges() -> [(&'static str, &'static str); 2] {
+    [("http-01", say!("issuers-draft-an-answer-over-http-http")), ("dns-01", say!("issuers-draft-a-record-in-the-dns"))]
+}
 
 /// What a profile is called where it is sent.
 const PROFILES: [(&str, Profile); 4] = [
@@ -76,7 +77,7 @@ impl Draft {
             crl_url: authority.crl_url.unwrap_or_default(),
             directory: acme.directory,
             contacts: acme.contacts.join("\n"),
-            challenge: CHALLENGES.get(challenge).map_or("", |(word, _)| word).into(),
+            challenge: challenges().get(challenge).map_or("", |(word, _)| word).into(),
             hook,
             external: acme.external_account.unwrap_or_default(),
             bundle: acme.ca_bundle.unwrap_or_default(),
@@ -139,7 +140,8 @@ impl Draft {
         };
         Ok(AuthoritySettings {
             certificate: self.certificate.clone(),
-            profile: profile.ok_or_else(|| Refusal::of_field("profile", "There is no such profile."))?,
+            profile: profile
+                .ok_or_else(|| Refusal::of_field("profile", say!("issuers-draft-there-is-no-such-profile")))?,
             max_days,
             crl_url: given(&self.crl_url),
         })
@@ -149,7 +151,7 @@ impl Draft {
         let challenge = match self.challenge.as_str() {
             "http-01" => Challenge::Http01,
             "dns-01" => Challenge::Dns01 { hook: self.hook.clone() },
-            _ => return Err(Refusal::of_field("challenge", "There is no such way to prove names.")),
+            _ => return Err(Refusal::of_field("challenge", say!("issuers-draft-there-is-no-such-way"))),
         };
         let contacts = self.contacts.split(['\n', ',']).map(str::trim).filter(|line| !line.is_empty());
         Ok(AcmeSettings {
@@ -166,12 +168,13 @@ impl Draft {
         let mut fields = Vec::new();
         if is_new {
             fields.push(
-                Field::line("name", "Name", self.name.clone(), 127)
+                Field::line("name", say!("issuers-draft-name"), self.name.clone(), 127)
                     .required()
-                    .hint("1 to 127 letters, digits and hyphens; not Self, nor Unknown. Policies name it so."),
+                    .hint(say!("issuers-draft-1-to-127-letters-digits")),
             );
         }
-        let enabled = Field::check("enabled", "Enabled", self.enabled).hint("By a disabled one nothing is signed.");
+        let enabled = Field::check("enabled", say!("issuers-draft-enabled"), self.enabled)
+            .hint(say!("issuers-draft-by-a-disabled-one-nothing"));
         let provider = Field::hidden("provider", if self.acme { ACME } else { AUTHORITY });
         fields.extend(if self.acme { self.acme_fields(is_new) } else { self.authority_fields() });
         fields.extend([enabled, provider]);
@@ -181,36 +184,39 @@ impl Draft {
     fn authority_fields(self) -> Vec<Field> {
         let profiles = PROFILES.map(|(word, profile)| (word, signs(profile)));
         vec![
-            Field::line("certificate", "Certificate of the authority", self.certificate, 255).required().hint(
-                "Its name in this vault, or VAULT/NAME. It takes sign on its key: nobody gives what they do not hold.",
-            ),
-            Field::choice("profile", "Signs", &profiles, &self.profile).required(),
-            Field::line("max-days", "Longest validity, days", self.max_days, 5)
-                .hint("Empty for as long as the authority itself is valid."),
-            Field::line("crl-url", "Address of its list of revoked certificates", self.crl_url, 512)
-                .hint("Empty for the list that this server signs and publishes."),
+            Field::line("certificate", say!("issuers-draft-certificate-of-the-authority"), self.certificate, 255)
+                .required()
+                .hint(say!("issuers-draft-its-name-in-this-vault")),
+            Field::choice("profile", say!("issuers-draft-signs"), &profiles, &self.profile).required(),
+            Field::line("max-days", say!("issuers-draft-longest-validity-days"), self.max_days, 5)
+                .hint(say!("issuers-draft-empty-for-as-long-as")),
+            Field::line("crl-url", say!("issuers-draft-address-of-its-list-of"), self.crl_url, 512)
+                .hint(say!("issuers-draft-empty-for-the-list-that")),
         ]
     }
 
     fn acme_fields(self, is_new: bool) -> Vec<Field> {
         let key_hint = match is_new {
-            true => "In base64url, with a key id alone. It is sealed, and shown to nobody.",
-            false => "In base64url. Empty for the one that is kept; without a key id none is.",
+            true => say!("issuers-draft-in-base64url-with-a-key"),
+            false => say!("issuers-draft-in-base64url-empty-for-the"),
         };
         vec![
-            Field::line("directory", "Directory", self.directory, 512)
+            Field::line("directory", say!("issuers-draft-directory"), self.directory, 512)
                 .required()
-                .hint("Its https address, for example https://acme.example/directory."),
-            Field::lines("contacts", "Mail addresses of the account", self.contacts, 2).hint("One a line."),
-            Field::choice("challenge", "Names are proven by", &CHALLENGES, &self.challenge).required(),
-            Field::line("hook", "Hook", self.hook, 64)
-                .hint("For dns-01: the name of one in the server's configuration."),
-            Field::line("external", "Key id of an external account binding", self.external, 512),
-            Field::new("external-key", "Key of the external account binding", FieldKind::Password).hint(key_hint),
-            Field::check("renewal-information", "Ask it when to renew (ARI)", self.renewal_information)
-                .hint("Where it offers that, what it says counts beside the policy."),
-            Field::code("bundle", "Certificates that its connection is checked with, PEM", self.bundle, 4)
-                .hint("Empty for the usual ones."),
+                .hint(say!("issuers-draft-its-https-address-for-example")),
+            Field::lines("contacts", say!("issuers-draft-mail-addresses-of-the-account"), self.contacts, 2)
+                .hint(say!("issuers-draft-one-a-line")),
+            Field::choice("challenge", say!("issuers-draft-names-are-proven-by"), &challenges(), &self.challenge)
+                .required(),
+            Field::line("hook", say!("issuers-draft-hook"), self.hook, 64)
+                .hint(say!("issuers-draft-for-dns-01-the-name")),
+            Field::line("external", say!("issuers-draft-key-id-of-an-external"), self.external, 512),
+            Field::new("external-key", say!("issuers-draft-key-of-the-external-account"), FieldKind::Password)
+                .hint(key_hint),
+            Field::check("renewal-information", say!("issuers-draft-ask-it-when-to-renew"), self.renewal_information)
+                .hint(say!("issuers-draft-where-it-offers-that-what")),
+            Field::code("bundle", say!("issuers-draft-certificates-that-its-connection-is"), self.bundle, 4)
+                .hint(say!("issuers-draft-empty-for-the-usual-ones")),
         ]
     }
 }

@@ -6,7 +6,7 @@ use strongroom_domain::{
     issuers::IssuerError,
     names::{ObjectName, VaultName},
 };
-use strongroom_web::{Body, Form, Panel, PanelsPage, Tab};
+use strongroom_web::{Body, Form, Panel, PanelsPage, Tab, say};
 
 use super::draft::{Draft, blamed};
 use crate::{
@@ -62,7 +62,7 @@ async fn try_make(
     let issuers = &viewer.services.issuers;
     // A form says "new": what is there already is not replaced by it.
     if issuers.get(&viewer.further()?, vault, &name).await.is_ok() {
-        let words = format!("There is an issuer {name} already: change it, or choose another name.");
+        let words = say!("issuers-forms-there-is-an-issuer-name", name = name);
         let taken = Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) };
         return Err(Stopped::from(taken).at(Some("name")));
     }
@@ -77,7 +77,7 @@ fn refused(error: IssuerError) -> Stopped {
 }
 
 async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
-    let place = Place::Issuers(vault.clone()).below("New issuer");
+    let place = Place::Issuers(vault.clone()).below(say!("issuers-forms-new-issuer"));
     let acme = draft.acme;
     let tab = |label: &str, provider: Option<&str>| Tab {
         label: label.to_owned(),
@@ -88,7 +88,7 @@ async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal:
         action: links::in_vault(vault, "new-issuer", &[]),
         csrf_token: Some(viewer.form_token()),
         fields: draft.fields(true),
-        submit: "Set up issuer".to_owned(),
+        submit: say!("issuers-forms-set-up-issuer").to_owned(),
         cancel_href: Some(links::issuers(vault)),
         ..Form::default()
     };
@@ -105,14 +105,17 @@ async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal:
         ),
     };
     let page = PanelsPage {
-        lead: Some("Whoever may make certificates in this vault can have them signed by it from then on.".to_owned()),
-        tabs: vec![tab("An authority kept in a vault", None), tab("An authority elsewhere, by ACME", Some("acme"))],
-        main: vec![Panel::new("Issuer", Body::Form(form))],
+        lead: Some(say!("issuers-forms-whoever-may-make-certificates-in").to_owned()),
+        tabs: vec![
+            tab(say!("issuers-forms-an-authority-kept-in-a"), None),
+            tab(say!("issuers-forms-an-authority-elsewhere-by-acme"), Some("acme")),
+        ],
+        main: vec![Panel::new(say!("issuers-forms-issuer"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(command),
             commands.curl_vault("PUT", "/certificates/issuers/NAME", Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("New issuer in {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("issuers-forms-new-issuer-in-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
 }
@@ -152,13 +155,13 @@ async fn edit_page(
     draft: Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Issuer(vault.clone(), name.clone()).below("Edit");
+    let place = Place::Issuer(vault.clone(), name.clone()).below(say!("issuers-forms-edit"));
     let acme = draft.acme;
     let form = Form {
         action: links::issuer_act(vault, name, "edit"),
         csrf_token: Some(viewer.form_token()),
         fields: draft.fields(false),
-        submit: "Save".to_owned(),
+        submit: say!("issuers-forms-save").to_owned(),
         cancel_href: Some(links::issuer(vault, name)),
         ..Form::default()
     };
@@ -170,13 +173,13 @@ async fn edit_page(
     };
     let body = r#"{"attributes":{"enabled":true}}"#;
     let page = PanelsPage {
-        lead: Some("What was signed stays as it is; what comes next is asked for as this says.".to_owned()),
-        main: vec![Panel::new("Issuer", Body::Form(form))],
+        lead: Some(say!("issuers-forms-what-was-signed-stays-as").to_owned()),
+        main: vec![Panel::new(say!("issuers-forms-issuer"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.vault(&command),
             commands.curl_vault("PATCH", &format!("/certificates/issuers/{name}"), Some(body)),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Change {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("issuers-forms-change-name", name = name))
     };
     refusal::answer(&page, refusal)
 }

@@ -8,7 +8,7 @@ use strongroom_domain::{
     secret::SecretItem,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 
 use super::{View, provider_words, tabs, uses::Uses};
 use crate::{
@@ -40,36 +40,44 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let place = Place::Issuers(vault.clone());
     let mut offers = Offers::new(viewer, &place);
     let ask = Ask::objects(ObjectKind::Issuer, Action::IssuerSet, &vault);
-    let new = Act::primary("New issuer", links::in_vault(&vault, "new-issuer", &[]), Icon::Plus);
+    let new = Act::primary(say!("issuers-list-new-issuer"), links::in_vault(&vault, "new-issuer", &[]), Icon::Plus);
     offers.offer(&ask, new).await;
     let uses = Uses::read(viewer, &mut offers, &vault).await;
     let (acts, cannot) = offers.told();
-    let used =
-        |name: &str| uses.as_ref().map_or_else(|| Cell::None("Not shown to you".to_owned()), |uses| uses.cell(name));
-    let built_in = [(SELF, "The certificate's own key, at once"), (UNKNOWN, "Whoever is given the request")];
+    let used = |name: &str| {
+        uses.as_ref()
+            .map_or_else(|| Cell::None(say!("issuers-list-not-shown-to-you").to_owned()), |uses| uses.cell(name))
+    };
+    let built_in = [
+        (SELF, say!("issuers-list-the-certificates-own-key-at")),
+        (UNKNOWN, say!("issuers-list-whoever-is-given-the-request")),
+    ];
     let rows = built_in.iter().map(|(name, how)| {
         Row::new(vec![
             Cell::text(*name),
             Cell::text(*how),
-            Cell::badge(Tone::Good, Icon::Check, "Always there"),
+            Cell::badge(Tone::Good, Icon::Check, say!("issuers-list-always-there")),
             used(name),
-            Cell::None("Never".to_owned()),
+            Cell::None(say!("issuers-list-never").to_owned()),
         ])
     });
     let rows = rows.chain(issuers.iter().map(|item| row(&vault, item, used(item.secret.name.as_str())))).collect();
     let commands = Commands::of_vault(viewer.services, &vault);
     let headline = match issuers.len() {
-        0 => format!("No issuer was set up in {vault}"),
-        1 => format!("One issuer in {vault}"),
-        count => format!("{count} issuers in {vault}"),
+        0 => say!("issuers-list-no-issuer-was-set-up", vault = vault),
+        1 => say!("issuers-list-one-issuer-in-vault", vault = vault),
+        count => say!("issuers-list-count-issuers-in-vault", count = count, vault = vault),
     };
     let page = PanelsPage {
-        lead: Some("The policy of a certificate names the issuer that signs it and its renewals.".to_owned()),
+        lead: Some(say!("issuers-list-the-policy-of-a-certificate").to_owned()),
         acts,
         cannot,
         tabs: tabs(&vault, View::Issuers),
         main: vec![
-            Panel::new("Issuers", Body::Table(sort::table(viewer, "issuers", Table::new(&COLUMNS, rows)))),
+            Panel::new(
+                say!("issuers-list-issuers"),
+                Body::Table(sort::table(viewer, "issuers", Table::new(&COLUMNS, rows))),
+            ),
             snippets::panel(vec![
                 commands.vault("certificate issuer list"),
                 commands.curl_vault("GET", "/certificates/issuers", None),
@@ -105,7 +113,7 @@ fn row(vault: &VaultName, item: &SecretItem, used: Cell) -> Row {
 
 fn state(enabled: bool) -> Cell {
     match enabled {
-        true => Cell::badge(Tone::Good, Icon::Check, "Enabled"),
-        false => Cell::badge(Tone::Plain, Icon::Off, "Disabled"),
+        true => Cell::badge(Tone::Good, Icon::Check, say!("issuers-list-enabled")),
+        false => Cell::badge(Tone::Plain, Icon::Off, say!("issuers-list-disabled")),
     }
 }

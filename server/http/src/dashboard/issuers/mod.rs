@@ -10,7 +10,7 @@ pub(super) mod show;
 mod uses;
 
 use strongroom_domain::{issuer::IssuerSettings, names::VaultName};
-use strongroom_web::Tab;
+use strongroom_web::{Tab, say};
 
 use super::links;
 
@@ -26,9 +26,9 @@ pub(super) enum View {
 pub(super) fn tabs(vault: &VaultName, shown: View) -> Vec<Tab> {
     let tab = |view, label: &str, href| Tab { label: label.to_owned(), href, current: view == shown };
     vec![
-        tab(View::Certificates, "Certificates", links::certificates(vault)),
-        tab(View::Issuers, "Issuers", links::issuers(vault)),
-        tab(View::Contacts, "Contacts", links::contacts(vault)),
+        tab(View::Certificates, say!("issuers-certificates"), links::certificates(vault)),
+        tab(View::Issuers, say!("issuers-issuers"), links::issuers(vault)),
+        tab(View::Contacts, say!("issuers-contacts"), links::contacts(vault)),
     ]
 }
 
@@ -39,8 +39,8 @@ fn provider(settings: &IssuerSettings) -> &'static str {
 
 fn provider_words(provider: &str) -> &'static str {
     match IssuerSettings::of(provider) {
-        Ok(IssuerSettings::Authority(_)) => "An authority kept in a vault",
-        Ok(IssuerSettings::Acme(_)) => "An authority elsewhere, by ACME",
-        Err(_) => "Nobody that is known here",
+        Ok(IssuerSettings::Authority(_)) => say!("issuers-an-authority-kept-in-a"),
+        Ok(IssuerSettings::Acme(_)) => say!("issuers-an-authority-elsewhere-by-acme"),
+        Err(_) => say!("issuers-nobody-that-is-known-here"),
     }
 }

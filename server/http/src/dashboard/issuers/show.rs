@@ -10,7 +10,7 @@ use strongroom_domain::{
     revocation::Objections,
     role::Role,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone, say};
 
 use super::{provider, uses::Uses};
 use crate::{
@@ -46,7 +46,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     }
     let commands = Commands::of_vault(viewer.services, &vault);
     let enabled = issuer.item.version.attributes.enabled;
-    let switch = if enabled { "Disable" } else { "Enable" };
+    let switch = if enabled { say!("issuers-show-disable") } else { say!("issuers-show-enable") };
     let switched = format!(r#"{{"attributes":{{"enabled":{}}}}}"#, !enabled);
     let mut aside: Vec<Panel> = uses.iter().map(|uses| uses.panel(viewer, &vault, name)).collect();
     aside.push(snippets::panel(vec![
@@ -56,12 +56,16 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     ]));
     let (acts, cannot) = offers.told();
     let badge = match enabled {
-        true => (Tone::Good, Icon::Check, "Enabled".to_owned()),
-        false => (Tone::Plain, Icon::Off, "Disabled".to_owned()),
+        true => (Tone::Good, Icon::Check, say!("issuers-show-enabled").to_owned()),
+        false => (Tone::Plain, Icon::Off, say!("issuers-show-disabled").to_owned()),
     };
     let page = PanelsPage {
         badges: vec![badge],
-        lead: Some(format!("{}. Policies of certificates in {vault} name it.", provider(&issuer.settings))),
+        lead: Some(say!(
+            "issuers-show-settings-policies-of-certificates-in",
+            settings = provider(&issuer.settings),
+            vault = vault
+        )),
         acts,
         cannot,
         main,
@@ -76,13 +80,13 @@ async fn offer(viewer: &Viewer<'_>, offers: &mut Offers<'_>, vault: &VaultName, 
     let ask = |action| Ask::object(ObjectKind::Issuer, action, vault, name);
     let at = |act: &str| links::issuer_act(vault, name, act);
     let token = viewer.form_token();
-    offers.offer(&ask(Action::IssuerUpdate), Act::link("Edit", at("edit"), Icon::Pencil)).await;
+    offers.offer(&ask(Action::IssuerUpdate), Act::link(say!("issuers-show-edit"), at("edit"), Icon::Pencil)).await;
     let (label, act, icon) = match issuer.item.version.attributes.enabled {
-        true => ("Disable", "disable", Icon::Off),
-        false => ("Enable", "enable", Icon::Check),
+        true => (say!("issuers-show-disable"), "disable", Icon::Off),
+        false => (say!("issuers-show-enable"), "enable", Icon::Check),
     };
     offers.offer(&ask(Action::IssuerUpdate), Act::post(label, "", at(act), &token, icon)).await;
-    offers.offer(&ask(Action::IssuerDelete), Act::link("Delete", at("delete"), Icon::Trash)).await;
+    offers.offer(&ask(Action::IssuerDelete), Act::link(say!("issuers-show-delete"), at("delete"), Icon::Trash)).await;
 }
 
 /// What is said of how it is asked; never its password, nor what it keeps of its account.
@@ -92,10 +96,10 @@ pub(super) fn asked(vault: &VaultName, issuer: &ShownIssuer) -> Panel {
         IssuerSettings::Acme(settings) => of_acme(settings),
     };
     facts.extend([
-        Fact::moment("Created", Some(view::moment(issuer.item.version.created)), ""),
-        Fact::moment("Changed", Some(view::moment(issuer.item.version.updated)), ""),
+        Fact::moment(say!("issuers-show-created"), Some(view::moment(issuer.item.version.created)), ""),
+        Fact::moment(say!("issuers-show-changed"), Some(view::moment(issuer.item.version.updated)), ""),
     ]);
-    Panel::new("How it is asked", Body::Facts(facts))
+    Panel::new(say!("issuers-show-how-it-is-asked"), Body::Facts(facts))
 }
 
 fn of_authority(vault: &VaultName, settings: &AuthoritySettings) -> Vec<Fact> {
@@ -104,46 +108,56 @@ fn of_authority(vault: &VaultName, settings: &AuthoritySettings) -> Vec<Fact> {
         Ok((elsewhere, name)) => Cell::link(said, links::certificate(elsewhere.as_ref().unwrap_or(vault), &name, None)),
         Err(_) => Cell::text(said),
     };
-    let longest = settings.max_days.map_or_else(|| "As long as the authority's own".to_owned(), days);
-    let list = settings.crl_url.clone().unwrap_or_else(|| "Published by this server".to_owned());
+    let longest = settings.max_days.map_or_else(|| say!("issuers-show-as-long-as-the-authoritys").to_owned(), days);
+    let list = settings.crl_url.clone().unwrap_or_else(|| say!("issuers-show-published-by-this-server").to_owned());
     vec![
-        Fact { name: "Authority".to_owned(), value: authority },
-        Fact::text("Signs", signs(settings.profile)),
-        Fact::text("Longest validity", longest),
-        Fact::text("List of what is revoked", list),
+        Fact { name: say!("issuers-show-authority").to_owned(), value: authority },
+        Fact::text(say!("issuers-show-signs"), signs(settings.profile)),
+        Fact::text(say!("issuers-show-longest-validity"), longest),
+        Fact::text(say!("issuers-show-list-of-what-is-revoked"), list),
     ]
 }
 
 fn days(count: u32) -> String {
-    if count == 1 { "1 day".to_owned() } else { format!("{count} days") }
+    if count == 1 { say!("issuers-show-1-day").to_owned() } else { say!("issuers-show-count-days", count = count) }
 }
 
 /// What certificates of a profile are for.
 pub(super) fn signs(profile: Profile) -> &'static str {
     match profile {
-        Profile::Server => "Servers, which may be clients of each other",
-        Profile::Client => "Clients",
-        Profile::CodeSigning => "Signing of code",
-        Profile::Authority => "Authorities below it, and nothing else",
+        Profile::Server => say!("issuers-show-servers-which-may-be-clients"),
+        Profile::Client => say!("issuers-show-clients"),
+        Profile::CodeSigning => say!("issuers-show-signing-of-code"),
+        Profile::Authority => say!("issuers-show-authorities-below-it-and-nothing"),
     }
 }
 
 fn of_acme(settings: &AcmeSettings) -> Vec<Fact> {
     let proof = match &settings.challenge {
-        Challenge::Http01 => "An answer over HTTP (http-01)".to_owned(),
-        Challenge::Dns01 { hook } => format!("A record in the DNS (dns-01), set by the hook {hook}"),
+        Challenge::Http01 => say!("issuers-show-an-answer-over-http-http").to_owned(),
+        Challenge::Dns01 { hook } => say!("issuers-show-a-record-in-the-dns", hook = hook),
     };
-    let none_or = |name: &str, text: Option<String>| Fact::text(name, text.unwrap_or_else(|| "None".to_owned()));
+    let none_or = |name: &str, text: Option<String>| {
+        Fact::text(name, text.unwrap_or_else(|| say!("issuers-show-none").to_owned()))
+    };
     let contacts = Some(settings.contacts.join(", ")).filter(|text| !text.is_empty());
-    let window = if settings.renewal_information { "Asked of it, where it offers that" } else { "Not asked of it" };
-    let checked = if settings.ca_bundle.is_some() { "Certificates of its own" } else { "The usual ones" };
+    let window = if settings.renewal_information {
+        say!("issuers-show-asked-of-it-where-it")
+    } else {
+        say!("issuers-show-not-asked-of-it")
+    };
+    let checked = if settings.ca_bundle.is_some() {
+        say!("issuers-show-certificates-of-its-own")
+    } else {
+        say!("issuers-show-the-usual-ones")
+    };
     vec![
-        Fact::code("Directory", settings.directory.clone()),
-        Fact::text("Names are proven by", proof),
-        none_or("Mail addresses of the account", contacts),
-        none_or("External account", settings.external_account.clone()),
-        Fact::text("When to renew (ARI)", window),
-        Fact::text("Its connection is checked with", checked),
+        Fact::code(say!("issuers-show-directory"), settings.directory.clone()),
+        Fact::text(say!("issuers-show-names-are-proven-by"), proof),
+        none_or(say!("issuers-show-mail-addresses-of-the-account"), contacts),
+        none_or(say!("issuers-show-external-account"), settings.external_account.clone()),
+        Fact::text(say!("issuers-show-when-to-renew-ari"), window),
+        Fact::text(say!("issuers-show-its-connection-is-checked-with"), checked),
     ]
 }
 
@@ -158,12 +172,12 @@ async fn authority(
     let place = elsewhere.as_ref().unwrap_or(vault);
     if !viewer.may(&Ask::object(ObjectKind::Certificate, Action::CertificateGet, place, &name)).await {
         let role = Role::least_for(Action::CertificateGet).map_or(Role::Owner.name(), |role| role.name());
-        offers.note(format!("Seeing the chain of the authority needs the role {role} on it or on the vault {place}."));
+        offers.note(say!("issuers-show-seeing-the-chain-of-the", role = role, place = place));
         return Vec::new();
     }
     let Ok(ctx) = viewer.further() else { return Vec::new() };
     let Ok((item, _)) = viewer.services.certificates.show(&ctx, place, &name, None).await else {
-        offers.note("The certificate of the authority is not there now: nothing is signed.");
+        offers.note(say!("issuers-show-the-certificate-of-the-authority"));
         return Vec::new();
     };
     let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
@@ -172,7 +186,7 @@ async fn authority(
     match viewer.services.revoking.objections_to_authority((place, &name), chain).await {
         Ok(told) if told.are_some() => panels.push(silent(place, &name, told)),
         Ok(_) => {}
-        Err(_) => offers.note("Whether the authority was revoked cannot be found out now: nothing is signed."),
+        Err(_) => offers.note(say!("issuers-show-whether-the-authority-was-revoked")),
     }
     panels.extend(chain::panel(chain, public, viewer.now()).ok());
     panels.extend(chain.first().and_then(|leaf| Template::of(leaf).ok()).map(|said| may_certify(place, &name, &said)));
@@ -182,30 +196,35 @@ async fn authority(
 /// Why the authority signs no certificates, though nobody disabled it.
 fn silent(vault: &VaultName, name: &ObjectName, told: Objections) -> Panel {
     let why = match told.revoked {
-        Some(reason) => format!("It, or one above it, was revoked ({}).", reason.as_str()),
-        None => "A certificate with its key, or with that of one above it, was revoked as compromised.".to_owned(),
+        Some(reason) => say!("issuers-show-it-or-one-above-it", reason = reason.as_str()),
+        None => say!("issuers-show-a-certificate-with-its-key").to_owned(),
     };
-    let then = "Whoever hears of that takes nothing that it signs, so nothing is signed until it has another version. The \
-                lists of what it revoked are signed as before.";
-    let renew = Act::link("Open", links::certificate(vault, name, None), Icon::Certificate);
-    Panel::new("It signs nothing", Body::Text(vec![why, then.to_owned()])).acts(vec![renew])
+    let then = say!("issuers-show-whoever-hears-of-that-takes");
+    let renew = Act::link(say!("issuers-show-open"), links::certificate(vault, name, None), Icon::Certificate);
+    Panel::new(say!("issuers-show-it-signs-nothing"), Body::Text(vec![why, then.to_owned()])).acts(vec![renew])
 }
 
 fn may_certify(vault: &VaultName, name: &ObjectName, said: &Template) -> Panel {
     let below = match said.path_length {
-        None => "Any number of authorities".to_owned(),
-        Some(0) => "No other authority".to_owned(),
-        Some(1) => "One authority".to_owned(),
-        Some(count) => format!("{count} authorities, one above the other"),
+        None => say!("issuers-show-any-number-of-authorities").to_owned(),
+        Some(0) => say!("issuers-show-no-other-authority").to_owned(),
+        Some(1) => say!("issuers-show-one-authority").to_owned(),
+        Some(count) => say!("issuers-show-count-authorities-one-above-the", count = count),
     };
     let facts = vec![
-        Fact::text("Below it", below),
-        Fact::text("Names that it may certify", subtrees(&said.constraints.permitted, "Any")),
-        Fact::text("Names that it may not", subtrees(&said.constraints.excluded, "None")),
+        Fact::text(say!("issuers-show-below-it"), below),
+        Fact::text(
+            say!("issuers-show-names-that-it-may-certify"),
+            subtrees(&said.constraints.permitted, say!("issuers-show-any")),
+        ),
+        Fact::text(
+            say!("issuers-show-names-that-it-may-not"),
+            subtrees(&said.constraints.excluded, say!("issuers-show-none")),
+        ),
     ];
     let revoked = links::certificate_act(vault, name, None, "revocations");
-    Panel::new("What the authority may certify", Body::Facts(facts)).acts(vec![Act::link(
-        "What it revoked",
+    Panel::new(say!("issuers-show-what-the-authority-may-certify"), Body::Facts(facts)).acts(vec![Act::link(
+        say!("issuers-show-what-it-revoked"),
         revoked,
         Icon::Ban,
     )])

@@ -7,7 +7,7 @@ use strongroom_domain::{
     names::{ObjectName, VaultName},
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Body, Cell, Panel, Row, Table};
+use strongroom_web::{Body, Cell, Panel, Row, Table, say};
 
 use crate::dashboard::{frame::Viewer, kinds::Kind, links, offers::Offers, sort};
 
@@ -26,7 +26,7 @@ impl Uses {
     /// What is there for who may list it. Each page is on record like any other listing.
     pub(super) async fn read(viewer: &Viewer<'_>, offers: &mut Offers<'_>, vault: &VaultName) -> Option<Self> {
         let ask = Kind::Certificate.ask(Action::CertificateList, vault);
-        if !offers.open(&ask, "Seeing what is signed by whom").await {
+        if !offers.open(&ask, say!("issuers-uses-seeing-what-is-signed-by")).await {
             return None;
         }
         let (mut found, mut after) = (Self::default(), None);
@@ -56,13 +56,14 @@ impl Uses {
         const NAMED: usize = 3;
         let all = self.of(issuer);
         let named: Vec<&str> = all.iter().take(NAMED).map(ObjectName::display).collect();
-        let small = (!self.whole).then(|| "of those looked through".to_owned());
+        let small = (!self.whole).then(|| say!("issuers-uses-of-those-looked-through").to_owned());
         match all.len() {
-            0 if self.whole => Cell::None("Nothing".to_owned()),
-            0 => Cell::None("Nothing so far".to_owned()),
-            count if count > NAMED => {
-                Cell::Text { text: format!("{} and {} more", named.join(", "), count - NAMED), small }
-            }
+            0 if self.whole => Cell::None(say!("issuers-uses-nothing").to_owned()),
+            0 => Cell::None(say!("issuers-uses-nothing-so-far").to_owned()),
+            count if count > NAMED => Cell::Text {
+                text: say!("issuers-uses-named-and-count-more", named = named.join(", "), count = count - NAMED),
+                small,
+            },
             _ => Cell::Text { text: named.join(", "), small },
         }
     }
@@ -72,13 +73,13 @@ impl Uses {
         let row = |name: &ObjectName| Row::new(vec![Cell::link(name.display(), links::certificate(vault, name, None))]);
         let rows: Vec<Row> = self.of(issuer.as_str()).iter().map(row).collect();
         let body = match rows.is_empty() {
-            true => Body::Text(vec!["No policy of a certificate names it.".to_owned()]),
+            true => Body::Text(vec![say!("issuers-uses-no-policy-of-a-certificate").to_owned()]),
             false => Body::Table(sort::table(viewer, "signs", Table::new(&["Certificate"], rows))),
         };
-        let panel = Panel::new("Signs", body);
+        let panel = Panel::new(say!("issuers-uses-signs"), body);
         match self.whole {
             true => panel,
-            false => panel.foot("Not all certificates of the vault were looked through."),
+            false => panel.foot(say!("issuers-uses-not-all-certificates-of-the")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is done with an attachment at the press of a button: its state, its place in the order, a step back, and its
 //! end. Each names the revision that was on the page, so that two people at once do not undo each other.
 
-use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 
 use super::{AttachedTo, addressed, attachment, attachments, state_of};
 use crate::{
@@ -40,7 +40,7 @@ pub(crate) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 }
 
 async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -> Result<(), Failure> {
-    let revision = sent.number("revision", "The revision")?;
+    let revision = sent.number("revision", say!("policies-acts-the-revision"))?;
     if viewer.call.endpoint == Endpoint::AttachmentRollBackForm {
         return to.roll_back(viewer, revision, name).await;
     }
@@ -48,8 +48,8 @@ async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -
     let index = policies.iter().position(|one| one.name == name).ok_or_else(Problem::no_route)?;
     match viewer.call.endpoint {
         Endpoint::AttachmentStateForm => {
-            let state =
-                state_of(sent.text("state")).ok_or_else(|| Problem::bad_parameter("There is no such state."))?;
+            let state = state_of(sent.text("state"))
+                .ok_or_else(|| Problem::bad_parameter(say!("policies-acts-there-is-no-such-state")))?;
             if let Some(attachment) = policies.get_mut(index) {
                 attachment.state = state;
             }
@@ -60,7 +60,7 @@ async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -
                 "later" => index.checked_add(1).filter(|other| *other < policies.len()),
                 _ => None,
             };
-            let other = other.ok_or_else(|| Problem::bad_parameter("There is no such place in the order."))?;
+            let other = other.ok_or_else(|| Problem::bad_parameter(say!("policies-acts-there-is-no-such-place")))?;
             policies.swap(index, other);
         }
         _ => {
@@ -97,23 +97,22 @@ async fn detach_page(
         action: links::attachment_act(to, name, "detach"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name), Field::hidden("revision", revision.to_string())],
-        submit: "Detach".to_owned(),
+        submit: say!("policies-acts-detach").to_owned(),
         danger: true,
         cancel_href: Some(links::attachment(to, name)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Attachment(to.clone(), name.to_owned()).below("Detach");
+    let place = Place::Attachment(to.clone(), name.to_owned()).below(say!("policies-acts-detach"));
     let page = PanelsPage {
-        lead: Some(
-            "From the next request on it is not asked any more. Its settings go with it; the module itself stays. To keep \
-             the settings, turn it off instead."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("policies-acts-from-the-next-request-on").to_owned()),
+        main: vec![Panel::new(say!("policies-acts-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![commands.server(&format!("policy detach {name} {}", to.option()))])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Detach {name} from {}?", to.words()))
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            say!("policies-acts-detach-name-from-words", name = name, words = to.words()),
+        )
     };
     refusal::answer(&page, refusal)
 }

@@ -11,7 +11,7 @@ use strongroom_domain::{
     policy::{AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAttachment},
     vault::MAX_ATTACHMENTS,
 };
-use strongroom_web::{Act, Body, Choice, Field, FieldKind, Form, Icon, Panel, PanelsPage, Snippet};
+use strongroom_web::{Act, Body, Choice, Field, FieldKind, Form, Icon, Panel, PanelsPage, Snippet, say};
 
 use super::{
     AttachedTo, Modules, addressed, attachment::pretty, attachments, digest, schema_form, short, skeleton, state_of,
@@ -77,13 +77,13 @@ impl Draft {
         }
         let text = self.settings.trim();
         if text.len() > MAX_SETTINGS_BYTES {
-            return Err(Refusal::of_field("settings", "Settings are at most 16 KiB."));
+            return Err(Refusal::of_field("settings", say!("policies-attach-settings-are-at-most-16")));
         }
         match serde_json::from_str::<serde_json::Value>(text) {
             Ok(_) => Ok(text.to_owned()),
             Err(error) => Err(Refusal::of_field(
                 "settings",
-                format!("Line {}, column {}: this is no JSON.", error.line(), error.column()),
+                say!("policies-attach-line-line-column-column-this", line = error.line(), column = error.column()),
             )),
         }
     }
@@ -136,17 +136,18 @@ fn read_new(
     schema: Option<&str>,
 ) -> Result<(AttachedTo, PolicyAttachment, Option<usize>), Refusal> {
     let to = AttachedTo::parse(&draft.to)
-        .ok_or_else(|| Refusal::of_field("where", "Choose the vault that it is asked about, or all of them."))?;
+        .ok_or_else(|| Refusal::of_field("where", say!("policies-attach-choose-the-vault-that-it")))?;
     if ObjectName::parse(&draft.name).is_err() {
-        return Err(Refusal::of_field("name", "A name has 1 to 127 letters, digits and hyphens."));
+        return Err(Refusal::of_field("name", say!("policies-attach-a-name-has-1-to")));
     }
     let settings = draft.checked_settings(schema)?;
-    let state = state_of(&draft.state).ok_or_else(|| Refusal::of_field("state", "There is no such state."))?;
+    let state = state_of(&draft.state)
+        .ok_or_else(|| Refusal::of_field("state", say!("policies-attach-there-is-no-such-state")))?;
     let place = match draft.place.as_str() {
         "" => None,
         text => match text.parse::<usize>().ok().and_then(|place| place.checked_sub(1)) {
             Some(place) if place < MAX_ATTACHMENTS => Some(place),
-            _ => return Err(Refusal::of_field("place", "A place in the order is a number from 1 on.")),
+            _ => return Err(Refusal::of_field("place", say!("policies-attach-a-place-in-the-order"))),
         },
     };
     let authority = draft.authority;
@@ -175,12 +176,16 @@ async fn attach(
     let shown = to.read(viewer, &viewer.further()?).await?;
     let mut policies = attachments(&shown);
     if policies.iter().any(|one| one.name == attachment.name) {
-        let words = format!("{} is attached to {} already: change it there.", attachment.name, to.words());
+        let words = say!("policies-attach-name-is-attached-to-words", name = attachment.name, words = to.words());
         return Err(Refused::Field(Refusal::of_field("name", words)));
     }
     let place = place.unwrap_or(policies.len());
     if place > policies.len() {
-        let words = format!("{} are attached there: the last place is {}.", policies.len(), policies.len() + 1);
+        let words = say!(
+            "policies-attach-policies-are-attached-there-the",
+            policies = policies.len(),
+            policies2 = policies.len() + 1
+        );
         return Err(Refused::Field(Refusal::of_field("place", words)));
     }
     policies.insert(place, attachment);
@@ -207,10 +212,10 @@ fn settings_fields(draft: &Draft, schema: Option<&str>, href: &str) -> (Vec<Fiel
         Some(mut fields) if !draft.json => {
             fields.push(Field::hidden("as", "form"));
             let joint = if href.contains('?') { '&' } else { '?' };
-            (fields, vec![Act::link("As JSON", format!("{href}{joint}as=json"), Icon::Module)])
+            (fields, vec![Act::link(say!("policies-attach-as-json"), format!("{href}{joint}as=json"), Icon::Module)])
         }
         form => {
-            let other = form.map(|_| Act::link("As a form", href, Icon::Pencil));
+            let other = form.map(|_| Act::link(say!("policies-attach-as-a-form"), href, Icon::Pencil));
             (vec![settings_field(&draft.settings)], other.into_iter().collect())
         }
     }
@@ -229,32 +234,33 @@ async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refu
         places.push(choice(&AttachedTo::Vault(vault.name.clone()), vault.name.to_string()));
     }
     if viewer.may(&Ask::server(Action::PolicyWrite)).await {
-        places.push(choice(&AttachedTo::Everywhere, "All vaults, and making one".to_owned()));
+        places.push(choice(&AttachedTo::Everywhere, say!("policies-attach-all-vaults-and-making-one").to_owned()));
     }
     let states = [
-        ("shadow", "Shadow: asked, without a say"),
-        ("enforce", "Enforce: its denials deny"),
-        ("off", "Off: not asked"),
+        ("shadow", say!("policies-attach-shadow-asked-without-a-say")),
+        ("enforce", say!("policies-attach-enforce-its-denials-deny")),
+        ("off", say!("policies-attach-off-not-asked")),
     ];
     let address = links::module_act(&facts.digest, "attach");
     let (settings, other) = settings_fields(draft, Some(&facts.settings_schema), &address);
     let mut fields = vec![
-        Field::new("where", "Attach to", FieldKind::Choice(places)).required(),
-        Field::line("name", "Name", draft.name.clone(), 127)
+        Field::new("where", say!("policies-attach-attach-to"), FieldKind::Choice(places)).required(),
+        Field::line("name", say!("policies-attach-name"), draft.name.clone(), 127)
             .required()
-            .hint("What records and denials call it. Letters, digits and hyphens."),
+            .hint(say!("policies-attach-what-records-and-denials-call")),
     ];
     fields.extend(settings);
     fields.extend([
-        Field::choice("state", "State", &states, &draft.state).required(),
-        Field::line("place", "Place in the order", draft.place.clone(), 2).hint("From 1; at the end when empty."),
+        Field::choice("state", say!("policies-attach-state"), &states, &draft.state).required(),
+        Field::line("place", say!("policies-attach-place-in-the-order"), draft.place.clone(), 2)
+            .hint(say!("policies-attach-from-1-at-the-end")),
         authority_field(draft.authority),
     ]);
     let form = Form {
         action: address,
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Attach".to_owned(),
+        submit: say!("policies-attach-attach").to_owned(),
         cancel_href: Some(links::module(&facts.digest)),
         ..Form::default()
     };
@@ -264,28 +270,34 @@ async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refu
     let name = snippets::quoted(&draft.name);
     let settings = snippets::quoted(&compact(&draft.settings));
     let command = format!("policy attach {name} {to} --module {} --settings {settings}", short(&facts.digest));
-    let place = Place::Policies.below(format!("Attach {}", facts.name));
+    let place = Place::Policies.below(say!("policies-attach-attach-name", name = facts.name));
     let page = PanelsPage {
         lead: Some(facts.summary.clone()),
-        main: vec![Panel::new("Attachment", Body::Form(form)).acts(other)],
+        main: vec![Panel::new(say!("policies-attach-attachment"), Body::Form(form)).acts(other)],
         aside: vec![schema(module), snippets::panel(vec![commands.server(&command)])],
-        ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, format!("Attach {} {}", facts.name, facts.version))
+        ..PanelsPage::new(
+            viewer.shell_with(&place, &vaults).await,
+            say!("policies-attach-attach-name-version", name = facts.name, version = facts.version),
+        )
     };
     refusal::answer(&page, refusal)
 }
 
 fn settings_field(settings: &str) -> Field {
-    Field::code("settings", "Settings, JSON", settings, 12).required().hint("The schema beside says what there is.")
+    Field::code("settings", say!("policies-attach-settings-json"), settings, 12)
+        .required()
+        .hint(say!("policies-attach-the-schema-beside-says-what"))
 }
 
 fn authority_field(ticked: bool) -> Field {
-    Field::check("authority", "With authority", ticked)
-        .hint("Its allow grants, in a vault of the access mode modules. Elsewhere it narrows as any other.")
+    Field::check("authority", say!("policies-attach-with-authority"), ticked)
+        .hint(say!("policies-attach-its-allow-grants-in-a"))
 }
 
 fn schema(module: &ModuleShown) -> Panel {
-    let schema = Snippet::new("JSON Schema of the settings", pretty(&module.facts.settings_schema));
-    Panel::new("What can be set", Body::Snippets(vec![schema]))
+    let schema =
+        Snippet::new(say!("policies-attach-json-schema-of-the-settings"), pretty(&module.facts.settings_schema));
+    Panel::new(say!("policies-attach-what-can-be-set"), Body::Snippets(vec![schema]))
 }
 
 /// Settings on one line; as they are when they are no JSON.
@@ -345,7 +357,8 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let schema = module_of_fields.as_ref().map(|module| module.facts.settings_schema.as_str());
     let read = draft.checked_settings(schema).and_then(|settings| {
         let module = draft.module.parse::<ModuleDigest>();
-        let module = module.map_err(|_| Refusal::of_field("module", "Choose a version of the module."))?;
+        let module =
+            module.map_err(|_| Refusal::of_field("module", say!("policies-attach-choose-a-version-of-the")))?;
         Ok((settings, module))
     });
     let refusal = match read {
@@ -353,7 +366,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             if let Some(attachment) = policies.get_mut(index) {
                 (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
             }
-            let revision = sent.number("revision", "The revision")?;
+            let revision = sent.number("revision", say!("policies-attach-the-revision"))?;
             let Err(failure) = to.put(viewer, revision, policies).await else {
                 return Ok(redirect(links::attachment(&to, &name)));
             };
@@ -401,9 +414,9 @@ async fn edit_page(
         None => address.clone(),
     };
     let (settings, other) = settings_fields(draft, now.map(|module| module.facts.settings_schema.as_str()), &again);
-    let version = Field::new("module", "Version of the module", FieldKind::Choice(versions)).required();
-    let mut fields =
-        vec![version.hint("One that does not take these settings comes back with the fields that it has.")];
+    let version =
+        Field::new("module", say!("policies-attach-version-of-the-module"), FieldKind::Choice(versions)).required();
+    let mut fields = vec![version.hint(say!("policies-attach-one-that-does-not-take"))];
     fields.extend(settings);
     fields.extend(now.map(|module| Field::hidden("of", module.facts.digest.to_string())));
     fields.extend([authority_field(draft.authority), Field::hidden("revision", draft.revision.clone())]);
@@ -411,7 +424,7 @@ async fn edit_page(
         action: address,
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save, can be rolled back".to_owned(),
+        submit: say!("policies-attach-save-can-be-rolled-back").to_owned(),
         cancel_href: Some(links::attachment(to, &attachment.name)),
         ..Form::default()
     };
@@ -423,19 +436,19 @@ async fn edit_page(
     let (name, option) = (&attachment.name, to.option());
     let command = format!("policy attach {name} {option} --module {module} --settings {settings}");
     aside.push(snippets::panel(vec![Commands::of_installation(viewer.services).server(&command)]));
-    let place = Place::Attachment(to.clone(), name.clone()).below("Settings");
+    let place = Place::Attachment(to.clone(), name.clone()).below(say!("policies-attach-settings"));
     let state = match attachment.state {
-        AttachmentState::Enforce => "It stays enforced: what the new settings deny is denied from the next request on.",
+        AttachmentState::Enforce => say!("policies-attach-it-stays-enforced-what-the"),
         AttachmentState::Shadow => {
-            "It stays in shadow, and is counted anew with another version of the module or other settings."
+            say!("policies-attach-it-stays-in-shadow-and")
         }
-        AttachmentState::Off => "It stays off.",
+        AttachmentState::Off => say!("policies-attach-it-stays-off"),
     };
     let page = PanelsPage {
         lead: Some(state.to_owned()),
-        main: vec![Panel::new("Settings", Body::Form(form)).acts(other)],
+        main: vec![Panel::new(say!("policies-attach-settings"), Body::Form(form)).acts(other)],
         aside,
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Settings of {name}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-attach-settings-of-name", name = name))
     };
     refusal::answer(&page, refusal)
 }

@@ -7,7 +7,7 @@ use strongroom_domain::{
     gate::{Ask, ShadowSeen},
     policy::{AttachedBefore, AttachmentState},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
 
 use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, word};
 use crate::{
@@ -47,9 +47,10 @@ pub(super) async fn page(
     let modules = Modules::told(viewer).await;
     let place = Place::Attachment(to.clone(), name.to_owned());
     let mut offers = Offers::new(viewer, &place);
-    let open = offers.open(&to.ask_to_change(), "Changing what is attached").await;
+    let open = offers.open(&to.ask_to_change(), say!("policies-attachment-changing-what-is-attached")).await;
     if let AttachedTo::Vault(vault) = to {
-        let replays = Act::link("Replay", links::in_vault(vault, "replays", &[]), Icon::Compare);
+        let replays =
+            Act::link(say!("policies-attachment-replay"), links::in_vault(vault, "replays", &[]), Icon::Compare);
         offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     }
     let (replays, cannot) = offers.told();
@@ -61,8 +62,10 @@ pub(super) async fn page(
             AttachmentState::Off | AttachmentState::Shadow => denials::in_shadow(viewer, &shown.shadow).await,
         });
     }
-    let settings =
-        Panel::new("Settings", Body::Snippets(vec![Snippet::new("Settings as JSON", pretty(&attachment.settings))]));
+    let settings = Panel::new(
+        say!("policies-attachment-settings"),
+        Body::Snippets(vec![Snippet::new(say!("policies-attachment-settings-as-json"), pretty(&attachment.settings))]),
+    );
     main.push(if open { settings.acts(acts.settings()) } else { settings });
     if let Some(before) = &attachment.previous {
         let panel = previous(before, &modules);
@@ -84,57 +87,65 @@ pub(super) async fn page(
 fn lead(to: &AttachedTo, all: &PoliciesShown, index: usize, modules: &Modules) -> String {
     let module = all.policies.get(index).map(|one| modules.called(&one.attachment.module)).unwrap_or_default();
     let of = match all.policies.len() {
-        1 => "the only one there".to_owned(),
-        count => format!("asked as number {} of {count}", index + 1),
+        1 => say!("policies-attachment-the-only-one-there").to_owned(),
+        count => say!("policies-attachment-asked-as-number-index-of", index = index + 1, count = count),
     };
-    format!("{module}, attached to {}, {of}.", to.words())
+    say!("policies-attachment-module-attached-to-words-of", module = module, words = to.words(), of = of)
 }
 
 /// What its answers count for, and how that is changed.
 fn decides(state: AttachmentState, acts: Vec<Act>) -> Panel {
     let sentence = match state {
-        AttachmentState::Off => "It is not asked.",
+        AttachmentState::Off => say!("policies-attachment-it-is-not-asked"),
         AttachmentState::Shadow => {
-            "It is asked about every request after the decision is made, and decides nothing. What it would have said is \
-             counted, and on record."
+            say!("policies-attachment-it-is-asked-about-every")
         }
         AttachmentState::Enforce => {
-            "What it denies is denied, and so is every request that it gives no usable answer to."
+            say!("policies-attachment-what-it-denies-is-denied")
         }
     };
-    Panel::new("What it decides", Body::Text(vec![sentence.to_owned()])).acts(acts)
+    Panel::new(say!("policies-attachment-what-it-decides"), Body::Text(vec![sentence.to_owned()])).acts(acts)
 }
 
 fn previous(before: &AttachedBefore, modules: &Modules) -> Panel {
-    let settings = Fact { name: "Settings".to_owned(), value: Cell::Code(before.settings.clone()) };
+    let settings =
+        Fact { name: say!("policies-attachment-settings").to_owned(), value: Cell::Code(before.settings.clone()) };
     let facts = vec![
-        Fact { name: "Module".to_owned(), value: modules.cell(&before.module) },
-        Fact { name: "State".to_owned(), value: badge_cell(before.state, None) },
+        Fact { name: say!("policies-attachment-module").to_owned(), value: modules.cell(&before.module) },
+        Fact { name: say!("policies-attachment-state").to_owned(), value: badge_cell(before.state, None) },
         settings,
     ];
-    Panel::new("Before", Body::Facts(facts)).note("what a roll back puts in its place").foot(
-        "The last change of module or settings is undone, with the state of then. A change of state alone is no step.",
-    )
+    Panel::new(say!("policies-attachment-before"), Body::Facts(facts))
+        .note(say!("policies-attachment-what-a-roll-back-puts"))
+        .foot(say!("policies-attachment-the-last-change-of-module"))
 }
 
 fn details(to: &AttachedTo, shown: &AttachmentShown, modules: &Modules) -> Panel {
     let attachment = &shown.attachment;
     let facts = vec![
-        Fact { name: "Module".to_owned(), value: modules.cell(&attachment.module) },
-        Fact::code("Digest", attachment.module.to_string()),
+        Fact { name: say!("policies-attachment-module").to_owned(), value: modules.cell(&attachment.module) },
+        Fact::code(say!("policies-attachment-digest"), attachment.module.to_string()),
         match to {
-            AttachedTo::Everywhere => Fact::text("Attached to", "all vaults, and making one"),
-            AttachedTo::Vault(vault) => {
-                Fact { name: "Attached to".to_owned(), value: Cell::link(vault.to_string(), links::vault(vault)) }
-            }
+            AttachedTo::Everywhere => Fact::text(
+                say!("policies-attachment-attached-to"),
+                say!("policies-attachment-all-vaults-and-making-one"),
+            ),
+            AttachedTo::Vault(vault) => Fact {
+                name: say!("policies-attachment-attached-to").to_owned(),
+                value: Cell::link(vault.to_string(), links::vault(vault)),
+            },
         },
-        Fact::text("State", word(attachment.state)),
+        Fact::text(say!("policies-attachment-state"), word(attachment.state)),
         Fact::text(
-            "Authority",
-            if attachment.authority { "its allow grants, in the access mode modules" } else { "none: it only narrows" },
+            say!("policies-attachment-authority"),
+            if attachment.authority {
+                say!("policies-attachment-its-allow-grants-in-the")
+            } else {
+                say!("policies-attachment-none-it-only-narrows")
+            },
         ),
     ];
-    Panel::new("Details", Body::Facts(facts))
+    Panel::new(say!("policies-attachment-details"), Body::Facts(facts))
 }
 
 /// Which are asked before it and after it.
@@ -144,15 +155,15 @@ fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool) -> Pane
             Cell::Link {
                 text: one.attachment.name.clone(),
                 href: links::attachment(acts.to, &one.attachment.name),
-                small: Some(format!("number {}", place + 1)),
+                small: Some(say!("policies-attachment-number-place", place = place + 1)),
             },
             badge_cell(one.attachment.state, None),
         ];
         Row { cells, marked: place == index }
     };
     let rows = all.policies.iter().enumerate().map(row).collect();
-    let panel = Panel::new("Order", Body::Table(Table::new(&["Attachment", "State"], rows)));
-    let panel = panel.foot("The first that denies decides; the others are not asked any more.");
+    let panel = Panel::new(say!("policies-attachment-order"), Body::Table(Table::new(&["Attachment", "State"], rows)));
+    let panel = panel.foot(say!("policies-attachment-the-first-that-denies-decides"));
     if open && all.policies.len() > 1 { panel.acts(acts.order(index, all.policies.len())) } else { panel }
 }
 
@@ -166,14 +177,14 @@ fn commands(viewer: &Viewer<'_>, to: &AttachedTo, shown: &AttachmentShown) -> Pa
     let one =
         |label: &str, command: &str| commands.server(&format!("policy {command} {name} {option}")).labelled(label);
     let mut snippets = vec![
-        commands.server(&format!("policy attached {option}")).labelled("Show"),
-        one("Enforce", "enforce"),
-        one("Shadow", "shadow"),
+        commands.server(&format!("policy attached {option}")).labelled(say!("policies-attachment-show")),
+        one(say!("policies-attachment-enforce"), "enforce"),
+        one(say!("policies-attachment-shadow"), "shadow"),
     ];
     if shown.attachment.previous.is_some() {
-        snippets.push(one("Roll back", "rollback"));
+        snippets.push(one(say!("policies-attachment-roll-back"), "rollback"));
     }
-    snippets.push(one("Detach", "detach"));
+    snippets.push(one(say!("policies-attachment-detach"), "detach"));
     snippets.push(commands.curl_server("GET", &path, None));
     snippets::panel(snippets)
 }
@@ -202,9 +213,9 @@ impl Acts<'_> {
 
     fn states(&self, now: AttachmentState) -> Vec<Act> {
         [
-            (AttachmentState::Enforce, "Enforce", Icon::Check),
-            (AttachmentState::Shadow, "Shadow", Icon::Shadow),
-            (AttachmentState::Off, "Turn off", Icon::Off),
+            (AttachmentState::Enforce, say!("policies-attachment-enforce"), Icon::Check),
+            (AttachmentState::Shadow, say!("policies-attachment-shadow"), Icon::Shadow),
+            (AttachmentState::Off, say!("policies-attachment-turn-off"), Icon::Off),
         ]
         .into_iter()
         .filter(|(state, ..)| *state != now)
@@ -213,21 +224,31 @@ impl Acts<'_> {
     }
 
     fn order(&self, index: usize, count: usize) -> Vec<Act> {
-        let up = (index > 0).then(|| self.post("Earlier", "order", Icon::Up, Some(("to", "earlier"))));
-        let down = (index + 1 < count).then(|| self.post("Later", "order", Icon::Down, Some(("to", "later"))));
+        let up = (index > 0)
+            .then(|| self.post(say!("policies-attachment-earlier"), "order", Icon::Up, Some(("to", "earlier"))));
+        let down = (index + 1 < count)
+            .then(|| self.post(say!("policies-attachment-later"), "order", Icon::Down, Some(("to", "later"))));
         up.into_iter().chain(down).collect()
     }
 
     fn settings(&self) -> Vec<Act> {
-        vec![Act::link("Change", links::attachment_act(self.to, self.name, "settings"), Icon::Pencil)]
+        vec![Act::link(
+            say!("policies-attachment-change"),
+            links::attachment_act(self.to, self.name, "settings"),
+            Icon::Pencil,
+        )]
     }
 
     fn roll_back(&self) -> Vec<Act> {
-        vec![self.post("Roll back", "roll-back", Icon::Undo, None)]
+        vec![self.post(say!("policies-attachment-roll-back"), "roll-back", Icon::Undo, None)]
     }
 
     fn detach(&self) -> Vec<Act> {
-        vec![Act::link("Detach", links::attachment_act(self.to, self.name, "detach"), Icon::Trash)]
+        vec![Act::link(
+            say!("policies-attachment-detach"),
+            links::attachment_act(self.to, self.name, "detach"),
+            Icon::Trash,
+        )]
     }
 }
 

@@ -10,7 +10,7 @@ use strongroom_domain::{
         RECORDED_FOR_1_0, Said,
     },
 };
-use strongroom_web::{Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone};
+use strongroom_web::{Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone, say};
 
 use super::{attachment::pretty, digest, short, skeleton};
 use crate::{
@@ -46,11 +46,11 @@ pub(crate) async fn ask(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let (described, settings) = (sent.secret("request"), sent.secret("settings"));
     let (described, settings) = (described.expose(), settings.expose());
     let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
-    let read =
-        described_request(described).map_err(|why| Refusal::of_field("request", format!("This is no request: {why}.")));
+    let read = described_request(described)
+        .map_err(|why| Refusal::of_field("request", say!("policies-bench-this-is-no-request-why", why = why)));
     let read = read.and_then(|request| match module.facts.needs.facts.iter().find(|fact| !request.holds(fact)) {
         Some(fact) => {
-            let words = format!("The module wants the fact {fact}, and the request does not say it (null for none).");
+            let words = say!("policies-bench-the-module-wants-the-fact", fact = fact);
             Err(Refusal::of_field("request", words))
         }
         None => Ok(request),
@@ -129,43 +129,43 @@ async fn page(
         action: links::module_act(&facts.digest, "try"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![
-            Field::code("request", "Request, JSON", request, 20)
+            Field::code("request", say!("policies-bench-request-json"), request, 20)
                 .required()
-                .hint("As strongroom policy explain --request takes it, and as a record holds it."),
-            Field::code("settings", "Settings, JSON", settings, 8).required(),
+                .hint(say!("policies-bench-as-strongroom-policy-explain-request")),
+            Field::code("settings", say!("policies-bench-settings-json"), settings, 8).required(),
         ],
-        submit: "Ask the module".to_owned(),
+        submit: say!("policies-bench-ask-the-module").to_owned(),
         cancel_href: Some(links::module(&facts.digest)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let mut main = Vec::new();
     let headline = match said {
-        None => format!("Ask {} {}", facts.name, facts.version),
+        None => say!("policies-bench-ask-name-version", name = facts.name, version = facts.version),
         Some(said) => {
             main.push(answer(said));
             verdict(said)
         }
     };
-    main.push(Panel::new("Question", Body::Form(form)));
-    let place = Place::Policies.below(format!("Test bench of {}", facts.name));
+    main.push(Panel::new(say!("policies-bench-question"), Body::Form(form)));
+    let place = Place::Policies.below(say!("policies-bench-test-bench-of-name", name = facts.name));
     let command = "strongroom policy explain NAME.wasm --request request.json --settings '{}'";
     let page = PanelsPage {
-        lead: Some(format!(
-            "What {} {} would say to a request that nobody makes. Nothing is decided by it.",
-            facts.name, facts.version
-        )),
+        lead: Some(say!("policies-bench-what-name-version-would-say", name = facts.name, version = facts.version)),
         main,
         aside: vec![
             Panel::new(
-                "Module",
+                say!("policies-bench-module"),
                 Body::Facts(vec![
-                    Fact { name: "Name".into(), value: Cell::link(facts.name.clone(), links::module(&facts.digest)) },
-                    Fact::text("Version", facts.version.clone()),
-                    Fact::code("Digest", short(&facts.digest)),
+                    Fact {
+                        name: say!("policies-bench-name").into(),
+                        value: Cell::link(facts.name.clone(), links::module(&facts.digest)),
+                    },
+                    Fact::text(say!("policies-bench-version"), facts.version.clone()),
+                    Fact::code(say!("policies-bench-digest"), short(&facts.digest)),
                 ]),
             ),
-            snippets::panel(vec![strongroom_web::Snippet::new("Command line", command)]),
+            snippets::panel(vec![strongroom_web::Snippet::new(say!("policies-bench-command-line"), command)]),
         ],
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
@@ -174,43 +174,53 @@ async fn page(
 
 fn verdict(said: &Said) -> String {
     match &said.answer {
-        Ok(PolicyAnswer { effect: Effect::Allow, .. }) => "It would have nothing against it".to_owned(),
-        Ok(PolicyAnswer { effect: Effect::Abstain, .. }) => "It would have no opinion".to_owned(),
-        Ok(PolicyAnswer { effect: Effect::Deny, .. }) => "It would deny".to_owned(),
-        Err(_) => "It gives no usable answer, which would deny".to_owned(),
+        Ok(PolicyAnswer { effect: Effect::Allow, .. }) => {
+            say!("policies-bench-it-would-have-nothing-against").to_owned()
+        }
+        Ok(PolicyAnswer { effect: Effect::Abstain, .. }) => say!("policies-bench-it-would-have-no-opinion").to_owned(),
+        Ok(PolicyAnswer { effect: Effect::Deny, .. }) => say!("policies-bench-it-would-deny").to_owned(),
+        Err(_) => say!("policies-bench-it-gives-no-usable-answer").to_owned(),
     }
 }
 
 fn answer(said: &Said) -> Panel {
-    let took = said.micros.map_or_else(|| "not started".to_owned(), |micros| format!("{} µs", view::grouped(micros)));
-    let none_or = |text: String| if text.is_empty() { Cell::None("None".to_owned()) } else { Cell::text(text) };
+    let took = said.micros.map_or_else(
+        || say!("policies-bench-not-started").to_owned(),
+        |micros| format!("{} µs", view::grouped(micros)),
+    );
+    let none_or = |text: String| {
+        if text.is_empty() { Cell::None(say!("policies-bench-none").to_owned()) } else { Cell::text(text) }
+    };
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let facts = match &said.answer {
         Err(failure) => vec![
-            fact("Effect", Cell::badge(Tone::Shadow, Icon::Ban, "Would deny")),
-            Fact::code("Reason", failure.reason_code()),
-            Fact::text("Why", failure.to_string()),
-            Fact::text("Time", took),
+            fact(
+                say!("policies-bench-effect"),
+                Cell::badge(Tone::Shadow, Icon::Ban, say!("policies-bench-would-deny")),
+            ),
+            Fact::code(say!("policies-bench-reason"), failure.reason_code()),
+            Fact::text(say!("policies-bench-why"), failure.to_string()),
+            Fact::text(say!("policies-bench-time"), took),
         ],
         Ok(answer) => {
             let (icon, word) = match answer.effect {
-                Effect::Allow => (Icon::Check, "Would allow"),
-                Effect::Abstain => (Icon::Unknown, "Would abstain"),
-                Effect::Deny => (Icon::Ban, "Would deny"),
+                Effect::Allow => (Icon::Check, say!("policies-bench-would-allow")),
+                Effect::Abstain => (Icon::Unknown, say!("policies-bench-would-abstain")),
+                Effect::Deny => (Icon::Ban, say!("policies-bench-would-deny")),
             };
             let obligations: Vec<String> =
                 answer.obligations.iter().filter_map(|one| serde_json::to_string(one).ok()).collect();
             vec![
-                fact("Effect", Cell::badge(Tone::Shadow, icon, word)),
-                Fact::code("Reason", answer.reason_code.clone()),
-                fact("Sentence", none_or(answer.sentence.clone())),
-                fact("Relied on", none_or(answer.relied_on.join(", "))),
-                fact("Messages", none_or(answer.messages.join(" | "))),
-                fact("Obligations", none_or(obligations.join(" "))),
-                Fact::text("Fuel", view::grouped(answer.fuel)),
-                Fact::text("Time", took),
+                fact(say!("policies-bench-effect"), Cell::badge(Tone::Shadow, icon, word)),
+                Fact::code(say!("policies-bench-reason"), answer.reason_code.clone()),
+                fact(say!("policies-bench-sentence"), none_or(answer.sentence.clone())),
+                fact(say!("policies-bench-relied-on"), none_or(answer.relied_on.join(", "))),
+                fact(say!("policies-bench-messages"), none_or(answer.messages.join(" | "))),
+                fact(say!("policies-bench-obligations"), none_or(obligations.join(" "))),
+                Fact::text(say!("policies-bench-fuel"), view::grouped(answer.fuel)),
+                Fact::text(say!("policies-bench-time"), took),
             ]
         }
     };
-    Panel::new("Answer", Body::Facts(facts))
+    Panel::new(say!("policies-bench-answer"), Body::Facts(facts))
 }

@@ -9,7 +9,7 @@ use strongroom_domain::{
     gate::{Ask, ShadowSeen},
     record::{Outcome, Record, RecordFilter},
 };
-use strongroom_web::{Body, Cell, Panel, Row, Table};
+use strongroom_web::{Body, Cell, Panel, Row, Table, say};
 
 use super::AttachedTo;
 use crate::dashboard::{audit, frame::Viewer, links, sort, view};
@@ -24,11 +24,10 @@ const BACK: i64 = 86_400_000;
 /// What it would have denied in shadow.
 pub(super) async fn in_shadow(viewer: &Viewer<'_>, shadow: &ShadowSeen) -> Panel {
     let counts = counted(shadow);
-    let since = shadow.since.map(|since| format!(" since {}", view::moment_millis(since).text));
-    let note =
-        &format!("seen by the node that answers, of this module and these settings{}", since.unwrap_or_default());
+    let since = shadow.since.map(|since| say!("policies-denials-since-since", since = view::moment_millis(since).text));
+    let note = &say!("policies-denials-seen-by-the-node-that", since = since.unwrap_or_default());
     if shadow.samples.is_empty() {
-        return Panel::new("In shadow", Body::Text(vec![counts])).note(note);
+        return Panel::new(say!("policies-denials-in-shadow"), Body::Text(vec![counts])).note(note);
     }
     let readable = viewer.may(&Ask::server(Action::AuditRead)).await;
     // One request may be judged more than once.
@@ -42,18 +41,18 @@ pub(super) async fn in_shadow(viewer: &Viewer<'_>, shadow: &ShadowSeen) -> Panel
         ])
     });
     let table = sort::table(viewer, "shadow", Table::new(&["Would have denied", "Reason", "Decision"], rows.collect()));
-    Panel::new("In shadow", Body::Table(table)).note(note).foot(counts)
+    Panel::new(say!("policies-denials-in-shadow"), Body::Table(table)).note(note).foot(counts)
 }
 
 /// The counts as a sentence.
 fn counted(shadow: &ShadowSeen) -> String {
     let count = shadow.count;
     let counts = [
-        (count.would_deny, "would have been denied"),
-        (count.would_fail, "would have been denied for want of a usable answer"),
-        (count.would_allow, "it had nothing against"),
-        (count.would_abstain, "it had no opinion on"),
-        (count.over_budget, "were not asked within the 5 ms that all modules in shadow have together"),
+        (count.would_deny, say!("policies-denials-would-have-been-denied")),
+        (count.would_fail, say!("policies-denials-would-have-been-denied-for")),
+        (count.would_allow, say!("policies-denials-it-had-nothing-against")),
+        (count.would_abstain, say!("policies-denials-it-had-no-opinion-on")),
+        (count.over_budget, say!("policies-denials-were-not-asked-within-the")),
     ];
     let words: Vec<String> = counts
         .iter()
@@ -61,9 +60,9 @@ fn counted(shadow: &ShadowSeen) -> String {
         .map(|(count, what)| format!("{} {what}", view::grouped(*count)))
         .collect();
     if words.is_empty() {
-        "No request was seen yet.".to_owned()
+        say!("policies-denials-no-request-was-seen-yet").to_owned()
     } else {
-        format!("Of the requests seen: {}.", words.join(", "))
+        say!("policies-denials-of-the-requests-seen-words", words = words.join(", "))
     }
 }
 
@@ -73,10 +72,12 @@ fn decision(id: uuid::Uuid, readable: bool) -> Cell {
 
 /// What it denied within a day; a sentence for who may not read the records.
 pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &AttachmentShown) -> Panel {
-    const TITLE: &str = "Denied in the last day";
-    let said = |words: &str| Panel::new(TITLE, Body::Text(vec![words.to_owned()]));
+    fn title() -> &'static str {
+        say!("policies-denials-denied-in-the-last-day")
+    }
+    let said = |words: &str| Panel::new(title(), Body::Text(vec![words.to_owned()]));
     if !viewer.may(&Ask::server(Action::AuditRead)).await {
-        return said("Hidden: seeing this needs the role Strongroom Auditor on the installation.");
+        return said(say!("policies-denials-hidden-seeing-this-needs-the"));
     }
     let filter = RecordFilter {
         outcome: Some(Outcome::Denied),
@@ -85,9 +86,9 @@ pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attac
         limit: LOOKED_THROUGH,
         ..RecordFilter::default()
     };
-    let Ok(ctx) = viewer.further() else { return said("The records could not be read just now.") };
+    let Ok(ctx) = viewer.further() else { return said(say!("policies-denials-the-records-could-not-be")) };
     let Ok(found) = viewer.services.admin.query_audit(&ctx, filter).await else {
-        return said("The records could not be read just now.");
+        return said(say!("policies-denials-the-records-could-not-be"));
     };
     let whole = found.next.is_none();
     let stage = match to {
@@ -114,14 +115,21 @@ pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attac
             ])
         })
         .collect();
-    let looked =
-        if whole { String::new() } else { format!(" Only the last {LOOKED_THROUGH} denials were looked through.") };
+    let looked = if whole {
+        String::new()
+    } else {
+        say!("policies-denials-only-the-last-looked-through", looked_through = LOOKED_THROUGH)
+    };
     if rows.is_empty() {
-        return said(&format!("It denied nothing.{looked}"));
+        return said(&say!("policies-denials-it-denied-nothing-looked", looked = looked));
     }
-    let count = if denied.len() == 1 { "One request.".to_owned() } else { format!("{} requests.", denied.len()) };
+    let count = if denied.len() == 1 {
+        say!("policies-denials-one-request").to_owned()
+    } else {
+        say!("policies-denials-denied-requests", denied = denied.len())
+    };
     let table = sort::table(viewer, "denied", Table::new(&["When", "Who", "Object", "Reason"], rows));
-    Panel::new(TITLE, Body::Table(table)).foot(format!("{count}{looked}"))
+    Panel::new(title(), Body::Table(table)).foot(format!("{count}{looked}"))
 }
 
 /// Why a module denied, if it was this one.

@@ -5,7 +5,7 @@ use strongroom_domain::{
     gate::Ask,
     policy_document::{MAX_DOCUMENT_BYTES, PolicyDocument},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
 
 use crate::{
     dashboard::{
@@ -26,8 +26,9 @@ use crate::{
 };
 
 /// What is said of every one: it is read by many.
-const NOTHING_SECRET: &str =
-    "A document stands in the record of every decision that it was given for, so nothing secret belongs in one.";
+fn nothing_secret() -> &'static str {
+    say!("policies-documents-a-document-stands-in-the")
+}
 
 const COLUMNS: [&str; 4] = ["Name", "Size", "Written", "By"];
 
@@ -37,9 +38,9 @@ const COLUMNS: [&str; 4] = ["Name", "Size", "Written", "By"];
 /// The gate's denial, or why the documents cannot be read.
 pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let documents = viewer.services.admin.list_documents(&viewer.call.ctx).await?;
-    let place = Place::Policies.below("Documents");
+    let place = Place::Policies.below(say!("policies-documents-documents"));
     let mut offers = Offers::new(viewer, &place);
-    let new = Act::primary("New document", links::NEW_DOCUMENT, Icon::Plus);
+    let new = Act::primary(say!("policies-documents-new-document"), links::NEW_DOCUMENT, Icon::Plus);
     offers.offer(&Ask::server(Action::PolicyDocumentWrite), new).await;
     let (acts, cannot) = offers.told();
     let row = |document: &PolicyDocument| {
@@ -49,20 +50,20 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 href: links::document(&document.name),
                 small: Some(format!("document/{}", document.name)),
             },
-            Cell::text(format!("{} bytes", document.text.len())),
+            Cell::text(say!("policies-documents-document-bytes", document = document.text.len())),
             Cell::Moment(view::moment_millis(document.written_at)),
             who(document),
         ])
     };
     let headline = match documents.len() {
-        0 => "No documents for policy modules".to_owned(),
-        1 => "One document for policy modules".to_owned(),
-        count => format!("{count} documents for policy modules"),
+        0 => say!("policies-documents-no-documents-for-policy-modules").to_owned(),
+        1 => say!("policies-documents-one-document-for-policy-modules").to_owned(),
+        count => say!("policies-documents-count-documents-for-policy-modules", count = count),
     };
     let body = if documents.is_empty() {
         Body::Empty {
-            headline: "No document yet.".to_owned(),
-            text: "A module that asks for document/NAME is given its text, or that there is none.".to_owned(),
+            headline: say!("policies-documents-no-document-yet").to_owned(),
+            text: say!("policies-documents-a-module-that-asks-for").to_owned(),
             command: None,
         }
     } else {
@@ -71,11 +72,11 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("Lists and tables that modules read, changed without a new version of the module.".to_owned()),
+        lead: Some(say!("policies-documents-lists-and-tables-that-modules").to_owned()),
         acts,
         cannot,
         main: vec![
-            Panel::new("Documents", body).foot(NOTHING_SECRET),
+            Panel::new(say!("policies-documents-documents"), body).foot(nothing_secret()),
             snippets::panel(vec![
                 commands.server("policy document list"),
                 commands.curl_server("GET", "/api/v1/policy-documents", None),
@@ -99,9 +100,10 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let document = viewer.services.admin.show_document(&viewer.call.ctx, viewer.call.parameter(0)).await?;
     let place = Place::Policies.below(document.name.clone());
     let mut offers = Offers::new(viewer, &place);
-    let edit = Act::link("Change", links::document_act(&document.name, "edit"), Icon::Pencil);
+    let edit = Act::link(say!("policies-documents-change"), links::document_act(&document.name, "edit"), Icon::Pencil);
     offers.offer(&Ask::server(Action::PolicyDocumentWrite), edit).await;
-    let remove = Act::link("Remove", links::document_act(&document.name, "remove"), Icon::Trash);
+    let remove =
+        Act::link(say!("policies-documents-remove"), links::document_act(&document.name, "remove"), Icon::Trash);
     offers.offer(&Ask::server(Action::PolicyDocumentDelete), remove).await;
     let (acts, cannot) = offers.told();
     let commands = Commands::of_installation(viewer.services);
@@ -110,21 +112,38 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         acts,
         cannot,
         main: vec![
-            Panel::new("Text", Body::Snippets(vec![Snippet::new("What modules are given", text)])).foot(NOTHING_SECRET),
+            Panel::new(
+                say!("policies-documents-text"),
+                Body::Snippets(vec![Snippet::new(say!("policies-documents-what-modules-are-given"), text)]),
+            )
+            .foot(nothing_secret()),
         ],
         aside: vec![
             Panel::new(
-                "Details",
+                say!("policies-documents-details"),
                 Body::Facts(vec![
-                    Fact::code("Modules ask for", format!("document/{name}")),
-                    Fact::text("Size", format!("{} of {MAX_DOCUMENT_BYTES} bytes", document.text.len())),
-                    Fact::moment("Written", Some(view::moment_millis(document.written_at)), ""),
-                    Fact { name: "By".to_owned(), value: who(&document) },
+                    Fact::code(say!("policies-documents-modules-ask-for"), format!("document/{name}")),
+                    Fact::text(
+                        say!("policies-documents-size"),
+                        say!(
+                            "policies-documents-document-of-max-document-bytes",
+                            document = document.text.len(),
+                            max_document_bytes = MAX_DOCUMENT_BYTES
+                        ),
+                    ),
+                    Fact::moment(
+                        say!("policies-documents-written"),
+                        Some(view::moment_millis(document.written_at)),
+                        "",
+                    ),
+                    Fact { name: say!("policies-documents-by").to_owned(), value: who(&document) },
                 ]),
             ),
             snippets::panel(vec![
                 commands.server(&format!("policy document show {name}")),
-                commands.server(&format!("policy document put {name} FILE")).labelled("Change"),
+                commands
+                    .server(&format!("policy document put {name} FILE"))
+                    .labelled(say!("policies-documents-change")),
                 commands.curl_server("GET", &format!("/api/v1/policy-documents/{name}"), None),
             ]),
         ],
@@ -164,7 +183,7 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         // A form says "new" or "change": it makes nothing in place of what it names, and nothing else.
         match (there, viewer.services.admin.show_document(&viewer.further()?, name).await) {
             (None, Ok(_)) => {
-                let words = format!("There is a document {name} already: open it to change it.");
+                let words = say!("policies-documents-there-is-a-document-name", name = name);
                 return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
             }
             (Some(_), Err(error)) => return Err(Failure::from(error)),
@@ -188,28 +207,34 @@ async fn form_page(
     let mut fields = Vec::new();
     if there.is_none() {
         fields.push(
-            Field::line("name", "Name", name, 64)
+            Field::line("name", say!("policies-documents-name"), name, 64)
                 .required()
-                .hint("1 to 64 characters of a-z, 0-9 and -. Modules ask for document/NAME."),
+                .hint(say!("policies-documents-1-to-64-characters-of")),
         );
     }
-    fields.push(Field::code("text", "Text", text, 12).hint("At most 4,096 bytes, in whatever form the modules read."));
+    fields.push(
+        Field::code("text", say!("policies-documents-text"), text, 12)
+            .hint(say!("policies-documents-at-most-4-096-bytes")),
+    );
     let form = Form {
         action: there.map_or_else(|| links::NEW_DOCUMENT.to_owned(), |name| links::document_act(name, "edit")),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Save: it counts from the next request on".to_owned(),
+        submit: say!("policies-documents-save-it-counts-from-the").to_owned(),
         cancel_href: Some(there.map_or_else(|| links::DOCUMENTS.to_owned(), links::document)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let title = there.map_or_else(|| "New document".to_owned(), |name| format!("Change {name}"));
+    let title = there.map_or_else(
+        || say!("policies-documents-new-document").to_owned(),
+        |name| say!("policies-documents-change-name", name = name),
+    );
     let place = Place::Policies.below(title.clone());
     let called = there.unwrap_or("NAME");
     let page = PanelsPage {
-        lead: Some(NOTHING_SECRET.to_owned()),
-        main: vec![Panel::new("Document", Body::Form(form))],
+        lead: Some(nothing_secret().to_owned()),
+        main: vec![Panel::new(say!("policies-documents-document"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("policy document put {called} FILE")),
             commands.curl_server("PUT", &format!("/api/v1/policy-documents/{called}"), Some(r#"{"text":"..."}"#)),
@@ -249,24 +274,22 @@ async fn remove_page(viewer: &Viewer<'_>, name: &str, refusal: Option<&Refusal>)
         action: links::document_act(name, "remove"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(name)],
-        submit: "Remove for good".to_owned(),
+        submit: say!("policies-documents-remove-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::document(name)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Policies.below("Remove document");
+    let place = Place::Policies.below(say!("policies-documents-remove-document"));
     let page = PanelsPage {
-        lead: Some(
-            "Modules that ask for it see from the next request on that there is none, and decide by that.".to_owned(),
-        ),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("policies-documents-modules-that-ask-for-it").to_owned()),
+        main: vec![Panel::new(say!("policies-documents-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("policy document remove {name}")),
             commands.curl_server("DELETE", &format!("/api/v1/policy-documents/{name}"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Remove {name}?"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-documents-remove-name", name = name))
     };
     refusal::answer(&page, refusal)
 }

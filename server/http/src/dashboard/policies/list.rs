@@ -10,7 +10,7 @@ use strongroom_domain::{
     role::Role,
     vault::Vault,
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
 
 use super::{AttachedTo, Modules, badge_cell, refused, short};
 use crate::{
@@ -45,25 +45,25 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if viewer.may(&Ask::server(Action::PolicyRead)).await {
         match viewer.services.admin.show_policies(&viewer.further()?, None).await {
             Ok(shown) => places.push(Attached { to: AttachedTo::Everywhere, policies: shown.policies }),
-            Err(error) => notices.push(unread("What is attached to all vaults", error)),
+            Err(error) => notices.push(unread(say!("policies-list-what-is-attached-to-all"), error)),
         }
     } else {
-        notices.push(hidden("What is attached to all vaults is", Action::PolicyRead));
+        notices.push(hidden(say!("policies-list-what-is-attached-to-all-vaults"), Action::PolicyRead));
     }
     places.extend(vaults.iter().map(|vault| of_vault(viewer, vault)));
     places.retain(|place| !place.policies.is_empty());
     let modules = if viewer.may(&Ask::server(Action::PolicyModuleRead)).await {
         let read = viewer.services.admin.list_modules(&viewer.further()?).await;
-        read.map(Modules).map_err(|error| notices.push(unread("The modules", error))).ok()
+        read.map(Modules).map_err(|error| notices.push(unread(say!("policies-list-the-modules"), error))).ok()
     } else {
-        notices.push(hidden("The modules are", Action::PolicyModuleRead));
+        notices.push(hidden(say!("policies-list-the-modules-are"), Action::PolicyModuleRead));
         None
     };
     let place = Place::Policies;
     let mut offers = Offers::new(viewer, &place);
-    let upload = Act::primary("Upload module", links::MODULE_UPLOAD, Icon::Upload);
+    let upload = Act::primary(say!("policies-list-upload-module"), links::MODULE_UPLOAD, Icon::Upload);
     offers.offer(&Ask::server(Action::PolicyModuleWrite), upload).await;
-    let documents = Act::link("Documents", links::DOCUMENTS, Icon::Records);
+    let documents = Act::link(say!("policies-list-documents"), links::DOCUMENTS, Icon::Records);
     offers.offer(&Ask::server(Action::PolicyDocumentRead), documents).await;
     let (acts, cannot) = offers.told();
     let names = modules.unwrap_or_default();
@@ -77,19 +77,15 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     main.extend(refused::lately(viewer).await);
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some(
-            "A module says allow, deny or abstain about a request, and can only narrow what roles allow. In shadow it is \
-             asked and has no say."
-                .to_owned(),
-        ),
+        lead: Some(say!("policies-list-a-module-says-allow-deny").to_owned()),
         acts,
         cannot,
         notices,
         main,
         aside: vec![snippets::panel(vec![
-            commands.server("policy list").labelled("List modules"),
-            commands.server("policy attached --all-vaults").labelled("What is attached to all vaults"),
-            commands.server("policy attached --vault NAME").labelled("What is attached to a vault"),
+            commands.server("policy list").labelled(say!("policies-list-list-modules")),
+            commands.server("policy attached --all-vaults").labelled(say!("policies-list-what-is-attached-to-all")),
+            commands.server("policy attached --vault NAME").labelled(say!("policies-list-what-is-attached-to-a")),
             commands.curl_server("GET", "/api/v1/policy-modules", None),
         ])],
         ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, headline(&places))
@@ -99,11 +95,11 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 
 fn hidden(what: &str, action: Action) -> String {
     let role = Role::least_for(action).map_or(Role::Owner.name(), |role| role.name());
-    format!("{what} hidden: seeing this needs the role {role} on the installation.")
+    say!("policies-list-what-hidden-seeing-this-needs", what = what, role = role)
 }
 
 fn unread(what: &str, error: impl Into<Problem>) -> String {
-    format!("{what} could not be read just now ({}).", error.into().reason)
+    say!("policies-list-what-could-not-be-read", what = what, reason = error.into().reason)
 }
 
 fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
@@ -120,24 +116,30 @@ fn headline(places: &[Attached]) -> String {
     let of = |state| all.clone().filter(|one| one.attachment.state == state).count();
     let (enforced, shadow) = (of(AttachmentState::Enforce), of(AttachmentState::Shadow));
     match (enforced, shadow, all.clone().count()) {
-        (0, 0, 0) => "No policy module is attached".to_owned(),
-        (0, 0, _) => "No policy module is asked".to_owned(),
-        (enforced, 0, _) => format!("{} enforced", counted(enforced)),
-        (0, shadow, _) => format!("{} in shadow, none enforced", counted(shadow)),
-        (enforced, shadow, _) => format!("{} enforced, {shadow} in shadow", counted(enforced)),
+        (0, 0, 0) => say!("policies-list-no-policy-module-is-attached").to_owned(),
+        (0, 0, _) => say!("policies-list-no-policy-module-is-asked").to_owned(),
+        (enforced, 0, _) => say!("policies-list-enforced-enforced", enforced = counted(enforced)),
+        (0, shadow, _) => say!("policies-list-shadow-in-shadow-none-enforced", shadow = counted(shadow)),
+        (enforced, shadow, _) => {
+            say!("policies-list-enforced-enforced-shadow-in-shadow", enforced = counted(enforced), shadow = shadow)
+        }
     }
 }
 
 fn counted(count: usize) -> String {
-    if count == 1 { "One policy module".to_owned() } else { format!("{count} policy modules") }
+    if count == 1 {
+        say!("policies-list-one-policy-module").to_owned()
+    } else {
+        say!("policies-list-count-policy-modules", count = count)
+    }
 }
 
 fn nothing_attached() -> Panel {
     Panel::new(
-        "Attached",
+        say!("policies-list-attached"),
         Body::Empty {
-            headline: "No module is attached that you may see.".to_owned(),
-            text: "Attach one in shadow first: it is asked about every request, and decides none.".to_owned(),
+            headline: say!("policies-list-no-module-is-attached-that").to_owned(),
+            text: say!("policies-list-attach-one-in-shadow-first").to_owned(),
             command: None,
         },
     )
@@ -147,7 +149,7 @@ fn attached(place: &Attached, modules: &Modules) -> Panel {
     let row = |(index, AttachmentShown { attachment, shadow }): (usize, &AttachmentShown)| {
         Row::new(vec![
             Cell::link(attachment.name.clone(), links::attachment(&place.to, &attachment.name)),
-            badge_cell(attachment.state, attachment.authority.then(|| "with authority".to_owned())),
+            badge_cell(attachment.state, attachment.authority.then(|| say!("policies-list-with-authority").to_owned())),
             modules.cell(&attachment.module),
             Cell::text((index + 1).to_string()),
             seen(shadow),
@@ -157,7 +159,7 @@ fn attached(place: &Attached, modules: &Modules) -> Panel {
     let table = Table::new(&["Attachment", "State", "Module", "Asked as", "Would have denied in shadow"], rows);
     let panel = Panel::new(&place.to.title(), Body::Table(table));
     match place.to {
-        AttachedTo::Everywhere => panel.note("asked first, in every vault and when one is made"),
+        AttachedTo::Everywhere => panel.note(say!("policies-list-asked-first-in-every-vault")),
         AttachedTo::Vault(_) => panel,
     }
 }
@@ -168,14 +170,17 @@ pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
     let denied = count.would_deny.saturating_add(count.would_fail);
     let asked = denied.saturating_add(count.would_allow).saturating_add(count.would_abstain);
     if asked == 0 {
-        return Cell::None("Nothing seen yet".to_owned());
+        return Cell::None(say!("policies-list-nothing-seen-yet").to_owned());
     }
-    let unanswered =
-        (count.would_fail > 0).then(|| format!("{} of them without an answer", view::grouped(count.would_fail)));
-    let since = shadow.since.map(|since| format!("since {}", view::moment_millis(since).text));
+    let unanswered = (count.would_fail > 0)
+        .then(|| say!("policies-list-would-fail-of-them-without", would_fail = view::grouped(count.would_fail)));
+    let since = shadow.since.map(|since| say!("policies-list-since-since", since = view::moment_millis(since).text));
     let small: Vec<String> = unanswered.into_iter().chain(since).collect();
     let small = (!small.is_empty()).then(|| small.join(", "));
-    Cell::Text { text: format!("{} of {}", view::grouped(denied), view::grouped(asked)), small }
+    Cell::Text {
+        text: say!("policies-list-denied-of-asked", denied = view::grouped(denied), asked = view::grouped(asked)),
+        small,
+    }
 }
 
 /// The modules, those of one name together.
@@ -195,14 +200,18 @@ fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
             },
             Cell::Text { text: facts.version.clone(), small: Some(short(&facts.digest)) },
             match uploaded {
-                None => Cell::text("Ships"),
+                None => Cell::text(say!("policies-list-ships")),
                 Some((by, at)) => Cell::Text { text: by.subject.clone(), small: Some(view::moment_millis(*at).text) },
             },
-            if count == 0 { Cell::None("Nowhere".to_owned()) } else { Cell::text(count.to_string()) },
+            if count == 0 {
+                Cell::None(say!("policies-list-nowhere").to_owned())
+            } else {
+                Cell::text(count.to_string())
+            },
         ])
     };
     let rows = modules.0.iter().map(row).collect();
-    Panel::new("Modules", Body::Table(sort.table(Table::new(&COLUMNS, rows), &[])))
-        .note("known by the digest of their bytes")
-        .foot("Attached: in how many places that you may see.")
+    Panel::new(say!("policies-list-modules"), Body::Table(sort.table(Table::new(&COLUMNS, rows), &[])))
+        .note(say!("policies-list-known-by-the-digest-of"))
+        .foot(say!("policies-list-attached-in-how-many-places"))
 }

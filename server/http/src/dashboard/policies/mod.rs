@@ -29,7 +29,7 @@ use strongroom_domain::{
     policy::{AttachmentState, ModuleDigest, PolicyAttachment},
     vault::VaultUpdate,
 };
-use strongroom_web::{Cell, Icon, Tone};
+use strongroom_web::{Cell, Icon, Tone, say};
 
 use super::{Failure, frame::Viewer, links};
 use crate::problem::Problem;
@@ -66,7 +66,7 @@ impl AttachedTo {
     /// As a heading.
     pub(super) fn title(&self) -> String {
         match self {
-            Self::Everywhere => "All vaults".to_owned(),
+            Self::Everywhere => say!("policies-all-vaults").to_owned(),
             Self::Vault(vault) => vault.to_string(),
         }
     }
@@ -74,8 +74,8 @@ impl AttachedTo {
     /// In a sentence.
     fn words(&self) -> String {
         match self {
-            Self::Everywhere => "all vaults".to_owned(),
-            Self::Vault(vault) => format!("the vault {vault}"),
+            Self::Everywhere => say!("policies-all-vaults-2").to_owned(),
+            Self::Vault(vault) => say!("policies-the-vault-vault", vault = vault),
         }
     }
 
@@ -173,7 +173,7 @@ impl Modules {
     /// Name and version, or the beginning of the digest.
     fn called(&self, digest: &ModuleDigest) -> String {
         self.find(digest).map_or_else(
-            || format!("Module {}", short(digest)),
+            || say!("policies-module-digest", digest = short(digest)),
             |ModuleShown { facts, .. }| format!("{} {}", facts.name, facts.version),
         )
     }
@@ -215,9 +215,9 @@ fn state_of(text: &str) -> Option<AttachmentState> {
 /// A state as a badge: what is in shadow decides nothing, and is drawn so.
 fn badge(state: AttachmentState) -> (Tone, Icon, String) {
     let (tone, icon, word) = match state {
-        AttachmentState::Off => (Tone::Plain, Icon::Off, "Off"),
-        AttachmentState::Shadow => (Tone::Shadow, Icon::Shadow, "Shadow"),
-        AttachmentState::Enforce => (Tone::Good, Icon::Check, "Enforced"),
+        AttachmentState::Off => (Tone::Plain, Icon::Off, say!("policies-off")),
+        AttachmentState::Shadow => (Tone::Shadow, Icon::Shadow, say!("policies-shadow")),
+        AttachmentState::Enforce => (Tone::Good, Icon::Check, say!("policies-enforced")),
     };
     (tone, icon, word.to_owned())
 }

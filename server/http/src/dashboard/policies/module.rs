@@ -6,7 +6,7 @@ use strongroom_domain::{
     gate::Ask,
     policy::{AttachmentState, ModuleDigest, PolicyAttachment, PolicyStage},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone};
+use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{AttachedTo, Modules, attachment::pretty, badge_cell, digest, short};
 use crate::{
@@ -40,7 +40,8 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let vaults = viewer.vaults().await;
     let place = Place::Policies.below(facts.name.clone());
     let mut offers = Offers::new(viewer, &place);
-    let attach = Act::primary("Attach in shadow", links::module_act(&digest, "attach"), Icon::Plus);
+    let attach =
+        Act::primary(say!("policies-module-attach-in-shadow"), links::module_act(&digest, "attach"), Icon::Plus);
     let mut somewhere = None;
     for vault in vaults.iter().take(VAULTS_ASKED) {
         if viewer.may(&Ask::vault(Action::VaultUpdate, &vault.name)).await {
@@ -55,20 +56,20 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     offers
         .offer(
             &Ask::server(Action::PolicyModuleRead),
-            Act::link("Test bench", links::module_act(&digest, "try"), Icon::Try),
+            Act::link(say!("policies-module-test-bench"), links::module_act(&digest, "try"), Icon::Try),
         )
         .await;
     if module.uploaded.is_some() {
-        let remove = Act::link("Remove", links::module_act(&digest, "remove"), Icon::Trash);
+        let remove = Act::link(say!("policies-module-remove"), links::module_act(&digest, "remove"), Icon::Trash);
         offers.offer(&Ask::server(Action::PolicyModuleDelete), remove).await;
     }
     let (acts, cannot) = offers.told();
     let (attached, notice) = attached(viewer, &vaults, &digest).await;
-    let schema = Snippet::new("JSON Schema of the settings", pretty(&facts.settings_schema));
+    let schema = Snippet::new(say!("policies-module-json-schema-of-the-settings"), pretty(&facts.settings_schema));
     let commands = Commands::of_installation(viewer.services);
     let badges = match module.uploaded {
-        None => vec![(Tone::Plain, Icon::Check, "Ships with the product".to_owned())],
-        Some(_) => vec![(Tone::Plain, Icon::Upload, "Uploaded".to_owned())],
+        None => vec![(Tone::Plain, Icon::Check, say!("policies-module-ships-with-the-product").to_owned())],
+        Some(_) => vec![(Tone::Plain, Icon::Upload, say!("policies-module-uploaded").to_owned())],
     };
     let page = PanelsPage {
         badges,
@@ -78,18 +79,19 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         notices: notice.into_iter().collect(),
         main: vec![
             attached,
-            Panel::new("What it wants to see", Body::Facts(wants(&module)))
-                .note("for other requests it is not started"),
-            Panel::new("Settings", Body::Snippets(vec![schema])).note("what an attachment of it is given"),
+            Panel::new(say!("policies-module-what-it-wants-to-see"), Body::Facts(wants(&module)))
+                .note(say!("policies-module-for-other-requests-it-is")),
+            Panel::new(say!("policies-module-settings"), Body::Snippets(vec![schema]))
+                .note(say!("policies-module-what-an-attachment-of-it")),
         ],
         aside: vec![
-            Panel::new("Details", Body::Facts(details(&module))),
+            Panel::new(say!("policies-module-details"), Body::Facts(details(&module))),
             versions(viewer, &modules, &module),
             snippets::panel(vec![
                 commands.server(&format!("policy show {}", short(&digest))),
                 commands
                     .server(&format!("policy attach NAME --vault VAULT --module {} --settings '{{}}'", short(&digest)))
-                    .labelled("Attach in shadow"),
+                    .labelled(say!("policies-module-attach-in-shadow")),
                 commands.curl_server("GET", &format!("/api/v1/policy-modules/{digest}"), None),
             ]),
         ],
@@ -100,18 +102,18 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 
 fn details(module: &ModuleShown) -> Vec<Fact> {
     let mut facts = vec![
-        Fact::text("Name", module.facts.name.clone()),
-        Fact::text("Version", module.facts.version.clone()),
-        Fact::code("Digest", module.facts.digest.to_string()),
-        Fact::text("Size", format!("{} bytes", view::grouped(module.size))),
+        Fact::text(say!("policies-module-name"), module.facts.name.clone()),
+        Fact::text(say!("policies-module-version"), module.facts.version.clone()),
+        Fact::code(say!("policies-module-digest"), module.facts.digest.to_string()),
+        Fact::text(say!("policies-module-size"), say!("policies-module-size-bytes", size = view::grouped(module.size))),
     ];
     match &module.uploaded {
-        None => facts.push(Fact::text("From", "part of the product")),
+        None => facts.push(Fact::text(say!("policies-module-from"), say!("policies-module-part-of-the-product"))),
         Some((by, at)) => {
             let small = Some(by.issuer.clone());
             let value = Cell::Text { text: by.subject.clone(), small };
-            facts.push(Fact { name: "Uploaded by".to_owned(), value });
-            facts.push(Fact::moment("Uploaded", Some(view::moment_millis(*at)), ""));
+            facts.push(Fact { name: say!("policies-module-uploaded-by").to_owned(), value });
+            facts.push(Fact::moment(say!("policies-module-uploaded"), Some(view::moment_millis(*at)), ""));
         }
     }
     facts
@@ -123,14 +125,18 @@ fn wants(module: &ModuleShown) -> Vec<Fact> {
         if patterns.is_empty() { Fact::text(name, none) } else { Fact::code(name, patterns.join("\n")) }
     };
     let asked = match facts.needs.stage {
-        PolicyStage::Network => "about the connection, with the network rules",
-        PolicyStage::Request => "last, when everything else has let the request through",
+        PolicyStage::Network => say!("policies-module-about-the-connection-with-the"),
+        PolicyStage::Request => say!("policies-module-last-when-everything-else-has"),
     };
     vec![
-        Fact::text("Asked", asked),
-        patterns("Actions", &facts.actions, "none"),
-        patterns("Objects", &facts.objects, "none"),
-        patterns("Facts", &facts.needs.facts, "none beyond the request itself"),
+        Fact::text(say!("policies-module-asked"), asked),
+        patterns(say!("policies-module-actions"), &facts.actions, "none"),
+        patterns(say!("policies-module-objects"), &facts.objects, "none"),
+        patterns(
+            say!("policies-module-facts"),
+            &facts.needs.facts,
+            say!("policies-module-none-beyond-the-request-itself"),
+        ),
     ]
 }
 
@@ -139,7 +145,7 @@ fn versions(viewer: &Viewer<'_>, modules: &Modules, shown: &ModuleShown) -> Pane
     let row = |module: &ModuleShown| {
         let facts = &module.facts;
         let from = module.uploaded.as_ref().map_or_else(
-            || Cell::text("Ships"),
+            || Cell::text(say!("policies-module-ships")),
             |(by, at)| Cell::When { moment: view::moment_millis(*at), href: None, small: Some(by.subject.clone()) },
         );
         let version = Cell::Link {
@@ -154,7 +160,7 @@ fn versions(viewer: &Viewer<'_>, modules: &Modules, shown: &ModuleShown) -> Pane
         rows.push(row(shown));
     }
     let table = sort::table(viewer, "versions", Table::new(&["Version", "Uploaded"], rows));
-    Panel::new("Versions", Body::Table(table)).note("of this name")
+    Panel::new(say!("policies-module-versions"), Body::Table(table)).note(say!("policies-module-of-this-name"))
 }
 
 /// Where it is attached, as far as this person may see it.
@@ -178,7 +184,10 @@ async fn attached(
             if attachment.module == *digest {
                 rows.push(Row::new(cells(attachment.state, None)));
             } else if before {
-                rows.push(Row::new(cells(AttachmentState::Off, Some("kept for a roll back".to_owned()))));
+                rows.push(Row::new(cells(
+                    AttachmentState::Off,
+                    Some(say!("policies-module-kept-for-a-roll-back").to_owned()),
+                )));
             }
         }
     };
@@ -190,22 +199,20 @@ async fn attached(
         };
         match shown {
             Some(shown) => add(&AttachedTo::Everywhere, &super::attachments(&shown)),
-            None => notice = Some("What is attached to all vaults could not be read just now.".to_owned()),
+            None => notice = Some(say!("policies-module-what-is-attached-to-all").to_owned()),
         }
     } else {
-        notice = Some(
-            "What is attached to all vaults is hidden, and what is attached to vaults that you may not see.".to_owned(),
-        );
+        notice = Some(say!("policies-module-what-is-attached-to-all-vaults").to_owned());
     }
     for vault in vaults {
         add(&AttachedTo::Vault(vault.name.clone()), &vault.settings.policies);
     }
     let body = if rows.is_empty() {
-        Body::Text(vec!["Nowhere that you may see.".to_owned()])
+        Body::Text(vec![say!("policies-module-nowhere-that-you-may-see").to_owned()])
     } else {
         Body::Table(sort::table(viewer, "attached", Table::new(&["Attachment", "To", "State"], rows)))
     };
-    (Panel::new("Attached", body), notice)
+    (Panel::new(say!("policies-module-attached"), body), notice)
 }
 
 /// GET /policy/modules/{digest}/remove
@@ -247,26 +254,25 @@ async fn remove_page(viewer: &Viewer<'_>, module: &ModuleShown, refusal: Option<
         action: links::module_act(&facts.digest, "remove"),
         csrf_token: Some(viewer.form_token()),
         fields: vec![refusal::confirm_field(&short(&facts.digest))],
-        submit: "Remove for good".to_owned(),
+        submit: say!("policies-module-remove-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::module(&facts.digest)),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Policies.below("Remove module");
+    let place = Place::Policies.below(say!("policies-module-remove-module"));
     let page = PanelsPage {
-        lead: Some(
-            "Only a module that is attached nowhere can be removed, not even for a roll back. Decisions on record that it \
-             took part in cannot be asked again here without it."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Confirm", Body::Form(form))],
+        lead: Some(say!("policies-module-only-a-module-that-is").to_owned()),
+        main: vec![Panel::new(say!("policies-module-confirm"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("policy remove {}", short(&facts.digest))),
             commands.curl_server("DELETE", &format!("/api/v1/policy-modules/{}", facts.digest), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Remove {} {}?", facts.name, facts.version))
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            say!("policies-module-remove-name-version", name = facts.name, version = facts.version),
+        )
     };
     refusal::answer(&page, refusal)
 }

@@ -6,7 +6,7 @@ use strongroom_domain::{
     gate::Ask,
     record::{Outcome, Record, RecordFilter},
 };
-use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
 
 use crate::dashboard::{audit, frame::Viewer, links, view};
 
@@ -48,15 +48,21 @@ pub(super) async fn lately(viewer: &Viewer<'_>) -> Option<Panel> {
             module(record),
             audit::who(record, own_issuer, &names),
             Cell::Code(record.reason.clone()),
-            Cell::Acts(vec![Act::link("Why", links::entry(record.id), Icon::Records)]),
+            Cell::Acts(vec![Act::link(say!("policies-refused-why"), links::entry(record.id), Icon::Records)]),
         ])
     });
     let table = Table::new(&["When", "Module", "Sent by", "Reason", ""], rows.collect());
-    Some(Panel::new("Refused in the last 30 days", Body::Table(table)).note("uploads, the newest first"))
+    Some(
+        Panel::new(say!("policies-refused-refused-in-the-last-30"), Body::Table(table))
+            .note(say!("policies-refused-uploads-the-newest-first")),
+    )
 }
 
 /// The digest of what was sent, as far as it was looked at.
 fn module(record: &Record) -> Cell {
     let digest = record.object.as_deref().and_then(|digest| digest.get(..DIGITS));
-    digest.map_or_else(|| Cell::None("Not looked at".to_owned()), |digest| Cell::Code(digest.to_owned()))
+    digest.map_or_else(
+        || Cell::None(say!("policies-refused-not-looked-at").to_owned()),
+        |digest| Cell::Code(digest.to_owned()),
+    )
 }

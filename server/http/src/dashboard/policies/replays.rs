@@ -10,7 +10,7 @@ use strongroom_domain::{
     policy_replay::PolicyReplay,
 };
 use strongroom_web::{
-    Act, Body, Cell, Choice, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Table, Tone,
+    Act, Body, Cell, Choice, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say,
 };
 use uuid::Uuid;
 
@@ -35,7 +35,9 @@ use crate::{
 /// Decisions that are asked again when nobody says how many.
 const LAST: u32 = 200;
 /// The headline where the records hold no decision.
-const NOTHING_TO_ASK: &str = "There was no decision to ask again";
+fn nothing_to_ask() -> &'static str {
+    say!("policies-replays-there-was-no-decision-to")
+}
 /// Decisions of a group that are linked.
 const SAMPLES: usize = 3;
 /// What is tried of an attachment besides its states.
@@ -75,8 +77,9 @@ impl Draft {
     fn candidate(&self, shown: &PoliciesShown) -> Result<Vec<PolicyAttachment>, Refusal> {
         let json = self.json.trim();
         if !json.is_empty() {
-            return serde_json::from_str(json)
-                .map_err(|error| Refusal::of_field("policies", format!("This is no list of attachments: {error}.")));
+            return serde_json::from_str(json).map_err(|error| {
+                Refusal::of_field("policies", say!("policies-replays-this-is-no-list-of", error = error))
+            });
         }
         let mut candidate = Vec::new();
         for (index, (attachment, state)) in attachments(shown).into_iter().zip(&self.states).enumerate() {
@@ -90,8 +93,9 @@ impl Draft {
                 },
                 (text, _) => {
                     let state = super::state_of(text);
-                    let state =
-                        state.ok_or_else(|| Refusal::of_field(state_field(index), "There is no such state."))?;
+                    let state = state.ok_or_else(|| {
+                        Refusal::of_field(state_field(index), say!("policies-replays-there-is-no-such-state"))
+                    })?;
                     PolicyAttachment { state, ..attachment }
                 }
             };
@@ -127,7 +131,7 @@ pub(crate) async fn run(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let shown = AttachedTo::Vault(vault.clone()).read(viewer, &viewer.further()?).await?;
     let draft = Draft::of_sent(&sent, &shown);
     let last = draft.last.parse::<usize>().ok().filter(|last| (1..=MAX_REPLAYED).contains(last));
-    let last = last.ok_or_else(|| Refusal::of_field("last", "From 1 to 500 decisions are asked again."));
+    let last = last.ok_or_else(|| Refusal::of_field("last", say!("policies-replays-from-1-to-500-decisions")));
     let refusal = match last.and_then(|last| Ok((last, draft.candidate(&shown)?))) {
         Ok((last, candidate)) => match viewer.services.admin.replay(&viewer.call.ctx, &vault, &candidate, last).await {
             Ok(replay) => return Ok(redirect(links::replay(&vault, replay.id))),
@@ -146,41 +150,44 @@ async fn list_page(
     candidate: Option<(&PoliciesShown, &Draft)>,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Vault(vault.clone()).below("Replays");
+    let place = Place::Vault(vault.clone()).below(say!("policies-replays-replays"));
     let mut offers = Offers::new(viewer, &place);
-    let open = offers.open(&Ask::server(Action::PolicyReplay), "Asking decisions again").await;
+    let open = offers.open(&Ask::server(Action::PolicyReplay), say!("policies-replays-asking-decisions-again")).await;
     let (_, cannot) = offers.told();
     let mut main = vec![kept_panel(viewer, vault, kept)];
     match candidate.filter(|_| open) {
         Some((shown, draft)) => {
             let form = refusal::form(viewer, form(viewer, vault, shown, draft), refusal).await;
-            main.insert(0, Panel::new("What if", Body::Form(form)).foot(
-                "Recorded decisions are asked again with these attachments in place of the vault's own. Nothing is decided \
-                 by it.",
-            ));
+            main.insert(
+                0,
+                Panel::new(say!("policies-replays-what-if"), Body::Form(form))
+                    .foot(say!("policies-replays-recorded-decisions-are-asked-again")),
+            );
         }
         None if open => main.insert(
             0,
             Panel::new(
-                "What if",
-                Body::Text(vec![
-                    "What is attached to this vault cannot be read, so it cannot be varied here.".to_owned(),
-                ]),
+                say!("policies-replays-what-if"),
+                Body::Text(vec![say!("policies-replays-what-is-attached-to-this").to_owned()]),
             ),
         ),
         None => {}
     }
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
-        lead: Some("What other policy modules would have made of the decisions on record.".to_owned()),
+        lead: Some(say!("policies-replays-what-other-policy-modules-would").to_owned()),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
-            commands.server(&format!("policy replays run NAME --vault {vault} --state enforce")).labelled("Ask again"),
-            commands.server(&format!("policy replays list --vault {vault}")).labelled("Results that are kept"),
+            commands
+                .server(&format!("policy replays run NAME --vault {vault} --state enforce"))
+                .labelled(say!("policies-replays-ask-again")),
+            commands
+                .server(&format!("policy replays list --vault {vault}"))
+                .labelled(say!("policies-replays-results-that-are-kept")),
             commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays"), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, format!("Replays of {vault}"))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-replays-replays-of-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
 }
@@ -194,29 +201,29 @@ fn form(viewer: &Viewer<'_>, vault: &VaultName, shown: &PoliciesShown, draft: &D
     let mut fields = Vec::new();
     for (index, (one, state)) in shown.policies.iter().zip(&draft.states).enumerate() {
         let mut choices = vec![
-            choice("enforce", "Enforced", state),
-            choice("shadow", "In shadow: no say", state),
-            choice("off", "Off", state),
-            choice(DETACHED, "Not attached", state),
+            choice("enforce", say!("policies-replays-enforced"), state),
+            choice("shadow", say!("policies-replays-in-shadow-no-say"), state),
+            choice("off", say!("policies-replays-off"), state),
+            choice(DETACHED, say!("policies-replays-not-attached"), state),
         ];
         if one.attachment.previous.is_some() {
-            choices.insert(3, choice(ROLLED_BACK, "As before its last change", state));
+            choices.insert(3, choice(ROLLED_BACK, say!("policies-replays-as-before-its-last-change"), state));
         }
         let field = Field::new(&state_field(index), &one.attachment.name, FieldKind::Choice(choices));
-        fields.push(field.required().hint(format!("Now: {}.", word(one.attachment.state))));
+        fields.push(field.required().hint(say!("policies-replays-now-state", state = word(one.attachment.state))));
     }
     fields.push(
-        Field::code("policies", "Or all attachments, JSON", draft.json.as_str(), 4)
-            .hint("In place of what is chosen above: a list as GET .../policies gives it."),
+        Field::code("policies", say!("policies-replays-or-all-attachments-json"), draft.json.as_str(), 4)
+            .hint(say!("policies-replays-in-place-of-what-is")),
     );
     let most = u32::try_from(MAX_REPLAYED).unwrap_or(LAST);
     let last = FieldKind::Number { value: draft.last.clone(), min: 1, max: most };
-    fields.push(Field::new("last", "Newest decisions", last).required());
+    fields.push(Field::new("last", say!("policies-replays-newest-decisions"), last).required());
     Form {
         action: links::in_vault(vault, "replays", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: "Ask them again".to_owned(),
+        submit: say!("policies-replays-ask-them-again").to_owned(),
         ..Form::default()
     }
 }
@@ -232,22 +239,31 @@ fn kept_panel(viewer: &Viewer<'_>, vault: &VaultName, kept: &[PolicyReplay]) -> 
             },
             Cell::text(tried(replay)),
             Cell::text(view::grouped(replay.replayed)),
-            changed(Tone::Bad, Icon::Ban, *newly_denied, "would be denied"),
-            changed(Tone::Good, Icon::Check, *newly_allowed, "would be allowed"),
+            changed(Tone::Bad, Icon::Ban, *newly_denied, say!("policies-replays-would-be-denied")),
+            changed(Tone::Good, Icon::Check, *newly_allowed, say!("policies-replays-would-be-allowed")),
         ])
     };
     if kept.is_empty() {
-        return Panel::new("Results", Body::Text(vec!["Nothing was asked again yet.".to_owned()]));
+        return Panel::new(
+            say!("policies-replays-results"),
+            Body::Text(vec![say!("policies-replays-nothing-was-asked-again-yet").to_owned()]),
+        );
     }
     let rows = kept.iter().map(row).collect();
-    let columns = ["When", "Tried", "Decisions", "Newly denied", "Newly allowed"];
-    let own = Some("newest first, of 50 kept for all vaults");
-    sort::panel(viewer, "Results", "results", Table::new(&columns, rows), own)
+    let columns = [
+        say!("policies-replays-when"),
+        say!("policies-replays-tried"),
+        say!("policies-replays-decisions"),
+        say!("policies-replays-newly-denied"),
+        say!("policies-replays-newly-allowed"),
+    ];
+    let own = Some(say!("policies-replays-newest-first-of-50-kept"));
+    sort::panel(viewer, say!("policies-replays-results"), "results", Table::new(&columns, rows), own)
 }
 
 fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {
     if count == 0 {
-        Cell::None("None".to_owned())
+        Cell::None(say!("policies-replays-none").to_owned())
     } else {
         Cell::badge(tone, icon, &format!("{} {words}", view::grouped(count)))
     }
@@ -256,10 +272,10 @@ fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {
 /// `two-person enforce, geo-fence shadow`.
 fn tried(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay) -> String {
     let told = match candidate.is_empty() {
-        true => "none attached".to_owned(),
+        true => say!("policies-replays-none-attached").to_owned(),
         false => candidate.iter().map(|one| format!("{} {}", one.name, word(one.state))).collect::<Vec<_>>().join(", "),
     };
-    if *everywhere { format!("to all vaults: {told}") } else { told }
+    if *everywhere { say!("policies-replays-to-all-vaults-told", told = told) } else { told }
 }
 
 /// GET /vaults/{vault}/replays/{id}
@@ -274,37 +290,52 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let PolicyReplay { counted, replayed, .. } = &replay;
     let mut notices = Vec::new();
     if counted.cut {
-        notices.push("Time was up before all of them were asked again: what is counted here is a part.".to_owned());
+        notices.push(say!("policies-replays-time-was-up-before-all").to_owned());
     }
     if counted.indeterminate > 0 {
         let count = view::grouped(counted.indeterminate);
-        notices.push(format!("Of {count} it cannot be told: their records do not hold what would have to be judged."));
+        notices.push(say!("policies-replays-of-count-it-cannot-be", count = count));
     }
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Vault(vault.clone()).below("Replay");
+    let place = Place::Vault(vault.clone()).below(say!("policies-replays-replay"));
     let page = PanelsPage {
-        lead: Some(format!("{}, on the newest decisions of {vault}. Nothing was decided by it.", tried(&replay))),
-        acts: vec![Act::link("All replays", links::in_vault(&vault, "replays", &[]), Icon::Records)],
+        lead: Some(say!("policies-replays-replay-on-the-newest-decisions", replay = tried(&replay), vault = vault)),
+        acts: vec![Act::link(
+            say!("policies-replays-all-replays"),
+            links::in_vault(&vault, "replays", &[]),
+            Icon::Records,
+        )],
         notices,
         main: vec![groups(viewer, &counted.groups), candidate_panel(&replay, &modules)],
         aside: vec![
             Panel::new(
-                "Result",
+                say!("policies-replays-result"),
                 Body::Facts(vec![
-                    Fact::text("Asked again", view::grouped(*replayed)),
-                    fact("Newly denied", changed(Tone::Bad, Icon::Ban, counted.newly_denied, "would be denied")),
-                    fact("Newly allowed", changed(Tone::Good, Icon::Check, counted.newly_allowed, "would be allowed")),
-                    Fact::text("Cannot be told", view::grouped(counted.indeterminate)),
-                    Fact::text("Records that are no decisions", view::grouped(counted.left_out)),
-                    Fact::moment("When", Some(view::moment_millis(replay.at)), ""),
+                    Fact::text(say!("policies-replays-asked-again"), view::grouped(*replayed)),
                     fact(
-                        "By",
+                        say!("policies-replays-newly-denied"),
+                        changed(Tone::Bad, Icon::Ban, counted.newly_denied, say!("policies-replays-would-be-denied")),
+                    ),
+                    fact(
+                        say!("policies-replays-newly-allowed"),
+                        changed(
+                            Tone::Good,
+                            Icon::Check,
+                            counted.newly_allowed,
+                            say!("policies-replays-would-be-allowed"),
+                        ),
+                    ),
+                    Fact::text(say!("policies-replays-cannot-be-told"), view::grouped(counted.indeterminate)),
+                    Fact::text(say!("policies-replays-records-that-are-no-decisions"), view::grouped(counted.left_out)),
+                    Fact::moment(say!("policies-replays-when"), Some(view::moment_millis(replay.at)), ""),
+                    fact(
+                        say!("policies-replays-by"),
                         Cell::Text {
                             text: replay.by.subject.clone(),
                             small: Some(without_scheme(&replay.by.issuer).to_owned()),
                         },
                     ),
-                    Fact::text("Compared with revision", replay.settings_revision.to_string()),
+                    Fact::text(say!("policies-replays-compared-with-revision"), replay.settings_revision.to_string()),
                 ]),
             ),
             snippets::panel(vec![
@@ -325,32 +356,34 @@ fn headline(counted: &Counted, replayed: u64) -> String {
     let changed = counted.newly_allowed.saturating_add(counted.newly_denied);
     let told = replayed.saturating_sub(counted.indeterminate);
     if replayed == 0 {
-        let why = if counted.cut { "Time was up before any decision was asked again" } else { NOTHING_TO_ASK };
+        let why = if counted.cut { say!("policies-replays-time-was-up-before-any") } else { nothing_to_ask() };
         return why.to_owned();
     }
     if told == 0 {
-        return format!("Of none of {} decisions it can be told", view::grouped(replayed));
+        return say!("policies-replays-of-none-of-replayed-decisions", replayed = view::grouped(replayed));
     }
     let how_many = if changed == 0 { "none".to_owned() } else { view::grouped(changed) };
     let which = match (counted.indeterminate, counted.cut) {
         (0, false) => "",
-        (0, true) => " that were asked again",
-        (_, false) => " that can be told",
-        (_, true) => " that were asked again and can be told",
+        (0, true) => say!("policies-replays-that-were-asked-again"),
+        (_, false) => say!("policies-replays-that-can-be-told"),
+        (_, true) => say!("policies-replays-that-were-asked-again-and"),
     };
-    format!("It would change {how_many} of {} decisions{which}", view::grouped(told))
+    say!("policies-replays-it-would-change-how-many", how_many = how_many, told = view::grouped(told), which = which)
 }
 
 fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
-    const TITLE: &str = "What would change";
+    fn title() -> &'static str {
+        say!("policies-replays-what-would-change")
+    }
     if groups.is_empty() {
-        return Panel::new(TITLE, Body::Text(vec!["Nothing that can be told from the records.".to_owned()]));
+        return Panel::new(title(), Body::Text(vec![say!("policies-replays-nothing-that-can-be-told").to_owned()]));
     }
     let row = |group: &ChangedAlike| {
         let (tone, icon, word) = match group.altered {
-            Altered::NewlyDenied => (Tone::Shadow, Icon::Ban, "Would deny"),
-            Altered::NewlyAllowed => (Tone::Shadow, Icon::Check, "Would allow"),
-            Altered::Indeterminate => (Tone::Planned, Icon::Unknown, "Cannot be told"),
+            Altered::NewlyDenied => (Tone::Shadow, Icon::Ban, say!("policies-replays-would-deny")),
+            Altered::NewlyAllowed => (Tone::Shadow, Icon::Check, say!("policies-replays-would-allow")),
+            Altered::Indeterminate => (Tone::Planned, Icon::Unknown, say!("policies-replays-cannot-be-told")),
         };
         let samples = group.samples.iter().take(SAMPLES).map(|id| {
             let digits: String = id.simple().to_string().chars().rev().take(6).collect();
@@ -368,15 +401,21 @@ fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
     };
     let rows = groups.iter().map(row).collect();
     let table = Table::new(&["Change", "Who", "Object", "Reason", "Count", "Decisions"], rows);
-    let note =
-        if groups.len() == 1 { "one group".to_owned() } else { format!("{} groups, the largest first", groups.len()) };
-    sort::panel(viewer, TITLE, "changes", table, Some(&note))
+    let note = if groups.len() == 1 {
+        say!("policies-replays-one-group").to_owned()
+    } else {
+        say!("policies-replays-groups-groups-the-largest-first", groups = groups.len())
+    };
+    sort::panel(viewer, title(), "changes", table, Some(&note))
 }
 
 fn candidate_panel(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay, modules: &Modules) -> Panel {
     let row = |(index, one): (usize, &PolicyAttachment)| {
         Row::new(vec![
-            Cell::Text { text: one.name.clone(), small: Some(format!("number {}", index + 1)) },
+            Cell::Text {
+                text: one.name.clone(),
+                small: Some(say!("policies-replays-number-index", index = index + 1)),
+            },
             badge_cell(one.state, None),
             modules.cell(&one.module),
             Cell::Code(one.settings.clone()),
@@ -384,12 +423,14 @@ fn candidate_panel(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay, mo
     };
     let rows: Vec<Row> = candidate.iter().enumerate().map(row).collect();
     let body = match rows.is_empty() {
-        true if *everywhere => Body::Text(vec!["No module of all vaults.".to_owned()]),
-        true => Body::Text(vec!["No module of the vault's own.".to_owned()]),
+        true if *everywhere => Body::Text(vec![say!("policies-replays-no-module-of-all-vaults").to_owned()]),
+        true => Body::Text(vec![say!("policies-replays-no-module-of-the-vaults").to_owned()]),
         false => Body::Table(Table::new(&["Attachment", "State", "Module", "Settings"], rows)),
     };
-    let place = if *everywhere { "to all vaults" } else { "to the vault" };
-    Panel::new("What was tried", body).note(format!("in place of what was attached {place}"))
+    let place =
+        if *everywhere { say!("policies-replays-to-all-vaults") } else { say!("policies-replays-to-the-vault") };
+    Panel::new(say!("policies-replays-what-was-tried"), body)
+        .note(say!("policies-replays-in-place-of-what-was", place = place))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! A form is a way to write settings and no judge of them: the server holds them against the schema as ever.
 
 use serde_json::{Map, Number, Value};
-use strongroom_web::{Choice, Field, FieldKind};
+use strongroom_web::{Choice, Field, FieldKind, say};
 
 /// Most members that a form shows.
 const MAX_MEMBERS: usize = 40;
@@ -80,7 +80,7 @@ pub(super) fn read(schema: &str, sent: impl Fn(&str) -> String) -> Option<Result
 /// The field of the member that a sentence of the server names by its place: `the module's schema at /days: minimum`.
 pub(super) fn blamed(schema: &str, sentence: &str) -> Option<String> {
     let schema: Value = serde_json::from_str(schema).ok()?;
-    let (_, pointer) = sentence.split_once("schema at /")?;
+    let (_, pointer) = sentence.split_once(say!("policies-schema-form-schema-at"))?;
     let name = pointer.split(['/', ':', ' ']).next()?;
     members(&schema)?.iter().position(|member| member.name == name).map(field_name)
 }
@@ -167,7 +167,7 @@ fn field(member: &Member<'_>, index: usize, text: &str) -> Field {
         Kind::OneOf(words) => {
             let none = (!member.required).then(|| Choice {
                 value: String::new(),
-                label: "Not said".into(),
+                label: say!("policies-schema-form-not-said").into(),
                 chosen: text.is_empty(),
             });
             let words =
@@ -180,10 +180,12 @@ fn field(member: &Member<'_>, index: usize, text: &str) -> Field {
     let least = |keyword| member.schema.get(keyword).and_then(Value::as_u64).unwrap_or_default();
     let described = member.schema.get("description").and_then(Value::as_str);
     let how = match &member.kind {
-        Kind::Lines if member.required && least("minItems") == 0 => Some("One a line. None is an answer too."),
-        Kind::Lines => Some("One a line."),
-        Kind::Json => Some("As JSON."),
-        Kind::Integer => Some("A whole number."),
+        Kind::Lines if member.required && least("minItems") == 0 => {
+            Some(say!("policies-schema-form-one-a-line-none-is"))
+        }
+        Kind::Lines => Some(say!("policies-schema-form-one-a-line")),
+        Kind::Json => Some(say!("policies-schema-form-as-json")),
+        Kind::Integer => Some(say!("policies-schema-form-a-whole-number")),
         _ => None,
     };
     let hint: Vec<&str> = described.into_iter().chain(how).collect();
@@ -206,20 +208,25 @@ fn value(member: &Member<'_>, text: &str) -> Result<Option<Value>, String> {
         Kind::Text => Value::from(text),
         Kind::OneOf(_) if text.is_empty() && !member.required => return Ok(None),
         Kind::OneOf(words) if words.iter().any(|word| word == text) => Value::from(text),
-        Kind::OneOf(_) => return Err(format!("{} is one of those that can be chosen.", member.name)),
+        Kind::OneOf(_) => return Err(say!("policies-schema-form-name-is-one-of-those", name = member.name)),
         Kind::Check => Value::from(text == "yes"),
         Kind::Lines => text.lines().map(str::trim).filter(|line| !line.is_empty()).collect(),
         Kind::Integer | Kind::Number | Kind::Json if text.is_empty() && !member.required => return Ok(None),
         Kind::Integer => match text.parse::<i64>() {
             Ok(number) => Value::from(number),
-            Err(_) => return Err(format!("{} is a whole number.", member.name)),
+            Err(_) => return Err(say!("policies-schema-form-name-is-a-whole-number", name = member.name)),
         },
         Kind::Number => match text.parse::<f64>().ok().and_then(Number::from_f64) {
             Some(number) => text.parse::<i64>().map_or(Value::Number(number), Value::from),
-            None => return Err(format!("{} is a number.", member.name)),
+            None => return Err(say!("policies-schema-form-name-is-a-number", name = member.name)),
         },
         Kind::Json => serde_json::from_str(text).map_err(|error| {
-            format!("{}: line {}, column {}: this is no JSON.", member.name, error.line(), error.column())
+            say!(
+                "policies-schema-form-name-line-line-column-column",
+                name = member.name,
+                line = error.line(),
+                column = error.column()
+            )
         })?,
     };
     let granted = match (member.schema.get("default"), &read) {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use strongroom_domain::policy_module::MAX_MODULE_BYTES;
-use strongroom_web::{Body, Field, Form, Panel, PanelsPage};
+use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 
 use crate::{
     dashboard::{
@@ -39,14 +39,13 @@ pub(crate) async fn push(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let module = parts.file("module");
     let signature = parts.file("signature").filter(|bytes| !bytes.is_empty());
     let wrong = match (module, signature) {
-        (None | Some([]), _) => Some(Refusal::of_field("module", "Choose the module: a file NAME.wasm.")),
+        (None | Some([]), _) => Some(Refusal::of_field("module", say!("policies-upload-choose-the-module-a-file"))),
         (Some(bytes), _) if bytes.len() > MAX_MODULE_BYTES => {
-            Some(Refusal::of_field("module", "It is larger than the 4 MiB that a policy module may have."))
+            Some(Refusal::of_field("module", say!("policies-upload-it-is-larger-than-the")))
         }
-        (_, Some(bytes)) if bytes.len() != SIGNATURE => Some(Refusal::of_field(
-            "signature",
-            "It is no signature: NAME.wasm.sig, as strongroom policy sign writes it, has 64 bytes.",
-        )),
+        (_, Some(bytes)) if bytes.len() != SIGNATURE => {
+            Some(Refusal::of_field("signature", say!("policies-upload-it-is-no-signature-name")))
+        }
         _ => None,
     };
     if let Some(refusal) = wrong {
@@ -72,31 +71,30 @@ async fn page(viewer: &Viewer<'_>, refusal: Option<&Refusal>) -> Response {
         action: links::MODULE_UPLOAD.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields: vec![
-            Field::file("module", "Module", ".wasm")
+            Field::file("module", say!("policies-upload-module"), ".wasm")
                 .required()
-                .hint("A WebAssembly component of at most 4 MiB, as strongroom policy build makes it."),
-            Field::file("signature", "Signature", ".sig")
-                .hint("NAME.wasm.sig, if there is one. The configuration may demand it."),
+                .hint(say!("policies-upload-a-webassembly-component-of-at")),
+            Field::file("signature", say!("policies-upload-signature"), ".sig")
+                .hint(say!("policies-upload-name-wasm-sig-if-there")),
         ],
-        submit: "Upload".to_owned(),
+        submit: say!("policies-upload-upload").to_owned(),
         cancel_href: Some(links::POLICY.to_owned()),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Policies.below("Upload");
+    let place = Place::Policies.below(say!("policies-upload-upload"));
     let page = PanelsPage {
-        lead: Some(
-            "It is compiled in a process of its own and asked what it is. What does not pass changes nothing; what passes \
-             decides nothing until it is attached."
-                .to_owned(),
-        ),
-        main: vec![Panel::new("Module", Body::Form(form))],
+        lead: Some(say!("policies-upload-it-is-compiled-in-a").to_owned()),
+        main: vec![Panel::new(say!("policies-upload-module"), Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server("policy push NAME.wasm"),
-            strongroom_web::Snippet::new("Begin a module of your own", "strongroom policy new first-rule"),
+            strongroom_web::Snippet::new(
+                say!("policies-upload-begin-a-module-of-your"),
+                "strongroom policy new first-rule",
+            ),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, "Upload a policy module")
+        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-upload-upload-a-policy-module"))
     };
     refusal::answer(&page, refusal)
 }

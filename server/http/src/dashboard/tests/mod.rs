@@ -254,6 +254,7 @@ fn raw(method: &str, target: &str) -> RawRequest {
         origin: None,
         content_type: (method == "POST").then(|| "application/x-www-form-urlencoded".into()),
         client_request_id: None,
+        accept_language: None,
         user_agent: None,
         if_match: None,
         body: Body::Read(Zeroizing::default()),

@@ -1,0 +1,25 @@
+### server/http/src/dashboard/audit.rs
+
+audit-vault = Vault
+audit-policy = Policy
+audit-role = Role
+audit-accesspolicy = AccessPolicy
+audit-tokenkey = TokenKey
+audit-setup = Setup
+audit-policyreplay = PolicyReplay
+audit-last-length = Last { $length }
+audit-reload = Reload
+audit-export-as-json-lines = Export as JSON lines
+audit-only-most-records-have-been = Only { $most } records have been looked through so far; the next page looks on from there.
+audit-requests-without-a-valid-credential = Requests without a valid credential have an outcome of their own: unauthenticated.
+audit-no-chart-more-than-most = No chart: more than { $most } records would have to be looked through for it. A shorter time may have one; charts that name neither who asked nor an object are counted ahead, and told again within minutes after a start.
+audit-allowed-allowed-denied-denied-failed = { $allowed } allowed, { $denied } denied, { $failed } failed
+audit-challenged-challenged-not-drawn = , { $challenged } challenged (not drawn)
+audit-most-denials-from-label-denied = ; most denials from { $label }, { $denied }
+audit-length-by-wide-counts = { $length } by { $wide }: { $counts }
+audit-in-length-counts-most = In { $length }: { $counts }{ $most }.
+audit-nobody-known = nobody known
+audit-operation-at-record-by-who = { $operation } at { $record }, by { $who }
+audit-not-known = not known
+audit-subject-at-issuer = { $subject } at { $issuer }
+audit-reason-count-times = { $reason }, { $count } times

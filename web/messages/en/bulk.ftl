@@ -1,0 +1,32 @@
+### server/http/src/dashboard/bulk.rs
+
+bulk-disable = Disable
+bulk-enable = Enable
+bulk-set-the-tag = Set the tag
+bulk-remove-the-tag = Remove the tag
+bulk-delete-recoverable = Delete, recoverable
+bulk-a-tag-has-a-name = A tag has a name.
+bulk-there-is-no-such-act = There is no such act.
+bulk-enabled = Enabled
+bulk-disabled = Disabled
+bulk-deleted-recoverable = Deleted, recoverable
+bulk-tagged = Tagged
+bulk-tag-removed = Tag removed
+bulk-that-is-not-the-name = That is not the name of a secret.
+bulk-no-secret-was-chosen = No secret was chosen.
+bulk-at-most-max-page-secrets = At most { $max_page } secrets are chosen at once.
+bulk-done-of-names-done2 = { $done } of { $names }: { $done2 }
+bulk-each-was-judged-and-recorded = Each was judged and recorded by itself.
+bulk-back-to-the-secrets = Back to the secrets
+bulk-what-came-of-it = What came of it
+bulk-nothing-to-add = Nothing to add
+bulk-denied = Denied
+bulk-not-done = Not done
+bulk-denied-code = Denied: { $code }
+bulk-one-secret = one secret
+bulk-count-secrets = { $count } secrets
+bulk-delete-what-recoverable = Delete { $what }, recoverable
+bulk-they-can-be-recovered-until = They can be recovered until their purge dates. Nothing was changed yet.
+bulk-which = Which
+bulk-delete = Delete
+bulk-delete-what-of-vault = Delete { $what } of { $vault }?

@@ -1,0 +1,29 @@
+### server/http/src/dashboard/certificates/pending.rs
+
+certificates-pending-seeing-what-it-waits-for = Seeing what it waits for
+certificates-pending-calling-it-off = Calling it off
+certificates-pending-call-off = Call off
+certificates-pending-the-request = the request
+certificates-pending-forgetting-the-operation = Forgetting the operation
+certificates-pending-forget = Forget
+certificates-pending-the-operation = the operation
+certificates-pending-pending-operation = Pending operation
+certificates-pending-request-pkcs-10-pem = Request (PKCS#10), PEM
+certificates-pending-certificate-request = CERTIFICATE REQUEST
+certificates-pending-request-to-have-signed = Request to have signed
+certificates-pending-not-a-secret = not a secret
+certificates-pending-give-it-to-your-authority = Give it to your authority. Its private key stays in this vault.
+certificates-pending-merging-a-certificate = Merging a certificate
+certificates-pending-certificate-and-its-chain-pem = Certificate and its chain, PEM
+certificates-pending-the-certificate-for-the-request = The certificate for the request above, and those that signed it, in any order.
+certificates-pending-merge = Merge
+certificates-pending-merge-what-the-authority-made = Merge what the authority made
+certificates-pending-waits-for-the-certificate = Waits for the certificate
+certificates-pending-completed = Completed
+certificates-pending-called-off = Called off
+certificates-pending-failed = Failed
+certificates-pending-state = State
+certificates-pending-signed-by = Signed by
+certificates-pending-version = Version
+certificates-pending-request = Request
+certificates-pending-the-issuer-said = The issuer said

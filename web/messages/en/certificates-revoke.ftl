@@ -1,0 +1,36 @@
+### server/http/src/dashboard/certificates/revoke.rs
+
+certificates-revoke-nobody-says-why = nobody says why
+certificates-revoke-others-have-its-key-or = others have its key, or may have it
+certificates-revoke-others-have-the-key-of = others have the key of the authority that it is, or may have it
+certificates-revoke-what-it-says-of-its = what it says of its holder is not so any more
+certificates-revoke-another-one-is-in-its = another one is in its place
+certificates-revoke-it-is-not-needed-any = it is not needed any more
+certificates-revoke-what-its-holder-was-allowed = what its holder was allowed was taken away
+certificates-revoke-others-have-the-key-of-the = others have the key of the attribute authority that it is
+certificates-revoke-the-certificate-of-the-authority = The certificate of the authority that signed it is named by NAME or VAULT/NAME.
+certificates-revoke-it-waits-for-its-authority = It waits for its authority, so there is nothing to revoke yet.
+certificates-revoke-revoke = Revoke
+certificates-revoke-revoking = Revoking
+certificates-revoke-revoke-a-version-of-name = Revoke a version of { $name } for good?
+certificates-revoke-revoke-what-name-signed-for = Revoke what { $name } signed for good?
+certificates-revoke-revoke-for-good = Revoke for good
+certificates-revoke-confirm = Confirm
+certificates-revoke-whoever-checks-the-list-of = Whoever checks the list of its authority refuses it from the next list on: servers and clients that still use it fail. Nothing takes it back. What is kept in this vault stays, and is given out as before: renew it first, and disable what nobody is to use.
+certificates-revoke-it-is-revoked-already-and = It is revoked already, and stays so. A graver reason can still be said in place of this one.
+certificates-revoke-it-is-revoked-already-and-stays = It is revoked already, and stays so. There is no graver reason than this one.
+certificates-revoke-revoked = Revoked
+certificates-revoke-why-it-was-revoked = Why it was revoked
+certificates-revoke-revoked-already = Revoked already
+certificates-revoke-signed-by = Signed by
+certificates-revoke-the-certificate-of-the-authority-its = The certificate of the authority: its name in this vault, or VAULT/NAME.
+certificates-revoke-serial-number = Serial number
+certificates-revoke-in-hexadecimal-digits-or-the = In hexadecimal digits, or the certificate below.
+certificates-revoke-signed-by-version = Signed by version
+certificates-revoke-with-a-serial-number-the = With a serial number: the version of the authority that signed it; empty for the current one.
+certificates-revoke-certificate-pem = Certificate, PEM
+certificates-revoke-why = Why
+certificates-revoke-version = Version
+certificates-revoke-would-end = Would end
+certificates-revoke-names = Names
+certificates-revoke-certificate = Certificate

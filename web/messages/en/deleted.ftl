@@ -1,0 +1,36 @@
+### server/http/src/dashboard/deleted.rs
+
+deleted-recover = Recover
+deleted-purge = Purge
+deleted-purge-name = Purge { $name }
+deleted-no-deleted-plural-in-vault = No deleted { $plural } in { $vault }
+deleted-one-deleted-word-in-vault = One deleted { $word } in { $vault }
+deleted-count-deleted-plural-in-vault = { $count } deleted { $plural } in { $vault }
+deleted-deleted-plural-in-vault = Deleted { $plural } in { $vault }
+deleted-nothing-is-deleted-here = Nothing is deleted here.
+deleted-there-is-nothing-more = There is nothing more.
+deleted-what-is-deleted-stays-here = What is deleted stays here for { $recoverable_days } days and can be recovered.
+deleted-rows-on-this-page = { $rows } on this page
+deleted-recoverable-until-the-purge-date = Recoverable until the purge date; { $facts }
+deleted-deleted-plural = Deleted { $plural }
+deleted-by-name = by name
+deleted-secrets = Secrets
+deleted-keys = Keys
+deleted-certificates = Certificates
+deleted-not-deleted = Not deleted
+deleted-never = Never
+deleted-soon = Soon
+deleted-purgeable = Purgeable
+deleted-deleted-word = Deleted { $word }
+deleted-name = Name
+deleted-deleted = Deleted
+deleted-purged = Purged
+deleted-purge-for-good = Purge for good
+deleted-confirm = Confirm
+deleted-this-vault-is-purge-protected = This vault is purge protected: nothing is purged before its date.
+deleted-all-its-versions-and-every = All its versions and every grant at exactly this { $word } are removed. Nothing brings them back.
+deleted-purge-name-for-good = Purge { $name } for good?
+deleted-delete = Delete
+deleted-delete-recoverable-until-until = Delete, recoverable until { $until }
+deleted-all-its-versions-go-with = All its versions go with it, and every use fails from then on. It can be recovered until { $until }; { $facts }
+deleted-delete-name = Delete { $name }?

@@ -1,0 +1,3 @@
+### web/templates/document.html
+
+html-document-skip-to-content = Skip to content

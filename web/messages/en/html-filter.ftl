@@ -1,0 +1,4 @@
+### web/templates/filter.html
+
+html-filter-filter = Filter
+html-filter-clear = Clear

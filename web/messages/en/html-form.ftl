@@ -1,0 +1,9 @@
+### web/templates/form.html
+
+html-form-see-the-record = See the record
+html-form-name-of-tag = Name
+html-form-name = name
+html-form-value-of-tag = Value
+html-form-value = value
+html-form-optional = optional
+html-form-cancel = Cancel

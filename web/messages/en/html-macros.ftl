@@ -1,0 +1,3 @@
+### web/templates/macros.html
+
+html-macros-copy = Copy

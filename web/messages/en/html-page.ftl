@@ -1,0 +1,3 @@
+### web/templates/page.html
+
+html-page-sidebar = Sidebar

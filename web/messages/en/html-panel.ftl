@@ -1,0 +1,3 @@
+### web/templates/panel.html
+
+html-panel-copy = Copy

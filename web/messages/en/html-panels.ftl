@@ -1,0 +1,3 @@
+### web/templates/panels.html
+
+html-panels-views = Views

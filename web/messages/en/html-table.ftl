@@ -1,0 +1,3 @@
+### web/templates/table.html
+
+html-table-actions = Actions

@@ -1,0 +1,32 @@
+### server/http/src/dashboard/issuers/draft.rs
+
+issuers-draft-an-answer-over-http-http = An answer over HTTP (http-01)
+issuers-draft-a-record-in-the-dns = A record in the DNS, by a hook (dns-01)
+issuers-draft-there-is-no-such-profile = There is no such profile.
+issuers-draft-there-is-no-such-way = There is no such way to prove names.
+issuers-draft-name = Name
+issuers-draft-1-to-127-letters-digits = 1 to 127 letters, digits and hyphens; not Self, nor Unknown. Policies name it so.
+issuers-draft-enabled = Enabled
+issuers-draft-by-a-disabled-one-nothing = By a disabled one nothing is signed.
+issuers-draft-certificate-of-the-authority = Certificate of the authority
+issuers-draft-its-name-in-this-vault = Its name in this vault, or VAULT/NAME. It takes sign on its key: nobody gives what they do not hold.
+issuers-draft-signs = Signs
+issuers-draft-longest-validity-days = Longest validity, days
+issuers-draft-empty-for-as-long-as = Empty for as long as the authority itself is valid.
+issuers-draft-address-of-its-list-of = Address of its list of revoked certificates
+issuers-draft-empty-for-the-list-that = Empty for the list that this server signs and publishes.
+issuers-draft-in-base64url-with-a-key = In base64url, with a key id alone. It is sealed, and shown to nobody.
+issuers-draft-in-base64url-empty-for-the = In base64url. Empty for the one that is kept; without a key id none is.
+issuers-draft-directory = Directory
+issuers-draft-its-https-address-for-example = Its https address, for example https://acme.example/directory.
+issuers-draft-mail-addresses-of-the-account = Mail addresses of the account
+issuers-draft-one-a-line = One a line.
+issuers-draft-names-are-proven-by = Names are proven by
+issuers-draft-hook = Hook
+issuers-draft-for-dns-01-the-name = For dns-01: the name of one in the server's configuration.
+issuers-draft-key-id-of-an-external = Key id of an external account binding
+issuers-draft-key-of-the-external-account = Key of the external account binding
+issuers-draft-ask-it-when-to-renew = Ask it when to renew (ARI)
+issuers-draft-where-it-offers-that-what = Where it offers that, what it says counts beside the policy.
+issuers-draft-certificates-that-its-connection-is = Certificates that its connection is checked with, PEM
+issuers-draft-empty-for-the-usual-ones = Empty for the usual ones.

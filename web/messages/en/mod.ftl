@@ -1,0 +1,3 @@
+### server/http/src/dashboard/mod.rs
+
+mod-internal-error = Internal error

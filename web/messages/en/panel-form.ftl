@@ -1,0 +1,3 @@
+### web/src/panels/form.rs
+
+panel-form-form = Form

@@ -1,0 +1,32 @@
+### server/http/src/dashboard/place.rs
+
+place-overview = Overview
+place-vaults = Vaults
+place-secrets-of-vault = Secrets of { $vault }
+place-keys-of-vault = Keys of { $vault }
+place-certificates-of-vault = Certificates of { $vault }
+place-issuers-of-vault = Issuers of { $vault }
+place-deleted-plural-of-vault = Deleted { $plural } of { $vault }
+place-network-rules-of-vault = Network rules of { $vault }
+place-approvals-in-vault = Approvals in { $vault }
+place-settings-of-vault = Settings of { $vault }
+place-access-to-vault = Access to { $vault }
+place-deleted-vaults = Deleted vaults
+place-access = Access
+place-you = You
+place-settings = Settings
+place-policy-modules = Policy modules
+place-audit = Audit
+place-strongroom = Strongroom
+place-on-this-vault-or-the = on this vault or the installation
+place-on-this-secret-its-vault = on this secret, its vault or the installation
+place-on-this-key-its-vault = on this key, its vault or the installation
+place-on-this-certificate-its-vault = on this certificate, its vault or the installation
+place-on-the-installation = on the installation
+place-secrets = Secrets
+place-keys = Keys
+place-certificates = Certificates
+place-deleted = Deleted
+place-network-rules = Network rules
+place-approvals = Approvals
+place-issuers = Issuers

@@ -1,0 +1,37 @@
+### server/http/src/dashboard/policies/attachment.rs
+
+policies-attachment-changing-what-is-attached = Changing what is attached
+policies-attachment-replay = Replay
+policies-attachment-settings = Settings
+policies-attachment-settings-as-json = Settings as JSON
+policies-attachment-the-only-one-there = the only one there
+policies-attachment-asked-as-number-index-of = asked as number { $index } of { $count }
+policies-attachment-module-attached-to-words-of = { $module }, attached to { $words }, { $of }.
+policies-attachment-it-is-not-asked = It is not asked.
+policies-attachment-it-is-asked-about-every = It is asked about every request after the decision is made, and decides nothing. What it would have said is counted, and on record.
+policies-attachment-what-it-denies-is-denied = What it denies is denied, and so is every request that it gives no usable answer to.
+policies-attachment-what-it-decides = What it decides
+policies-attachment-module = Module
+policies-attachment-state = State
+policies-attachment-before = Before
+policies-attachment-what-a-roll-back-puts = what a roll back puts in its place
+policies-attachment-the-last-change-of-module = The last change of module or settings is undone, with the state of then. A change of state alone is no step.
+policies-attachment-digest = Digest
+policies-attachment-attached-to = Attached to
+policies-attachment-all-vaults-and-making-one = all vaults, and making one
+policies-attachment-authority = Authority
+policies-attachment-its-allow-grants-in-the = its allow grants, in the access mode modules
+policies-attachment-none-it-only-narrows = none: it only narrows
+policies-attachment-details = Details
+policies-attachment-number-place = number { $place }
+policies-attachment-order = Order
+policies-attachment-the-first-that-denies-decides = The first that denies decides; the others are not asked any more.
+policies-attachment-show = Show
+policies-attachment-enforce = Enforce
+policies-attachment-shadow = Shadow
+policies-attachment-roll-back = Roll back
+policies-attachment-detach = Detach
+policies-attachment-turn-off = Turn off
+policies-attachment-earlier = Earlier
+policies-attachment-later = Later
+policies-attachment-change = Change

@@ -1,0 +1,36 @@
+### server/http/src/dashboard/policies/bench.rs
+
+policies-bench-this-is-no-request-why = This is no request: { $why }.
+policies-bench-the-module-wants-the-fact = The module wants the fact { $fact }, and the request does not say it (null for none).
+policies-bench-request-json = Request, JSON
+policies-bench-as-strongroom-policy-explain-request = As strongroom policy explain --request takes it, and as a record holds it.
+policies-bench-settings-json = Settings, JSON
+policies-bench-ask-the-module = Ask the module
+policies-bench-ask-name-version = Ask { $name } { $version }
+policies-bench-question = Question
+policies-bench-test-bench-of-name = Test bench of { $name }
+policies-bench-what-name-version-would-say = What { $name } { $version } would say to a request that nobody makes. Nothing is decided by it.
+policies-bench-module = Module
+policies-bench-name = Name
+policies-bench-version = Version
+policies-bench-digest = Digest
+policies-bench-command-line = Command line
+policies-bench-it-would-have-nothing-against = It would have nothing against it
+policies-bench-it-would-have-no-opinion = It would have no opinion
+policies-bench-it-would-deny = It would deny
+policies-bench-it-gives-no-usable-answer = It gives no usable answer, which would deny
+policies-bench-not-started = not started
+policies-bench-none = None
+policies-bench-effect = Effect
+policies-bench-would-deny = Would deny
+policies-bench-reason = Reason
+policies-bench-why = Why
+policies-bench-time = Time
+policies-bench-would-allow = Would allow
+policies-bench-would-abstain = Would abstain
+policies-bench-sentence = Sentence
+policies-bench-relied-on = Relied on
+policies-bench-messages = Messages
+policies-bench-obligations = Obligations
+policies-bench-fuel = Fuel
+policies-bench-answer = Answer

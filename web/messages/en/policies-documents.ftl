@@ -1,0 +1,34 @@
+### server/http/src/dashboard/policies/documents.rs
+
+policies-documents-a-document-stands-in-the = A document stands in the record of every decision that it was given for, so nothing secret belongs in one.
+policies-documents-documents = Documents
+policies-documents-new-document = New document
+policies-documents-document-bytes = { $document } bytes
+policies-documents-no-documents-for-policy-modules = No documents for policy modules
+policies-documents-one-document-for-policy-modules = One document for policy modules
+policies-documents-count-documents-for-policy-modules = { $count } documents for policy modules
+policies-documents-no-document-yet = No document yet.
+policies-documents-a-module-that-asks-for = A module that asks for document/NAME is given its text, or that there is none.
+policies-documents-lists-and-tables-that-modules = Lists and tables that modules read, changed without a new version of the module.
+policies-documents-change = Change
+policies-documents-remove = Remove
+policies-documents-text = Text
+policies-documents-what-modules-are-given = What modules are given
+policies-documents-details = Details
+policies-documents-modules-ask-for = Modules ask for
+policies-documents-size = Size
+policies-documents-document-of-max-document-bytes = { $document } of { $max_document_bytes } bytes
+policies-documents-written = Written
+policies-documents-by = By
+policies-documents-there-is-a-document-name = There is a document { $name } already: open it to change it.
+policies-documents-name = Name
+policies-documents-1-to-64-characters-of = 1 to 64 characters of a-z, 0-9 and -. Modules ask for document/NAME.
+policies-documents-at-most-4-096-bytes = At most 4,096 bytes, in whatever form the modules read.
+policies-documents-save-it-counts-from-the = Save: it counts from the next request on
+policies-documents-change-name = Change { $name }
+policies-documents-document = Document
+policies-documents-remove-for-good = Remove for good
+policies-documents-remove-document = Remove document
+policies-documents-modules-that-ask-for-it = Modules that ask for it see from the next request on that there is none, and decide by that.
+policies-documents-confirm = Confirm
+policies-documents-remove-name = Remove { $name }?

@@ -1,0 +1,34 @@
+### server/http/src/dashboard/policies/list.rs
+
+policies-list-what-is-attached-to-all = What is attached to all vaults
+policies-list-what-is-attached-to-all-vaults = What is attached to all vaults is
+policies-list-the-modules = The modules
+policies-list-the-modules-are = The modules are
+policies-list-upload-module = Upload module
+policies-list-documents = Documents
+policies-list-a-module-says-allow-deny = A module says allow, deny or abstain about a request, and can only narrow what roles allow. In shadow it is asked and has no say.
+policies-list-list-modules = List modules
+policies-list-what-is-attached-to-a = What is attached to a vault
+policies-list-what-hidden-seeing-this-needs = { $what } hidden: seeing this needs the role { $role } on the installation.
+policies-list-what-could-not-be-read = { $what } could not be read just now ({ $reason }).
+policies-list-no-policy-module-is-attached = No policy module is attached
+policies-list-no-policy-module-is-asked = No policy module is asked
+policies-list-enforced-enforced = { $enforced } enforced
+policies-list-shadow-in-shadow-none-enforced = { $shadow } in shadow, none enforced
+policies-list-enforced-enforced-shadow-in-shadow = { $enforced } enforced, { $shadow } in shadow
+policies-list-one-policy-module = One policy module
+policies-list-count-policy-modules = { $count } policy modules
+policies-list-attached = Attached
+policies-list-no-module-is-attached-that = No module is attached that you may see.
+policies-list-attach-one-in-shadow-first = Attach one in shadow first: it is asked about every request, and decides none.
+policies-list-with-authority = with authority
+policies-list-asked-first-in-every-vault = asked first, in every vault and when one is made
+policies-list-nothing-seen-yet = Nothing seen yet
+policies-list-would-fail-of-them-without = { $would_fail } of them without an answer
+policies-list-since-since = since { $since }
+policies-list-denied-of-asked = { $denied } of { $asked }
+policies-list-ships = Ships
+policies-list-nowhere = Nowhere
+policies-list-modules = Modules
+policies-list-known-by-the-digest-of = known by the digest of their bytes
+policies-list-attached-in-how-many-places = Attached: in how many places that you may see.

@@ -1,0 +1,31 @@
+### server/http/src/dashboard/search.rs
+
+search-overview = Overview
+search-vaults = Vaults
+search-new-vault = New vault
+search-deleted-vaults = Deleted vaults
+search-access-assignments = Access: assignments
+search-roles = Roles
+search-workloads = Workloads
+search-audit = Audit
+search-settings = Settings
+search-your-sessions-and-appearance = Your sessions and appearance
+search-a-search-has-at-most = A search has at most { $max_query } characters.
+search-decision = Decision
+search-none = None
+search-page = Page
+search-vault = Vault
+search-the-plural-of-name-could = The { $plural } of { $name } could not be searched.
+search-secret = Secret
+search-key = Key
+search-certificate = Certificate
+search-only-searched-names-were-searched = Only { $searched } names were searched: open a vault to search on in it.
+search-workload = Workload
+search-search = Search
+search-nothing-with-query = Nothing with “{ $query }”
+search-one-thing-with-query = One thing with “{ $query }”
+search-count-things-with-query = { $count } things with “{ $query }”
+search-names-and-tags-are-searched = Names and tags are searched, never values, and only what you may list.
+search-names-and-tags = Names and tags
+search-part-of-a-name-or = part of a name or a tag
+search-found = Found

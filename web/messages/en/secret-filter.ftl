@@ -1,0 +1,29 @@
+### server/http/src/dashboard/secret_filter.rs
+
+secret-filter-any = Any
+secret-filter-enabled = Enabled
+secret-filter-disabled = Disabled
+secret-filter-expired = Expired
+secret-filter-expiring = Expiring
+secret-filter-not-yet-valid = Not yet valid
+secret-filter-any-time-or-never = Any time or never
+secret-filter-within-7-days = Within 7 days
+secret-filter-that-expire-within-7-days = that expire within 7 days
+secret-filter-within-30-days = Within 30 days
+secret-filter-that-expire-within-30-days = that expire within 30 days
+secret-filter-within-90-days = Within 90 days
+secret-filter-that-expire-within-90-days = that expire within 90 days
+secret-filter-never = Never
+secret-filter-that-never-expire = that never expire
+secret-filter-any-time = Any time
+secret-filter-not-for-90-days = Not for 90 days
+secret-filter-not-rotated-for-90-days = not rotated for 90 days
+secret-filter-not-for-a-year = Not for a year
+secret-filter-not-rotated-for-a-year = not rotated for a year
+secret-filter-a-search-has-at-most = A search has at most { $most } characters.
+secret-filter-there-is-no-such-state = There is no such state to filter by.
+secret-filter-there-is-no-such-expiry = There is no such expiry to filter by.
+secret-filter-there-is-no-such-age = There is no such age to filter by.
+secret-filter-with-query-in-their-name = with “{ $query }” in their name
+secret-filter-tagged-tag = tagged “{ $tag }”
+secret-filter-in-state-state = in state { $state }

@@ -1,0 +1,34 @@
+### server/http/src/dashboard/secret_forms.rs
+
+secret-forms-content-type = Content type
+secret-forms-free-text-for-whoever-reads = Free text for whoever reads the secret, for example application/json.
+secret-forms-not-before-utc = Not before, UTC
+secret-forms-expires-utc = Expires, UTC
+secret-forms-an-expiry-warns-and-is = An expiry warns and is judged by policies; by itself it does not stop reads, as in Azure.
+secret-forms-enabled = Enabled
+secret-forms-nobody-can-read-or-use = Nobody can read or use a disabled version.
+secret-forms-tags = Tags
+secret-forms-policies-and-filters-go-by = Policies and filters go by tags.
+secret-forms-not-before = Not before
+secret-forms-the-expiry = The expiry
+secret-forms-not-before-is-later-than = Not before is later than the expiry.
+secret-forms-up-to-25-600-bytes = Up to 25,600 bytes, kept exactly as typed. If this form is refused, the value is not sent back.
+secret-forms-value = Value
+secret-forms-there-is-a-secret-name = There is a secret { $name } already; open it to add a version.
+secret-forms-new-secret = New secret
+secret-forms-name = Name
+secret-forms-1-to-127-letters-digits = 1 to 127 letters, digits and hyphens. Names stay: a secret cannot be renamed.
+secret-forms-create-secret = Create secret
+secret-forms-secret = Secret
+secret-forms-new-secret-in-vault = New secret in { $vault }
+secret-forms-new-version = New version
+secret-forms-add-version = Add version
+secret-forms-it-becomes-the-current-version = It becomes the current version at once. Earlier versions stay and can be rolled back to.
+secret-forms-version = Version
+secret-forms-new-version-of-name = New version of { $name }
+secret-forms-edit = Edit
+secret-forms-save-attributes = Save attributes
+secret-forms-the-value-stays-as-it = The value stays as it is. A date that is set can be moved and not taken away, as in Azure: an empty field changes nothing.
+secret-forms-attributes = Attributes
+secret-forms-attributes-of-name = Attributes of { $name }
+secret-forms-rolled-back-to-this-version = Rolled back to this version
