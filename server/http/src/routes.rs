@@ -246,6 +246,7 @@ routes! {
     Base Put "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyPut;
     Base Delete "/api/v1/vaults/{vault}/access-policies" Bearer AccessPolicyRemove;
     Base Get "/api/v1/vaults/{vault}/policies" Bearer PolicyList;
+    Base Get "/api/v1/vaults/{vault}/network-hits" Bearer NetworkHits;
     Base Get "/api/v1/vaults/{vault}/approvals" Bearer ApprovalList;
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/grant" Bearer ApprovalGrant;
     Base Post "/api/v1/vaults/{vault}/approvals/{id}/refuse" Bearer ApprovalRefuse;

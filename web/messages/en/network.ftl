@@ -14,6 +14,7 @@ network-change = Change
 network-hits-are-hidden-seeing-them = Hits are hidden: seeing them needs the role Strongroom Auditor on the installation.
 network-you-come-from-address-over = You come from { $address } over the listener { $listener }.
 network-list-the-rules = List the rules
+network-count-what-they-decided = Count what they decided
 network-add-a-rule = Add a rule
 network-name-is-reachable-from-everywhere = { $name } is reachable from everywhere
 network-name-is-reachable-from-nowhere = { $name } is reachable from nowhere

@@ -48,6 +48,18 @@ pub(crate) enum NetworkCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Count how often each rule decided in the last 24 hours, since the rules are what they are.
+    ///
+    /// From the audit log, for who may read it; what the rules say, for who may see the vault.
+    Hits {
+        /// Name of the vault.
+        vault: String,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Replace all rules and the default action.
     Set {
         /// Name of the vault.

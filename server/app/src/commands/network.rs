@@ -36,6 +36,7 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             print(&Vault::find(&vault, &connection).await?.network, output);
             Ok(())
         }
+        NetworkCommand::Hits { vault, output, connection } => hits(&vault, output, &connection).await,
         NetworkCommand::Set { vault, file, change } => {
             let network = read(&file)?;
             let found = Vault::to_change(&vault, &change).await?;
@@ -80,6 +81,64 @@ pub(crate) async fn run(command: NetworkCommand) -> anyhow::Result<()> {
             recover(&vault, allow.as_deref(), &Place::of(at)?, output).await
         }
     }
+}
+
+async fn hits(vault: &str, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let path = ["api", "v1", "vaults", vault, "network-hits"];
+    let counted = client.send(Method::GET, at(&base, &path, &[])?, None).await?;
+    if output == Output::Json {
+        println!("{}", crate::plain::json(&counted));
+        return Ok(());
+    }
+    let unseen = Value::Null;
+    // Who reads the log need not see the vault: the places of its rules alone are told then.
+    let shown = client.send(Method::GET, at(&base, &["api", "v1", "vaults", vault], &[])?, None).await.ok();
+    let network = shown.as_ref().and_then(|vault| vault.pointer("/settings/network")).unwrap_or(&unseen);
+    println!("{}", told(&counted, network));
+    if !flag(&counted, "all_allowed") {
+        eprintln!(
+            "only the newest 1,000 records and the newest 1,000 denials were looked through: + is at least so often"
+        );
+    }
+    Ok(())
+}
+
+fn flag(answer: &Value, name: &str) -> bool {
+    answer.get(name).and_then(Value::as_bool) == Some(true)
+}
+
+/// What was counted, a line for each rule. One is called unused only where all were counted that it could have decided.
+fn told(counted: &Value, network: &Value) -> String {
+    let list = |of: &Value| of.get("rules").and_then(Value::as_array).cloned().unwrap_or_default();
+    let (rules, hits) = (list(network), list(counted));
+    let place = |hit: &Value| hit.get("rule").and_then(Value::as_u64).and_then(|place| usize::try_from(place).ok());
+    let last = hits.iter().filter_map(place).max().unwrap_or_default().max(rules.len());
+    let all = |action: &str| flag(counted, if action == "deny" { "all_denied" } else { "all_allowed" });
+    let any = |text: String| if text.is_empty() { "any".to_owned() } else { text };
+    let mut table = table(&["RULE", "ACTION", "NETWORK", "LISTENER", "HITS", "LAST"]);
+    for number in 1..=last {
+        let (action, what, listener) = match rules.get(number - 1) {
+            Some(rule) => (text(rule, "/action"), any(text(rule, "/network")), any(text(rule, "/listener"))),
+            None => Default::default(),
+        };
+        let (times, when) = match hits.iter().find(|hit| place(hit) == Some(number)) {
+            Some(hit) => {
+                let least = if all(&action) { "" } else { "+" };
+                let when = hit.get("last").and_then(Value::as_i64).map(utc).unwrap_or_default();
+                (format!("{}{least}", text(hit, "/count")), when)
+            }
+            None if all(&action) => ("unused".to_owned(), String::new()),
+            None => ("none of those looked through".to_owned(), String::new()),
+        };
+        table.add_row([number.to_string(), action, what, listener, times, when]);
+    }
+    let otherwise = text(network, "/default_action");
+    let least = if all(&otherwise) { "" } else { "+" };
+    let times = format!("{}{least}", text(counted, "/default"));
+    table.add_row(["default".to_owned(), otherwise, String::new(), String::new(), times, String::new()]);
+    table.to_string()
 }
 
 async fn recover(vault: &str, allow: Option<&str>, place: &Place, output: Output) -> anyhow::Result<()> {
@@ -231,4 +290,30 @@ fn print(network: &Value, output: Output) {
     let otherwise = text(network, "/default_action");
     table.add_row(["default".to_owned(), otherwise, "any".to_owned(), "any".to_owned(), String::new(), String::new()]);
     println!("{table}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_called_unused_where_everything_was_counted_that_it_could_have_decided() {
+        let network = json!({ "default_action": "deny", "rules": [
+            { "action": "allow", "network": "10.0.0.0/8" }, { "action": "deny", "listener": "public" },
+            { "action": "allow", "network": "192.0.2.0/24" },
+        ] });
+        let hits = json!([{ "rule": 1, "count": 12, "last": 1_700_000_000_000_i64 }]);
+        let said = |allowed: bool, network: &Value| {
+            told(&json!({ "rules": hits, "default": 3, "all_allowed": allowed, "all_denied": true }), network)
+        };
+        let all = said(true, &network);
+        let words: Vec<Vec<&str>> = all.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(words[1], ["1", "allow", "10.0.0.0/8", "any", "12", "2023-11-14", "22:13:20.000Z"]);
+        assert_eq!(words[2], ["2", "deny", "any", "public", "unused"]);
+        assert_eq!(words[3], ["3", "allow", "192.0.2.0/24", "any", "unused"]);
+        assert_eq!(words[4], ["default", "deny", "3"]);
+        let partly = said(false, &network);
+        assert!(partly.contains("12+") && partly.contains("none of those") && partly.contains("unused"), "{partly}");
+        assert!(said(true, &Value::Null).contains("12"), "for who may not see the rules");
+    }
 }

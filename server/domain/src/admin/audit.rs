@@ -114,7 +114,7 @@ impl Administration {
     }
 
     /// Leave to look through the records, and a place to do it.
-    async fn look(&self, ctx: &RequestContext) -> Result<(Case, Place), AdminError> {
+    pub(super) async fn look(&self, ctx: &RequestContext) -> Result<(Case, Place), AdminError> {
         let case = self.admit(ctx, Ask::server(Action::AuditRead)).await?;
         match self.looks.enter(&ctx.principal.id).await {
             Some(place) => Ok((case, place)),

@@ -229,6 +229,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::DeletedVaultPurge | Endpoint::VaultPurgeForm => "VaultPurge",
         Endpoint::WorkloadCreate | Endpoint::NewWorkloadForm => "WorkloadCreate",
         Endpoint::AuditQuery
+        | Endpoint::NetworkHits
         | Endpoint::AuditPage
         | Endpoint::AuditEntryPage
         | Endpoint::AuditExportPage

@@ -185,6 +185,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::RolePut => boxed(|| manage::roles::put(services, call, &request)),
         Endpoint::RoleDelete => boxed(|| manage::roles::delete(services, call)),
         Endpoint::PolicyList | Endpoint::PolicyListEverywhere => boxed(|| manage::policies::list(services, call)),
+        Endpoint::NetworkHits => boxed(|| manage::network_hits::show(services, call)),
         Endpoint::ApprovalList => boxed(|| manage::approvals::list(services, call)),
         Endpoint::ApprovalGrant => boxed(|| manage::approvals::answer(services, call, &request, Verdict::Grant)),
         Endpoint::ApprovalRefuse => boxed(|| manage::approvals::answer(services, call, &request, Verdict::Refuse)),

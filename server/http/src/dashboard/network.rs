@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use strongroom_domain::{
     action::Action,
+    admin::NetworkHits,
     gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
@@ -16,8 +17,7 @@ use super::{
     Failure,
     form::{LONG, Sent},
     frame::{Place, Viewer},
-    links,
-    network_hits::{self, Hits},
+    links, network_hits,
     offers::Offers,
     redirect,
     refusal::{self, Refusal},
@@ -130,6 +130,7 @@ async fn page(
         main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!("network list {name}")).labelled(say!("network-list-the-rules")),
+            commands.server(&format!("network hits {name}")).labelled(say!("network-count-what-they-decided")),
             commands.server(&format!("network add {name} allow 10.0.0.0/8")).labelled(say!("network-add-a-rule")),
             commands.curl_server(
                 "PATCH",
@@ -151,7 +152,7 @@ fn headline(name: &VaultName, rules: &NetworkRules) -> String {
     }
 }
 
-fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
+fn listed(rules: &NetworkRules, hits: Option<&NetworkHits>, now: i64) -> Panel {
     let badge = |action| match action {
         NetworkAction::Allow => Cell::badge(Tone::Good, Icon::Check, say!("network-allow")),
         NetworkAction::Deny => Cell::badge(Tone::Bad, Icon::Ban, say!("network-deny")),
@@ -177,7 +178,7 @@ fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
                 Some(end) => Cell::Moment(view::moment_millis(end)),
             },
         ];
-        cells.extend(hits.map(|hits| hits.cell(index, rule.action)));
+        cells.extend(hits.map(|hits| network_hits::cell(hits, index, rule.action)));
         Row::new(cells)
     };
     let default = say!("network-what-no-rule-fits-is-default", default_action = word_past(rules.default_action));
@@ -196,7 +197,7 @@ fn listed(rules: &NetworkRules, hits: Option<&Hits>, now: i64) -> Panel {
         say!("network-ends"),
     ];
     columns.extend(hits.map(|_| say!("network-hits-24-h")));
-    let counted = hits.map(|hits| format!(" {}", hits.foot())).unwrap_or_default();
+    let counted = hits.map(|hits| format!(" {}", network_hits::foot(hits))).unwrap_or_default();
     Panel::new(say!("network-rules"), Body::Table(Table::new(&columns, rows))).foot(format!("{default}{counted}"))
 }
 

@@ -3,8 +3,8 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, approvals, assignments, audit, foresee, policies, policy_documents,
-        policy_modules, replays, roles, session, sessions, token_keys, tokens, vaults, workloads,
+        List, Listing, access_policies, approvals, assignments, audit, foresee, network_hits, policies,
+        policy_documents, policy_modules, replays, roles, session, sessions, token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
     routes::Endpoint,
@@ -105,6 +105,10 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             body: Some(Body::of::<policies::Body>()),
             answer: attached,
             ..modules("Attach modules to every vault, in place of those that are. `If-Match` takes the revision")
+        },
+        Endpoint::NetworkHits => Operation {
+            answer: Some(Body::of::<network_hits::View>()),
+            ..vaults("Count how often each network rule decided in the last 24 hours")
         },
         Endpoint::ApprovalList => Operation {
             answer: Some(Body::named::<List<approvals::View<'_>>>(|| "ApprovalRequestList".to_owned())),

@@ -6,6 +6,7 @@ pub(crate) mod assignments;
 pub(crate) mod audit;
 pub(crate) mod foresee;
 pub(crate) mod grantee;
+pub(crate) mod network_hits;
 pub(crate) mod policies;
 pub(crate) mod policy_documents;
 pub(crate) mod policy_modules;

@@ -91,6 +91,12 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     // Of what was judged since by these rules, neither decided anything.
     assert!(page.text.contains("Hits, 24 h") && page.text.matches("Unused").count() == 2, "{}", page.text);
     assert!(page.text.contains("What no rule fits is allowed. The default decided "), "{}", page.text);
+    let target = "/api/v1/vaults/demo/network-hits";
+    let authorization = Some(Zeroizing::new("Bearer person-ada".to_owned()));
+    let counted = answer(story.services.clone(), RawRequest { authorization, ..raw("GET", target) }).await;
+    let counted: serde_json::Value = serde_json::from_slice(&counted.body).unwrap();
+    assert!(counted["rules"] == serde_json::json!([]) && counted["default"].as_u64() > Some(0), "{counted}");
+    assert!(counted["all_allowed"] == true && counted["all_denied"] == true, "{counted}");
     let page = story.get(&format!("{at}?address=::1"), &cookie).await;
     assert!(page.text.contains("allowed by the default"));
 
