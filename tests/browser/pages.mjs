@@ -119,7 +119,17 @@ async function rule(page) {
   await field(page, 'Subject').fill('repo:kestrel/ledger:ref:refs/heads/main');
   await field(page, 'Audience').fill('api://AzureADTokenExchange');
   await press('Add federation');
-  return { role, workload };
+  await page.goto(`${BASE}/me`);
+  const [subject, issuer] = await main.locator('dl.details code').allTextContents();
+  await page.goto(`${BASE}/access/new-assignment`);
+  await field(page, 'Issuer').fill(issuer.trim());
+  await field(page, 'Subject at that issuer').fill(subject.trim());
+  await field(page, 'Role').selectOption('Key Vault Reader');
+  await field(page, 'Where').fill('/');
+  await press('Give the role');
+  await page.goto(`${BASE}/me`);
+  const drop = await main.getByRole('link', { name: 'Drop' }).first().getAttribute('href');
+  return { role, workload, drop };
 }
 
 /// Policies, which have a say in whatever comes after.
@@ -152,10 +162,10 @@ async function attach(page) {
 }
 
 /// The pages that do not say what is attached.
-function pages({ role, workload, keyEdit, certificateEdit }) {
+function pages({ role, workload, drop, keyEdit, certificateEdit }) {
   const secret = '/vaults/demo/secrets/ledger-db-password';
   return {
-    search: '/search?q=ledger', me: '/me', vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
+    search: '/search?q=ledger', me: '/me', 'drop-role': drop, vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
     'purge-vault': '/deleted-vaults/old-staging/purge',
     'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
     'vault-delete': '/vaults/payments-prod/delete', network: '/vaults/demo/network?address=192.0.2.7&listener=main',
