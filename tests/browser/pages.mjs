@@ -165,8 +165,8 @@ async function attach(page) {
 function pages({ role, workload, drop, keyEdit, certificateEdit }) {
   const secret = '/vaults/demo/secrets/ledger-db-password';
   return {
-    search: '/search?q=ledger', me: '/me', 'drop-role': drop, vaults: '/vaults', 'new-vault': '/new-vault', 'deleted-vaults': '/deleted-vaults',
-    'purge-vault': '/deleted-vaults/old-staging/purge',
+    search: '/search?q=ledger', me: '/me', 'drop-role': drop, vaults: '/vaults', 'new-vault': '/new-vault',
+    'deleted-vaults': '/deleted-vaults', 'purge-vault': '/deleted-vaults/old-staging/purge',
     'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
     'vault-delete': '/vaults/payments-prod/delete', network: '/vaults/demo/network?address=192.0.2.7&listener=main',
     'vault-access': '/vaults/demo/access', 'access-policy': '/vaults/demo/access-policy',
