@@ -11,3 +11,4 @@ access-owners-may-give-access = may give access
 access-owners-nobody-of-whom-you-may = Nobody of whom you may know.
 access-owners-on-the-installation = on the installation
 access-owners-on-this-vault = on this vault
+access-owners-what-is-in-it-is = What is in it is granted by policy modules; they may give the roles that manage it.

@@ -38,6 +38,9 @@ pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
     } else {
         foot.push(say!("access-owners-those-of-the-installation-are").to_owned());
     }
+    if mode == AccessMode::Modules {
+        foot.push(say!("access-owners-what-is-in-it-is").to_owned());
+    }
     let more = owners.len().saturating_sub(SHOWN);
     if more > 0 {
         foot.insert(0, say!("access-owners-more-more-may-give-access", more = more));
