@@ -3,8 +3,6 @@
 //! What the authority's own certificate and those above it say (RFC 5280: the end of its validity, the length of the path
 //! below it, the names it may certify) is enforced before anything is signed. Whom it signs for is judged elsewhere.
 
-use std::net::IpAddr;
-
 use der::{
     Decode, Encode,
     asn1::{Ia5String, OctetString},
@@ -18,7 +16,7 @@ use x509_cert::{
         Extension, ToExtension,
         pkix::{
             AuthorityKeyIdentifier, BasicConstraints, CrlDistributionPoints, ExtendedKeyUsage, KeyUsage, KeyUsages,
-            NameConstraints, SubjectKeyIdentifier,
+            SubjectKeyIdentifier,
             crl::dp::DistributionPoint,
             name::{DistributionPointName, GeneralName},
         },
@@ -32,6 +30,7 @@ use super::{
     issue::{IssueError, Public, Signer, Validity, algorithm_of, sign},
     subject::Subject,
     template::{Template, Usage},
+    within::keeps_constraints,
 };
 use crate::{
     entropy::Entropy,
@@ -62,6 +61,9 @@ pub enum AuthorityError {
     /// A name that it, or one above it, may not certify.
     #[error("a name is outside of the name constraints of the authority")]
     OutsideConstraints,
+    /// Its own name, or that of one above it.
+    #[error("what is below the authority may not have its name as a subject, nor that of an authority above it")]
+    Namesake,
     /// Its name constraints are of a kind that is not understood here.
     #[error("the authority has name constraints of a kind that is not enforced here, so it signs nothing")]
     UnknownConstraints,
@@ -110,6 +112,10 @@ pub fn issue(
     let authority = chain.first().ok_or(AuthorityError::NotAnAuthority)?;
     let validity = cut(&chain, wanted)?;
     may_sign(&chain, wanted.template)?;
+    let subject = wanted.template.name()?;
+    if !subject.is_empty() && chain.iter().any(|above| are_namesakes(above.tbs_certificate().subject(), &subject)) {
+        return Err(AuthorityError::Namesake);
+    }
     for above in &chain {
         keeps_constraints(above, wanted.template)?;
         keeps_usages(above, wanted.template)?;
@@ -124,7 +130,7 @@ pub fn issue(
     *first = (*first & 0x7f) | 0x40;
     let profile = Signed {
         template: wanted.template,
-        subject: wanted.template.name()?,
+        subject,
         issuer: authority.tbs_certificate().subject().clone(),
         key_id: key_id(authority)?,
         crl_url: wanted.crl_url,
@@ -184,6 +190,16 @@ fn may_sign(chain: &[Certificate], template: &Template) -> Result<(), AuthorityE
     if signs && !template.ca { Err(AuthorityError::NotAnAuthority) } else { Ok(()) }
 }
 
+/// Whether verifiers may take one name for the other (RFC 5280, section 7.1): lists of revoked certificates and further
+/// certificates are found by the name of an authority, so nobody below it may sign under that.
+fn are_namesakes(one: &Name, other: &Name) -> bool {
+    let folded = |name: &Name| {
+        let said = Subject::of(name).ok()?.to_string().to_lowercase();
+        Some(said.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    one == other || folded(one).is_some_and(|one| folded(other) == Some(one))
+}
+
 /// Whether a certificate is for nothing that one above it is not for, as verifiers take the extended usages of a chain.
 fn keeps_usages(above: &Certificate, template: &Template) -> Result<(), AuthorityError> {
     let Some((_, ExtendedKeyUsage(allowed))) = above.tbs_certificate().get_extension::<ExtendedKeyUsage>()? else {
@@ -199,140 +215,6 @@ fn keeps_usages(above: &Certificate, template: &Template) -> Result<(), Authorit
     } else {
         Err(AuthorityError::OutsideUsages)
     }
-}
-
-/// Whether all names of a certificate are within the constraints of one above it (RFC 5280, 4.2.1.10).
-fn keeps_constraints(above: &Certificate, template: &Template) -> Result<(), AuthorityError> {
-    let Some((_, constraints)) = above.tbs_certificate().get_extension::<NameConstraints>()? else { return Ok(()) };
-    let permitted: Vec<GeneralName> = bases(constraints.permitted_subtrees);
-    let excluded: Vec<GeneralName> = bases(constraints.excluded_subtrees);
-    let understood = |name: &GeneralName| {
-        matches!(name, GeneralName::DnsName(_) | GeneralName::Rfc822Name(_) | GeneralName::IpAddress(_))
-    };
-    if !permitted.iter().chain(&excluded).all(understood) {
-        return Err(AuthorityError::UnknownConstraints);
-    }
-    let (names, subject) = (&template.names, Subject::parse(&template.subject).map_err(|_| IssueError)?);
-    // What is called by a name in its subject alone is taken for it by some.
-    let dns = names.dns.iter().map(String::as_str).chain(subject.common_names().filter_map(as_host));
-    let mut all: Vec<Asked<'_>> = dns.map(Asked::Dns).collect();
-    all.extend(names.emails.iter().map(String::as_str).chain(subject.emails()).map(Asked::Mail));
-    all.extend(names.addresses.iter().map(|address| Asked::Address(*address)));
-    for name in &all {
-        let of_its_kind = || permitted.iter().filter(|base| name.is_of_kind(base));
-        let outside = of_its_kind().next().is_some() && !of_its_kind().any(|base| name.is_within(base));
-        if outside || excluded.iter().any(|base| name.may_be_within(base)) {
-            return Err(AuthorityError::OutsideConstraints);
-        }
-    }
-    Ok(())
-}
-
-fn bases(subtrees: Option<x509_cert::ext::pkix::constraints::name::GeneralSubtrees>) -> Vec<GeneralName> {
-    subtrees.unwrap_or_default().into_iter().map(|subtree| subtree.base).collect()
-}
-
-/// A name that is asked for.
-enum Asked<'a> {
-    Dns(&'a str),
-    Mail(&'a str),
-    Address(IpAddr),
-}
-
-impl Asked<'_> {
-    fn is_of_kind(&self, base: &GeneralName) -> bool {
-        matches!(
-            (self, base),
-            (Self::Dns(_), GeneralName::DnsName(_))
-                | (Self::Mail(_), GeneralName::Rfc822Name(_))
-                | (Self::Address(_), GeneralName::IpAddress(_))
-        )
-    }
-
-    fn is_within(&self, base: &GeneralName) -> bool {
-        match (self, base) {
-            (Self::Dns(name), GeneralName::DnsName(base)) => name.is_ascii() && is_below(name, base.as_str()),
-            (Self::Mail(mail), GeneralName::Rfc822Name(base)) => {
-                let (base, host) = (base.as_str(), mail.rsplit_once('@').map_or("", |(_, host)| host));
-                match base.strip_prefix('.') {
-                    _ if base.contains('@') => mail.eq_ignore_ascii_case(base),
-                    Some(domain) => host.len() > domain.len() && is_below(host, domain),
-                    None => host.eq_ignore_ascii_case(base),
-                }
-            }
-            (Self::Address(address), GeneralName::IpAddress(base)) => {
-                let octets = match address {
-                    IpAddr::V4(address) => address.octets().to_vec(),
-                    IpAddr::V6(address) => address.octets().to_vec(),
-                };
-                let Some((net, mask)) = base.as_bytes().split_at_checked(octets.len()) else { return false };
-                mask.len() == octets.len()
-                    && octets.iter().zip(net).zip(mask).all(|((octet, net), mask)| octet & mask == net & mask)
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether a verifier may take it for a name within: what is excluded must not be reached by another way to say it.
-    fn may_be_within(&self, base: &GeneralName) -> bool {
-        if let (Self::Dns(name), GeneralName::DnsName(domain)) = (self, base)
-            && may_be_below(name, domain.as_str())
-        {
-            return true;
-        }
-        self.is_within(base)
-    }
-}
-
-/// What a client may take for a host in a common name; none for one of words or for a single one, which names nobody
-/// elsewhere.
-fn as_host(common: &str) -> Option<&str> {
-    let name = common.trim();
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let of_words = name.contains(' ') && !name.contains(STARS);
-    (!of_words && name.contains(|letter: char| is_dot(letter) || STARS.contains(&letter))).then_some(name)
-}
-
-/// The star and what compatibility makes of it (NFKC).
-const STARS: [char; 3] = ['*', '\u{fe61}', '\u{ff0a}'];
-
-/// Whether compatibility (NFKC) or IDNA (RFC 3490, section 3.1) makes a dot of it.
-fn is_dot(letter: char) -> bool {
-    matches!(
-        letter,
-        '.' | '\u{2024}'..='\u{2026}'
-            | '\u{2488}'..='\u{249b}'
-            | '\u{3002}'
-            | '\u{33c2}'
-            | '\u{33c7}'
-            | '\u{33d8}'
-            | '\u{fe12}'
-            | '\u{fe19}'
-            | '\u{fe30}'
-            | '\u{fe52}'
-            | '\u{ff0e}'
-            | '\u{ff61}'
-            | '\u{1f100}'
-    )
-}
-
-/// Whether a host that is no plain one may stand for one in a domain: a star for the label below its own, and letters
-/// that are not ASCII, or a star elsewhere, for whatever a client makes of them.
-fn may_be_below(host: &str, domain: &str) -> bool {
-    let is_plain = |host: &str| host.is_ascii() && !host.contains('*');
-    match host.strip_prefix("*.") {
-        Some(parent) if is_plain(parent) => is_below(domain.strip_prefix('.').unwrap_or(domain), parent),
-        None if is_plain(host) => false,
-        _ => true,
-    }
-}
-
-/// Whether a host is a domain or below it. A star may come to stand for anything below.
-fn is_below(host: &str, domain: &str) -> bool {
-    let domain = domain.strip_prefix('.').unwrap_or(domain);
-    let host = host.strip_prefix("*.").unwrap_or(host);
-    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
-    domain.is_empty() || host == domain || host.strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 struct Signed<'a> {
@@ -377,45 +259,5 @@ impl BuilderProfile for Signed<'_> {
             extensions.push((&CrlDistributionPoints(vec![point])).to_extension(subject, &extensions)?);
         }
         Ok(extensions)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_within_a_domain_a_host_or_a_network() {
-        for (host, domain, within) in [
-            ("app.example", "example", true),
-            ("app.example", ".app.example", true),
-            ("*.app.example", "app.example", true),
-            ("evilapp.example", "app.example", false),
-            ("APP.Example", "app.EXAMPLE", true),
-            ("example", "app.example", false),
-        ] {
-            assert_eq!(is_below(host, domain), within, "{host} {domain}");
-        }
-        for (host, domain, may) in [
-            ("*.app.example", "secret.app.example", true),
-            ("*.app.example", ".SECRET.app.example", true),
-            ("*.app.example", "other.example", false),
-            ("*.secret.app.example", "app.example", false),
-            ("app.example", "secret.app.example", false),
-            ("a.*.example", "other.example", true),
-            ("\u{17f}ecret.app.example", "secret.app.example", true),
-        ] {
-            assert_eq!(may_be_below(host, domain), may, "{host} {domain}");
-        }
-        let mail = |base: &str| GeneralName::Rfc822Name(Ia5String::new(base).unwrap());
-        let asked = Asked::Mail("ops@app.example");
-        assert!(asked.is_within(&mail("app.example")) && asked.is_within(&mail(".example")));
-        assert!(asked.is_within(&mail("ops@app.example")));
-        assert!(!asked.is_within(&mail("example")) && !asked.is_within(&mail(".app.example")));
-        let net = |bytes: &[u8]| GeneralName::IpAddress(OctetString::new(bytes).unwrap());
-        let asked = Asked::Address("10.1.2.3".parse().unwrap());
-        assert!(asked.is_within(&net(&[10, 0, 0, 0, 255, 0, 0, 0])));
-        assert!(!asked.is_within(&net(&[10, 2, 0, 0, 255, 255, 0, 0])));
-        assert!(!asked.is_within(&net(&[10, 0, 0, 0])), "half of a network is none");
     }
 }

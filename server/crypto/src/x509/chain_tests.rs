@@ -203,6 +203,53 @@ fn every_name_of_a_subject_keeps_the_constraints() {
     }
 }
 
+/// Of these no constraint of a certificate speaks, and no verifier asks.
+#[test]
+fn users_and_sites_keep_the_domains_of_the_authority() {
+    let mut constraints = domains(&["app.example"], &["secret.app.example"]);
+    constraints.permitted.emails = vec!["mail.example".to_owned()];
+    let root = root(&Template { constraints, ..authority("CN=Root") });
+    let signed = |upn: Option<&str>, uri: Option<&str>| {
+        let owned = |name: Option<&str>| name.map(str::to_owned).into_iter().collect();
+        let names = AlternativeNames { upns: owned(upn), uris: owned(uri), ..AlternativeNames::default() };
+        root.signs(&Template { subject: String::new(), names, ..server("www.app.example") }, 4).err()
+    };
+    for upn in ["ada@app.example", "ada@corp.app.example.", "ada@mail.example"] {
+        assert_eq!(signed(Some(upn), None), None, "{upn}");
+    }
+    for upn in ["ada@corp.example", "administrator", "ada@secret.app.example", "ada@\u{17f}ecret.app.example"] {
+        assert_eq!(signed(Some(upn), None), Some(AuthorityError::OutsideConstraints), "{upn}");
+    }
+    for uri in
+        ["spiffe://app.example/web", "https://u@www.app.example:8443", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66"]
+    {
+        assert_eq!(signed(None, Some(uri)), None, "{uri}");
+    }
+    for uri in [
+        "spiffe://corp.example/web",
+        "https://secret.app.example",
+        "https://corp.example\\@app.example/",
+        "https:corp.example",
+        "https://[::1]/",
+    ] {
+        assert_eq!(signed(None, Some(uri)), Some(AuthorityError::OutsideConstraints), "{uri}");
+    }
+}
+
+/// Whoever has a name of an authority signs lists that some take for those of that one.
+#[test]
+fn nobody_below_an_authority_has_its_name() {
+    let root = root(&authority("CN=House Root, O=House"));
+    let between = root.signs(&authority("CN=Between, O=House"), 3).unwrap();
+    for taken in ["CN=House Root, O=House", "CN=house  root,O=HOUSE", "cn=between, o=House"] {
+        assert_eq!(between.signs(&authority(taken), 4).err(), Some(AuthorityError::Namesake), "{taken}");
+        let leaf = Template { subject: taken.to_owned(), ..server("app.example") };
+        assert_eq!(between.signs(&leaf, 4).err(), Some(AuthorityError::Namesake), "{taken}");
+    }
+    between.signs(&authority("O=House, CN=Between"), 5).unwrap();
+    between.signs(&Template { subject: String::new(), ..server("app.example") }, 6).unwrap();
+}
+
 #[test]
 fn what_an_authority_here_would_not_sign_nobody_takes() {
     let root = root(&Template {

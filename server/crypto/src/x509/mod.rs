@@ -21,6 +21,7 @@ mod subject;
 mod template;
 #[cfg(test)]
 mod tests;
+mod within;
 
 pub use authority::{AuthorityError, Wanted, issue};
 pub use bundle::{BundleError, pem, pkcs12};

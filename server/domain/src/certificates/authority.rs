@@ -20,6 +20,7 @@ use crate::{
     gate::Ask,
     issuance::{Answer, CertificateIssuer, Order, Outcome},
     issuer::{AuthorityLife, AuthoritySettings, IssuerSettings, Profile},
+    key::KeyAlgorithm,
     names::{ObjectKind, ObjectName, VaultId, VaultName},
     objects::{ObjectError, Objects, SigningKey, active},
     record::{HowItWent, Outcome as Recorded},
@@ -58,6 +59,8 @@ enum NotSigned {
     OtherAuthority,
     #[error("what it signs could not be revoked: {0}")]
     Unlisted(RevocationError),
+    #[error("it would sign by {0}, which is switched off in its vault")]
+    AlgorithmRefused(KeyAlgorithm),
     #[error("whether it was revoked could not be found out: {0}")]
     Untold(RevocationError),
     #[error("it, or one above it, was revoked by the authority above: nobody would take what it signs. Renew it")]
@@ -75,6 +78,7 @@ impl HowItWent for NotSigned {
         match self {
             Self::Object(error) => error.how(),
             Self::Unlisted(error) | Self::Untold(error) => error.how(),
+            Self::AlgorithmRefused(_) => (Recorded::Failed, "algorithm-refused"),
             Self::Revoked => (Recorded::Failed, AUTHORITY_REVOKED),
             Self::KeyCompromised => (Recorded::Failed, "key-compromised"),
             Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile => (Recorded::Failed, "invalid"),
@@ -96,6 +100,7 @@ impl NotSigned {
             Self::OtherAuthority => "authority-changed",
             Self::Unlisted(_) => "no-revocation-list",
             Self::Untold(_) => "authority-unavailable",
+            Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Revoked => AUTHORITY_REVOKED,
             Self::KeyCompromised => "key-compromised",
             Self::Profile => "outside-profile",
@@ -181,7 +186,13 @@ impl AuthorityIssuer {
         };
         let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
         let key = x509::key_of_request(order.request).ok_or(AuthorityError::Issue(IssueError))?;
-        let stands = if self.revoking.objections_to_authority(place, chain).await.map_err(untold)?.are_some() {
+        // What its vault has switched off is settled by the row as it was written here.
+        objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
+        let signs_by = item.version.key.as_ref().and_then(|key| x509::algorithm_of(key.spec)).map(KeyAlgorithm::from);
+        let refused = signs_by.filter(|algorithm| found.settings.refused_algorithms.contains(algorithm));
+        let stands = if let Some(algorithm) = refused {
+            Stands::AlgorithmRefused(algorithm)
+        } else if self.revoking.objections_to_authority(place, chain).await.map_err(untold)?.are_some() {
             Stands::Revoked
         } else if self.revoking.is_compromised(place, &key, order.replaces).await.map_err(untold)? {
             Stands::KeyCompromised
@@ -217,6 +228,7 @@ impl AuthorityIssuer {
             }
             match seen.filter(|seen| seen.version == item.version).map(|seen| seen.stands) {
                 Some(Stands::Well) => Ok(()),
+                Some(Stands::AlgorithmRefused(algorithm)) => Err(NotSigned::AlgorithmRefused(algorithm)),
                 Some(Stands::Revoked) => Err(NotSigned::Revoked),
                 Some(Stands::KeyCompromised) => Err(NotSigned::KeyCompromised),
                 // Another version than the one that was looked at.
@@ -242,6 +254,7 @@ struct Seen {
 #[derive(Clone, Copy)]
 enum Stands {
     Well,
+    AlgorithmRefused(KeyAlgorithm),
     Revoked,
     KeyCompromised,
 }

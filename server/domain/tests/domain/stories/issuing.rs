@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use strongroom_crypto::{SecretText, x509::Usage};
+use strongroom_crypto::{
+    SecretText,
+    key::{Curve, KeySpec, SignAlgorithm},
+    x509::Usage,
+};
 use strongroom_domain::{
     certificate::{IssuerReference, PendingStatus, PolicyPatch, Window},
     certificates::{CertificateError, Certificates, Renewed},
@@ -19,6 +23,7 @@ use strongroom_domain::{
     rotation::Rotation,
     secret::SecretItem,
     test_support::world::{name, person},
+    vault::VaultUpdate,
 };
 
 use super::certificates::{by, leaf, signed_elsewhere};
@@ -185,6 +190,22 @@ async fn an_issuer_signs_by_the_authority_it_was_set_for_and_by_none_that_took_i
     let fourth = demo.certificate("fourth").await.unwrap();
     let der = fourth.version.certificate.as_ref().unwrap().leaf().unwrap().to_vec();
     assert!(der.windows(4).any(|part| part == b".crl"), "the list of the key that is gone is no hindrance");
+}
+
+/// The request is signed by another algorithm, which the vault allows.
+#[tokio::test]
+async fn an_authority_signs_by_no_algorithm_that_is_switched_off_in_its_vault() {
+    let demo = Demo::start();
+    demo.issue("root", &root()).await.unwrap();
+    demo.set_issuer("inside", &authority(AuthoritySettings::default())).await.unwrap();
+    demo.world.put_grant(Grantee::Principal { id: demo.ada.id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let off = VaultUpdate { refused_algorithms: Some([SignAlgorithm::Es256.into()].into()), ..VaultUpdate::default() };
+    demo.world.admin.update_vault(&demo.request(), &demo.vault, None, &off).await.unwrap();
+    let policy = PolicyPatch { spec: Some(KeySpec::Ec { crv: Curve::P384 }), ..by("inside") };
+    demo.issue("app", &policy).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+    let failed = (PendingStatus::Failed, Some("algorithm-refused".to_owned()));
+    assert_eq!(status(&demo.operation("app").await), failed);
 }
 
 /// What a policy says to sign by itself, or by nobody here, is asked of no issuer.
