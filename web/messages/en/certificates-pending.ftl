@@ -26,4 +26,6 @@ certificates-pending-state = State
 certificates-pending-signed-by = Signed by
 certificates-pending-version = Version
 certificates-pending-request = Request
+certificates-pending-key = Key
+certificates-pending-a-new-key = A new one, though its policy says to keep the key: that of the version before was revoked as compromised.
 certificates-pending-the-issuer-said = The issuer said

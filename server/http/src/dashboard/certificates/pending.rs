@@ -115,6 +115,9 @@ fn facts(pending: &PendingOperation) -> Vec<Fact> {
         Fact::code(say!("certificates-pending-version"), pending.version.to_string()),
         Fact::code(say!("certificates-pending-request"), pending.request_id.clone()),
     ];
+    if pending.gives_up_key {
+        facts.push(Fact::text(say!("certificates-pending-key"), say!("certificates-pending-a-new-key")));
+    }
     facts.extend(
         trouble.map(|trouble| Fact::text(say!("certificates-pending-the-issuer-said"), trouble.message.clone())),
     );
