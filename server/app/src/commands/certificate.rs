@@ -57,6 +57,7 @@ const CERTIFICATES: Collection = Collection {
             thumbprint => thumbprint,
         }),
         ("REVOKED", revoked),
+        ("RENEWAL", failed),
     ],
     own: |certificate| vec![("thumbprint", text(certificate, "/x5t"))],
 };
@@ -290,6 +291,23 @@ fn revoked(shown: &Value) -> String {
     }
 }
 
+/// That its renewal failed, and why; nothing where it did not.
+fn failed(shown: &Value) -> String {
+    match text(shown, "/renewal/status").as_str() {
+        "failed" => format!("failed ({})", text(shown, "/renewal/reason")),
+        _ => String::new(),
+    }
+}
+
+/// The same with times, for who looks at one.
+fn failures(shown: &Value) -> String {
+    let [count, reason] = ["failures", "reason"].map(|part| text(shown, &format!("/renewal/{part}")));
+    match failed(shown) {
+        none if none.is_empty() => none,
+        _ => format!("{count} times, the last time at {} ({reason})", seconds(shown, "/renewal/last")),
+    }
+}
+
 fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
     let sans = ["dns_names", "emails", "ipAddresses", "uris", "upns"];
     let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
@@ -317,6 +335,8 @@ fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
             ("exported", exportable.to_owned()),
             ("form", text(certificate, "/policy/secret_props/contentType")),
             ("renews", certificate.get("policy").map(policy::renewal).unwrap_or_default()),
+            ("renewal failed", failures(certificate)),
+            ("next renewal", seconds(certificate, "/renewal/next")),
             ("contacts told", certificate.get("policy").map(policy::notice).unwrap_or_default()),
             ("renewed for", format!("{} months", text(certificate, "/policy/x509_props/validity_months"))),
         ],

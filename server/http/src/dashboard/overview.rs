@@ -301,15 +301,21 @@ fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
 /// renew.
 async fn renewals(viewer: &Viewer<'_>, now: i64) -> Vec<Attention> {
     let mut told = Vec::new();
-    for (operation, outcome, since) in [
-        (Action::CertificateRenewIfDue, Outcome::Failed, RENEWAL_FAILED),
-        (Action::CertificateEnroll, Outcome::Failed, RENEWAL_FAILED),
-        (Action::CertificateNearExpiry, Outcome::Allowed, RENEWAL_WANTED),
+    for (operation, since) in [
+        (Action::CertificateRenewIfDue, RENEWAL_FAILED),
+        (Action::CertificateEnroll, RENEWAL_FAILED),
+        (Action::CertificateNearExpiry, RENEWAL_WANTED),
     ] {
-        let (failed, by_issuer) = (outcome == Outcome::Failed, operation == Action::CertificateEnroll);
-        let mut records = renewal_records(viewer, operation, outcome, now - since).await.unwrap_or_default();
+        let (failed, by_issuer) = (operation != Action::CertificateNearExpiry, operation == Action::CertificateEnroll);
+        // What a module forbids is not renewed either.
+        let outcomes: &[Outcome] = if failed { &[Outcome::Failed, Outcome::Denied] } else { &[Outcome::Allowed] };
+        let mut records = Vec::new();
+        for outcome in outcomes {
+            records.extend(renewal_records(viewer, operation, *outcome, now - since).await.unwrap_or_default());
+        }
         // Another node was faster.
         records.retain(|record| record.reason != "not-due");
+        records.sort_by_key(|record| std::cmp::Reverse(record.at));
         if records.is_empty() {
             continue;
         }

@@ -13,6 +13,7 @@ use strongroom_domain::{
     certificates::CertificateError,
     names::VaultName,
     revocations::Standing,
+    rotation::Rotation,
     secret::{AttributePatch, SecretAttributes, SecretItem, VaultFacts},
 };
 use zeroize::Zeroizing;
@@ -221,6 +222,41 @@ impl Revocation {
     }
 }
 
+/// When the next version is made by itself, and how often that failed since the current one was made. Not Azure's: it is
+/// there when there is something to say.
+#[derive(Serialize)]
+struct Renewal<'a> {
+    status: &'static str,
+    /// When it is tried, for the first time or again; Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<i64>,
+    #[serde(flatten)]
+    failed: Option<Failures<'a>>,
+}
+
+#[derive(Serialize)]
+struct Failures<'a> {
+    failures: u32,
+    last: i64,
+    reason: &'a str,
+}
+
+impl<'a> Renewal<'a> {
+    fn of(rotation: &'a Rotation) -> Option<Self> {
+        let failed = rotation.failed.as_ref();
+        let failed =
+            failed.map(|failed| Failures { failures: failed.count, last: failed.last, reason: &failed.reason });
+        let status = if failed.is_some() { "failed" } else { "planned" };
+        (failed.is_some() || rotation.rotate_at.is_some()).then_some(Self { status, next: rotation.rotate_at, failed })
+    }
+
+    /// Of a version: that of its name, if it is the current one and not deleted.
+    fn of_current(item: &'a SecretItem, deletion: Option<&Deletion>) -> Option<Self> {
+        let is_current = deletion.is_none() && item.secret.current == item.version.version;
+        item.secret.rotation.as_deref().filter(|_| is_current).and_then(Self::of)
+    }
+}
+
 /// A certificate, or a deleted certificate.
 #[derive(Serialize)]
 pub(crate) struct Bundle<'a> {
@@ -243,6 +279,8 @@ pub(crate) struct Bundle<'a> {
     pending: Option<PendingLink>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation: Option<Revocation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal: Option<Renewal<'a>>,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -258,6 +296,8 @@ pub(crate) struct Line<'a> {
     tags: &'a BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revocation: Option<Revocation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewal: Option<Renewal<'a>>,
     #[serde(flatten)]
     deletion: Option<Deletion>,
 }
@@ -290,6 +330,7 @@ pub(crate) fn bundle<'a>(
         .pending
         .as_ref()
         .map(|_| PendingLink { id: format!("{}/pending", addresses.object("certificates", vault, name, None)) });
+    let deletion = deletion(addresses, vault, item);
     Ok(Bundle {
         id: addresses.object("certificates", vault, name, version),
         kid: leaf.map(|_| addresses.object("keys", vault, name, version)),
@@ -302,7 +343,8 @@ pub(crate) fn bundle<'a>(
         policy: Policy::of(addresses, vault, item)?,
         pending,
         revocation: Revocation::of(standing),
-        deletion: deletion(addresses, vault, item),
+        renewal: Renewal::of_current(item, deletion.as_ref()),
+        deletion,
     })
 }
 
@@ -316,13 +358,16 @@ pub(crate) fn line<'a>(
     standing: &Standing,
 ) -> Line<'a> {
     let version = (form == IdForm::Versioned).then_some(&item.version.version);
+    let deletion = deletion(addresses, vault, item);
     Line {
         id: addresses.object("certificates", vault, &item.secret.name, version),
         x5t: leaf(item).map(|der| BASE64URL_NOPAD.encode(&thumbprint(der))),
         attributes: Attributes::of(&item.version, facts),
         tags: &item.version.attributes.tags,
         revocation: Revocation::of(standing),
-        deletion: deletion(addresses, vault, item),
+        // Lists say what somebody has to look at.
+        renewal: Renewal::of_current(item, deletion.as_ref()).filter(|renewal| renewal.failed.is_some()),
+        deletion,
     }
 }
 
@@ -424,5 +469,25 @@ impl Operation {
     /// Where its state can be asked for.
     pub(crate) fn location(&self, api_version: &str) -> String {
         format!("{}?api-version={api_version}&request_id={}", self.id, self.request_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_domain::rotation::FailedAttempts;
+
+    use super::*;
+
+    #[test]
+    fn a_renewal_is_told_with_what_failed_of_it_and_nothing_where_there_is_none() {
+        let told = |rotation: &Rotation| serde_json::to_value(Renewal::of(rotation)).unwrap();
+        let planned = Rotation { rotate_at: Some(7), ..Rotation::default() };
+        let failed = Some(FailedAttempts { count: 2, last: 5, reason: "denied".to_owned() });
+        assert_eq!(told(&Rotation::default()), serde_json::json!(null));
+        assert_eq!(told(&planned), serde_json::json!({ "status": "planned", "next": 7 }));
+        assert_eq!(
+            told(&Rotation { failed, ..planned }),
+            serde_json::json!({ "status": "failed", "next": 7, "failures": 2, "last": 5, "reason": "denied" })
+        );
     }
 }

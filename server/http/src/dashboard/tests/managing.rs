@@ -6,10 +6,14 @@ use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
     certificate::{IssuerReference, PolicyPatch},
     grant::Scope,
+    policy::Effect,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::Outcome,
     role::Role,
-    test_support::world::{enabled, name, person},
+    test_support::{
+        Verdict,
+        world::{enabled, name, person},
+    },
     time::Clock as _,
 };
 use zeroize::Zeroizing;
@@ -381,6 +385,8 @@ async fn the_overview_says_what_needs_somebody() {
 #[tokio::test]
 async fn the_overview_says_which_certificate_was_not_renewed_until_it_is() {
     let story = Story::start();
+    story.guard();
+    story.world.policies.answer("guard", Verdict::Says(Effect::Allow));
     let (certificates, app) = (&story.services.certificates, name("app").unwrap());
     let issuer =
         |name: &str| Some(IssuerReference { name: name.to_owned(), certificate_type: None, transparency: None });
@@ -400,6 +406,15 @@ async fn the_overview_says_which_certificate_was_not_renewed_until_it_is() {
     assert!(failed.contains("app could not be renewed") && failed.contains("it is tried again"), "{failed}");
     let renewed = told("Self", 0).await;
     assert!(renewed.contains("<h1>Nothing needs you</h1>"), "{renewed}");
+    // What a module forbids, until it does not.
+    for (verdict, days, told) in [(Effect::Deny, 300, true), (Effect::Allow, 1, false)] {
+        story.world.policies.answer("guard", Verdict::Says(verdict));
+        story.world.clock.advance(days * 86_400_000);
+        certificates.do_what_is_due(&story.world.store, &*story.world.clock).await.unwrap();
+        story.world.policies.answer("guard", Verdict::Says(Effect::Allow));
+        let page = story.get("/overview", &story.sign_in("ada").await).await.text;
+        assert_eq!(page.contains("app could not be renewed"), told, "{page}");
+    }
     let ends = told("Unknown", 300).await;
     assert!(ends.contains("app ends soon") && !ends.contains("could not be renewed"), "{ends}");
 }
