@@ -13,7 +13,7 @@ mod publish;
 mod sign;
 mod standing;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use strongroom_crypto::{
     key::PublicKey,
@@ -86,7 +86,8 @@ impl From<StoreError> for RevocationError {
 
 /// What is to be revoked.
 pub enum ToRevoke {
-    /// The certificate of this serial number, signed by the authority's current version or by this one.
+    /// The certificate of this serial number, signed by this version of the authority; without one, by the one that is found
+    /// out of a certificate that is kept in its vault, or else by the current.
     Serial(String, Option<ObjectVersion>),
     /// This one, DER: the authority's version that signed it is found out.
     Certificate(Vec<u8>),
@@ -262,10 +263,14 @@ impl Revoking {
         }
         match what {
             ToRevoke::Serial(serial, version) => {
+                if version.is_some() {
+                    all.retain(|one| Some(&one.version) == version.as_ref());
+                }
+                let kept = self.kept_as((vault, keys), &all, serial).await?;
                 let wanted = version.as_ref().or(current.as_ref());
-                let place = all.iter().position(|one| Some(&one.version) == wanted).ok_or_else(nobody)?;
-                let signatory = all.swap_remove(place);
-                let kept = self.kept_as(vault, keys, &signatory, serial).await?;
+                let named = || all.iter().position(|one| Some(&one.version) == wanted);
+                let place = kept.as_ref().map(|(place, _)| *place).or_else(named).ok_or_else(nobody)?;
+                let kept = kept.map(|(_, kept)| kept);
                 let one = RevokedCertificate {
                     serial: serial.clone(),
                     at: now,
@@ -273,7 +278,7 @@ impl Revoking {
                     ends: kept.as_ref().map(|kept| kept.not_after),
                     key: kept.and_then(|kept| kept.key).as_ref().map(PublicKey::thumbprint),
                 };
-                Ok((signatory, one))
+                Ok((all.swap_remove(place), one))
             }
             ToRevoke::Certificate(der) => {
                 let facts = CertificateFacts::of(der)?;
@@ -288,25 +293,34 @@ impl Revoking {
         }
     }
 
-    /// What the certificate of a serial number says, if it is kept in the authority's own vault.
+    /// What the certificate of a serial number says that one of these signed, and the newest with the key that did; none
+    /// of one that is not kept in the authority's own vault.
     async fn kept_as(
         &self,
-        vault: &Vault,
-        keys: &VaultKeys,
-        signatory: &Signatory,
+        (vault, keys): (&Vault, &VaultKeys),
+        all: &[Signatory],
         serial: &str,
-    ) -> Result<Option<CertificateFacts>, RevocationError> {
+    ) -> Result<Option<(usize, CertificateFacts)>, RevocationError> {
         let Ok(mut octets) = data_encoding::HEXLOWER.decode(serial.as_bytes()) else { return Ok(None) };
         if octets.first().is_some_and(|first| first & 0x80 != 0) {
             // As it is encoded: a positive number.
             octets.insert(0, 0);
         }
-        let own = CertificateFacts::of(&signatory.certificate)?;
-        let wanted = CertificateFacts { issuer: own.subject.clone(), serial: octets, ..own };
-        for (_, version) in self.issued_as(vault, keys, &wanted).await? {
-            let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
-            if let Some(leaf) = leaf.filter(|leaf| x509::is_issued_by(leaf, &signatory.certificate).unwrap_or(false)) {
-                return Ok(Some(CertificateFacts::of(leaf)?));
+        let mut asked = HashSet::new();
+        for signatory in all {
+            let own = CertificateFacts::of(&signatory.certificate)?;
+            if !asked.insert(own.subject.clone()) {
+                continue;
+            }
+            let wanted = CertificateFacts { issuer: own.subject.clone(), serial: octets.clone(), ..own };
+            for (_, version) in self.issued_as(vault, keys, &wanted).await? {
+                let Some(leaf) = version.certificate.as_ref().and_then(|certificate| certificate.leaf()) else {
+                    continue;
+                };
+                let signed = |one: &Signatory| x509::is_issued_by(leaf, &one.certificate).unwrap_or(false);
+                if let Some(place) = all.iter().rposition(signed) {
+                    return Ok(Some((place, CertificateFacts::of(leaf)?)));
+                }
             }
         }
         Ok(None)

@@ -79,6 +79,22 @@ async fn a_key_that_others_have_is_not_kept_whatever_the_policy_says() {
     assert_ne!(key().await, next);
 }
 
+/// On another list it would stand and be taken all the same.
+#[tokio::test]
+async fn by_its_number_a_certificate_comes_on_the_list_of_the_key_that_signed_it() {
+    let (demo, old) = Demo::with_authority().await;
+    demo.issue("root", &authority()).await.unwrap();
+    let new = demo.signed_as("next", &by("inside")).await;
+    let unknown = || ToRevoke::Serial("0abc".to_owned(), None);
+    for (what, on_each) in [(serial(&old), [1, 0]), (serial(&new), [1, 1]), (unknown(), [1, 2])] {
+        let all = demo.revoke(what, Reason::Superseded).await.unwrap();
+        assert_eq!(all.lists.iter().map(|list| list.revoked.len()).collect::<Vec<_>>(), on_each);
+    }
+    let ends: Vec<_> =
+        demo.revocations().await.unwrap().lists[1].revoked.iter().map(|one| one.ends.is_some()).collect();
+    assert_eq!(ends, [true, false], "of what is not kept nobody knows more");
+}
+
 /// Who has the key has a certificate made for it elsewhere, or by itself, and brings it under another name.
 #[tokio::test]
 async fn an_authority_certifies_no_key_again_that_others_have() {
