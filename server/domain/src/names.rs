@@ -80,6 +80,13 @@ impl ObjectName {
         &self.canonical
     }
 
+    /// Whether a word of addresses stands where such an object's name would (Azure Key Vault REST, certificates), so that
+    /// nobody could reach what has that name.
+    #[must_use]
+    pub fn is_reserved(&self, kind: ObjectKind) -> bool {
+        kind == ObjectKind::Certificate && ["contacts", "issuers", "restore"].contains(&self.as_str())
+    }
+
     /// The spelling it was given with.
     #[must_use]
     pub fn display(&self) -> &str {

@@ -376,6 +376,7 @@ routes! {
     Vault Post "/certificates/{name}/create" Bearer CertificateCreate;
     Vault Post "/certificates/{name}/import" Bearer CertificateImport;
     Vault Get "/certificates/{name}/versions" Bearer CertificateVersions;
+    Vault Delete "/certificates/{name}/versions" Bearer CertificateDelete;
     Vault Get "/certificates/{name}/policy" Bearer CertificatePolicyGet;
     Vault Patch "/certificates/{name}/policy" Bearer CertificatePolicyUpdate;
     Vault Get "/certificates/{name}/pending" Bearer CertificatePendingGet;
@@ -502,6 +503,12 @@ mod tests {
             assert_eq!(endpoint(Vault, Post, &format!("/keys/k/0a/{none}")), "404");
         }
         assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
+        // What got such a name before it was refused.
+        assert_eq!(endpoint(Vault, Delete, "/certificates/Contacts"), "ContactsDelete ");
+        assert_eq!(endpoint(Vault, Delete, "/certificates/Contacts/versions"), "CertificateDelete Contacts");
+        for name in ["issuers", "restore"] {
+            assert_eq!(endpoint(Vault, Delete, &format!("/certificates/{name}")), format!("CertificateDelete {name}"));
+        }
         let roles = "providers/Microsoft.Authorization/roleDefinitions";
         for (scope, found) in [
             ("", ""),

@@ -122,7 +122,7 @@ impl Collection {
     }
 
     async fn delete(&self, name: &str, from: &VaultAt) -> anyhow::Result<()> {
-        let answer = connect(from).await?.send(Method::DELETE, &[self.path, name], None).await?;
+        let answer = connect(from).await?.send(Method::DELETE, &self.whole(name), None).await?;
         match from.output {
             Output::Json => println!("{}", json(&answer)),
             Output::Table => {
@@ -131,6 +131,12 @@ impl Collection {
             }
         }
         Ok(())
+    }
+
+    /// Where one of it is deleted: with a name that is a word of addresses, where that word cannot be meant.
+    fn whole<'a>(&self, name: &'a str) -> Vec<&'a str> {
+        let is_a_word = self.path == "certificates" && name.eq_ignore_ascii_case("contacts");
+        [self.path, name].into_iter().chain(is_a_word.then_some("versions")).collect()
     }
 
     async fn recover(&self, name: &str, at: &VaultAt) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use strongroom_crypto::{
     },
 };
 
-use super::{CertificateError, Certificates};
+use super::{CertificateError, Certificates, not_reserved};
 use crate::{
     action::Action,
     certificate::{CertificatePolicy, KeyPolicy, PolicyPatch},
@@ -49,6 +49,7 @@ impl Certificates {
         given: &PolicyPatch,
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        not_reserved(name)?;
         attributes.check().map_err(ObjectError::from)?;
         let known = Ask {
             proposed: Some(Proposed::Whole(attributes)),
@@ -96,6 +97,7 @@ impl Certificates {
         (vault, name): (&VaultName, &ObjectName),
         read: impl FnOnce() -> Result<Document, ImportError> + Send + 'static,
     ) -> Result<Looked, CertificateError> {
+        not_reserved(name)?;
         let known = Ask::object(ObjectKind::Certificate, Action::CertificateImport, vault, name);
         let Some(mut record) = self.objects.gate.until_modules(ctx, &known).await else {
             let InVault { case, .. } = self.objects.admit(ctx, known).await?;

@@ -12,6 +12,7 @@ use super::{
     import::Brought,
     in_turn,
     making::{Making, Origin, finished},
+    not_reserved,
 };
 use crate::{
     action::Action,
@@ -47,6 +48,7 @@ impl Certificates {
         given: Option<&PolicyPatch>,
         attributes: &SecretAttributes,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
+        not_reserved(name)?;
         let given = given.map(|patch| patch.over(&CertificatePolicy::default()));
         if let Some(policy) = &given {
             policy.check()?;

@@ -34,7 +34,7 @@ use crate::{
     context::RequestContext,
     issuers::Issuers,
     keys::{Forge, KeyError, Keys, Queue, Turn},
-    names::{ObjectName, ObjectVersion, VaultName},
+    names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
     objects::{ObjectError, ObjectPage, Objects, Verbs, common_life},
     permit::{Held, Permit},
     record::{HowItWent, Outcome},
@@ -193,6 +193,12 @@ impl Certificates {
             None => Ok(self.cores.turn(&ctx.principal.id).await?),
         }
     }
+}
+
+/// Certificates that have such a name are renewed, and nobody makes more of them.
+fn not_reserved(name: &ObjectName) -> Result<(), ObjectError> {
+    let kind = ObjectKind::Certificate;
+    if name.is_reserved(kind) { Err(ObjectError::Reserved(kind, name.clone())) } else { Ok(()) }
 }
 
 /// Signs and encodes on a thread of its own, in the caller's turn. What is worked on stays held.

@@ -164,6 +164,10 @@ impl Objects {
             if verbs.kind == ObjectKind::Certificate && place.is_none() {
                 return Err(self.refuse(ctx, case, ObjectError::Busy).await);
             }
+            if backup.name.is_reserved(verbs.kind) {
+                let why = ObjectError::Reserved(verbs.kind, backup.name.clone());
+                return Err(self.refuse(ctx, case, why).await);
+            }
             // What a module could not see it has not allowed.
             if let Some(why) = unsaid {
                 return Err(self.refuse(ctx, case, ObjectError::Unsaid(why)).await);

@@ -80,6 +80,9 @@ pub enum ObjectError {
     /// A key or a secret that is no certificate's has the name that one of a certificate would have.
     #[error("there is a {} of this name already, which a certificate of the name would need", .0.as_str())]
     NameTaken(ObjectKind),
+    /// A word of addresses.
+    #[error("a {} cannot be named {}: in its address the word is reserved for something else", .0.as_str(), .1)]
+    Reserved(ObjectKind, ObjectName),
     /// Another certificate has the same issuer and serial number.
     #[error(
         "another certificate of this vault is by the same issuer with the same serial number: no authority makes such, and \
@@ -155,7 +158,9 @@ impl HowItWent for ObjectError {
             Self::BadBackup => "bad-backup",
             Self::InToken(_) => "in-token",
             Self::TooMuchToBackUp => "too-much-to-back-up",
-            Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm | Self::Unsaid(_) => "invalid",
+            Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm | Self::Unsaid(_) | Self::Reserved(..) => {
+                "invalid"
+            }
             Self::Contended => "contended",
             Self::Busy => "throttled",
             Self::Tampered => "tampered",

@@ -216,7 +216,7 @@ impl Problem {
                 ))
             },
             ObjectError::Invalid(_) => Self::bad_parameter(message),
-            ObjectError::OtherForm | ObjectError::Unsaid(_) => Self { reason: "invalid", ..Self::bad_parameter(sentence(&message)) },
+            ObjectError::OtherForm | ObjectError::Unsaid(_) | ObjectError::Reserved(..) => Self { reason: "invalid", ..Self::bad_parameter(sentence(&message)) },
             ObjectError::Impossible(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
             ObjectError::Contended => {
                 Self::new(409, "Conflict", "contended", format!("The {word} is being changed by others. Try again."))

@@ -192,7 +192,7 @@ async fn a_certificate_lives_and_dies_as_azure_says() {
     assert_eq!(story.ask(Method::POST, "/deletedsecrets/app/recover").await.problem(), "403 Forbidden");
     story.ask(Method::POST, "/deletedcertificates/app/recover").await.expect(200);
     assert_eq!(story.json("/secrets/app").await["value"], value);
-    story.ask(Method::DELETE, "/certificates/app").await.expect(200);
+    story.ask(Method::DELETE, "/certificates/app/versions").await.expect(200);
     story.ask(Method::DELETE, "/deletedcertificates/app").await.expect(204);
     assert_eq!(story.ask(Method::GET, "/deletedkeys/app").await.problem(), "404 KeyNotFound");
     let restored = story.send(Method::POST, "/certificates/restore", &backup).await.expect(200).json();
@@ -388,6 +388,13 @@ async fn what_certificates_cannot_be_is_refused_and_on_record() {
         assert_eq!(answer.problem(), expected, "{what}: {}", answer.text());
         let record = story.vault.record_of(&story.operator, &answer).await;
         assert_eq!((&record["outcome"], &record["status"]), (&json!("failed"), &json!(400)), "{what}: {record}");
+    }
+    for (name, step) in [("Contacts", "create"), ("issuers", "create"), ("restore", "import")] {
+        let body = json!({ "policy": policy("Self"), "value": "AAAA" });
+        let answer = story.send(Method::POST, &format!("/certificates/{name}/{step}"), &body).await;
+        assert!(answer.problem() == bad && answer.text().contains("reserved"), "{name}: {}", answer.text());
+        let record = story.vault.record_of(&story.operator, &answer).await;
+        assert_eq!((&record["outcome"], &record["status"]), (&json!("failed"), &json!(400)), "{name}: {record}");
     }
     story.send(Method::PUT, "/secrets/taken", &json!({ "value": "mine" })).await.expect(200);
     let taken = story.send(Method::POST, "/certificates/taken/create", &json!({ "policy": policy("Self") })).await;

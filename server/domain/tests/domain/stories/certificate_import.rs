@@ -7,9 +7,11 @@ use strongroom_crypto::{
     x509::{ImportError, Imported, Template, Validity, self_signed},
 };
 use strongroom_domain::{
+    backup::Backup,
     certificate::{CertificatePolicy, PolicyPatch},
     certificates::CertificateError,
     context::RequestContext,
+    names::ObjectKind,
     objects::ObjectError,
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     record::Outcome,
@@ -144,6 +146,46 @@ async fn two_certificates_of_one_issuer_and_serial_number_are_not_both_taken_in(
     assert!(taken.is_ok(), "{taken:?}");
     let refused = restore().await.err();
     assert!(matches!(refused, Some(CertificateError::Object(ObjectError::DuplicateSerial))), "{refused:?}");
+}
+
+/// In addresses the words stand for something else, so nobody could ask for such a certificate, and whoever deletes it
+/// would delete something else.
+#[tokio::test]
+async fn no_certificate_takes_a_word_of_its_addresses_for_its_name() {
+    let demo = Demo::start();
+    demo.issue("app", &by("Self")).await.unwrap();
+    let backup = demo.world.certificates.backup(&demo.request(), &demo.vault, &name("app").unwrap()).await.unwrap();
+    let (keyring, entropy) = (&demo.world.keyring, &*demo.world.entropy);
+    let vault = demo.world.gate.vaults.vault(&demo.vault).await.unwrap().unwrap();
+    let keys = keyring.verified_vault_keys(&vault).await.unwrap();
+    for word in ["contacts", "Issuers", "RESTORE"] {
+        let reserved = name(word).unwrap();
+        let is_refused = |refused: Option<CertificateError>| {
+            assert!(
+                matches!(refused, Some(CertificateError::Object(ObjectError::Reserved(..)))),
+                "{word}: {refused:?}"
+            );
+        };
+        is_refused(demo.issue(word, &by("Self")).await.err());
+        let (ctx, place) = (demo.request(), (&demo.vault, &reserved));
+        let read = || -> Result<Imported, ImportError> { panic!("nobody reads it") };
+        let imported = demo.world.certificates.import(&ctx, place, read, &PolicyPatch::default(), &enabled()).await;
+        is_refused(imported.err());
+        // A backup from before they were refused.
+        let opened = keyring.open_backup(&keys, &backup).unwrap();
+        let mut older = Backup::decode(&opened).unwrap();
+        for version in &mut older.versions {
+            let (kind, of) = (ObjectKind::Certificate, &version.meta.version);
+            let value = keyring.open(&keys, kind, &older.name, of, &version.sealed).unwrap();
+            version.sealed = keyring.seal(&keys, kind, &reserved, of, &value, entropy).unwrap();
+            version.meta.data_key_id = version.sealed.data_key_id;
+        }
+        older.name = reserved;
+        let blob = keyring.seal_backup(&keys, &older.encode().unwrap(), entropy).unwrap();
+        is_refused(demo.world.certificates.restore(&demo.request(), &demo.vault, &blob).await.err());
+    }
+    let names: Vec<String> = demo.world.store.image().objects.keys().map(|(_, _, name)| name.to_string()).collect();
+    assert!(names.iter().all(|name| name == "app"), "{names:?}");
 }
 
 #[tokio::test]
