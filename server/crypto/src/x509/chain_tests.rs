@@ -377,6 +377,18 @@ fn a_request_has_the_key_of_its_certificate_and_a_certificate_the_address_of_its
 }
 
 #[test]
+fn a_list_says_every_serial_number_that_can_be_revoked() {
+    let root = root(&authority("CN=Root"));
+    let serials = [vec![0xff; 20], vec![0x80], vec![0x0a, 0xb1]];
+    let entry = |serial: &Vec<u8>| Revoked { serial: serial.clone(), at: NOW, reason: Reason::Superseded };
+    let der = root.list(7, NOW, &serials.iter().map(entry).collect::<Vec<_>>());
+    let (_, read) = x509_parser::parse_x509_crl(&der).unwrap();
+    let number = |raw: &[u8]| raw.iter().copied().skip_while(|octet| *octet == 0).collect::<Vec<u8>>();
+    let found: Vec<_> = read.iter_revoked_certificates().map(|one| number(one.raw_serial())).collect();
+    assert_eq!(found, serials);
+}
+
+#[test]
 fn constraints_are_for_authorities_alone() {
     let with = |template: Template| template.check();
     assert_eq!(with(Template { path_length: Some(0), ..server("a.example") }), Err(TemplateError::NoAuthority));

@@ -260,7 +260,9 @@ fn serial(octets: &[u8]) -> Result<SerialNumber, ListError> {
     if octets.is_empty() || octets.len() > MAX_SERIAL {
         return Err(IssueError.into());
     }
-    Ok(SerialNumber::new(octets)?)
+    // Read and not made: one of 20 octets whose first bit is set is longer as it is encoded, and no list is to stay unsigned
+    // for the sake of one that somebody else gave, or nobody.
+    Ok(SerialNumber::from_der(&Uint::new(octets)?.to_der()?)?)
 }
 
 fn time(seconds: i64) -> Result<Time, ListError> {
