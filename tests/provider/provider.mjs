@@ -98,7 +98,7 @@ function build(issuer) {
         client_id: 'dashboard',
         client_secret: 'dashboard-secret-of-at-least-32-characters',
         grant_types: ['authorization_code'],
-        redirect_uris: [`${PROVIDER_RELYING_PARTY}/auth/callback`],
+        redirect_uris: [`${PROVIDER_RELYING_PARTY}/auth/callback`, `${PROVIDER_RELYING_PARTY}/auth/real/callback`],
         post_logout_redirect_uris: [`${PROVIDER_RELYING_PARTY}/signed-out`],
         backchannel_logout_uri: `${PROVIDER_RELYING_PARTY}/auth/real/back-channel-logout`,
         backchannel_logout_session_required: true,

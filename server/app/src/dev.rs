@@ -116,7 +116,9 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
 
     // Made anew at every start: who is signed in stays signed in by the session.
     let signer = TokenSigner::generate(&SystemEntropy)?;
-    let provider = DevProvider::new(&issuer, vec![format!("{base}/auth/callback")], &signer);
+    // The second is asked for beside another provider alone.
+    let back = ["/auth/callback", "/auth/dev/callback"].map(|path| format!("{base}{path}"));
+    let provider = DevProvider::new(&issuer, back.into(), &signer);
     let beside = dev_listener::serve(provider, Arc::clone(&clock), &base, provider_listener, (*tls).clone())?;
     let vaults = node.store.vaults(false).await?;
     let hosts: Vec<String> = vaults.iter().map(|vault| format!("{}.{HOST}", vault.name)).collect();

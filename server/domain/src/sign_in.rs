@@ -215,13 +215,15 @@ pub trait SignIn: Send + Sync {
         now_millis: i64,
     ) -> Result<(String, Plaintext), SignInError>;
 
-    /// Finishes: checks what the browser brought back against what was kept.
+    /// Finishes: checks what the browser brought back against what was kept. `came_to` is the address that it was
+    /// brought to: an answer that came to another than its sign-in went out with is another provider's.
     ///
     /// # Errors
     /// [`SignInError`].
     async fn finish(
         &self,
         kept: &Plaintext,
+        came_to: &str,
         query: &[(String, String)],
         now_millis: i64,
     ) -> Result<SignedIn, SignInError>;

@@ -51,6 +51,7 @@ routes! {
     Base Get "/sign-in" Public SignInPage;
     Base Get "/auth/{provider}/start" Public SignInStart;
     Base Get "/auth/callback" Public SignInCallback;
+    Base Get "/auth/{provider}/callback" Public ProviderCallback;
     Base Get "/signed-out" Public SignedOut;
     Base Post "/auth/{provider}/back-channel-logout" Public BackChannelLogout;
     Base Post "/sign-out" Session SignOut;

@@ -173,11 +173,15 @@ impl SignIn for SignInService {
     async fn finish(
         &self,
         kept: &Plaintext,
+        came_to: &str,
         query: &[(String, String)],
         now_millis: i64,
     ) -> Result<SignedIn, SignInRefused> {
         let pending: PendingSignIn =
             serde_json::from_slice(kept.expose()).map_err(|_| refused(SignInError::StateMismatch))?;
+        if !pending.went_out_with(came_to) {
+            return Err(refused(SignInError::IssuerMismatch));
+        }
         let params = CallbackParams::from_pairs(query.iter().cloned()).map_err(refused)?;
         let signed_in = self.providers.finish(pending, params, now_millis).await.map_err(refused)?;
         Ok(SignedIn {

@@ -61,6 +61,7 @@ column-purged = Purged
 column-reads = Reads
 column-reads--24-h = Reads, 24 h
 column-reason = Reason
+column-redirect-address = Redirect address
 column-registered = Registered
 column-renewed = Renewed
 column-result = Result

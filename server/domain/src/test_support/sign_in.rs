@@ -37,7 +37,7 @@ impl SignIn for FakeSignIn {
         Err(SignInError::UnknownProvider)
     }
 
-    async fn finish(&self, _: &Plaintext, _: &[(String, String)], _: i64) -> Result<SignedIn, SignInError> {
+    async fn finish(&self, _: &Plaintext, _: &str, _: &[(String, String)], _: i64) -> Result<SignedIn, SignInError> {
         Err(SignInError::UnknownProvider)
     }
 

@@ -256,7 +256,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::WorkloadFederationAdd | Endpoint::NewFederationForm => "WorkloadFederationAdd",
         Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
-        Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback => "SessionBegin",
+        Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback | Endpoint::ProviderCallback => {
+            "SessionBegin"
+        }
         // What is done with each stands in the record of each.
         Endpoint::BulkSecretsForm => "SecretBulk",
         Endpoint::SetupPage => "SetupShow",
@@ -311,6 +313,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::WorkloadFederationRemove
         | Endpoint::SessionEnd => 204,
         Endpoint::SignInCallback
+        | Endpoint::ProviderCallback
         | Endpoint::SetupForm
         | Endpoint::SignOut
         | Endpoint::CommandLineAllow

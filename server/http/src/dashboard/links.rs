@@ -53,7 +53,7 @@ pub(super) const MODULE_UPLOAD: &str = "/policy/upload";
 pub(super) const SETUP: &str = "/setup";
 /// The sign-in page.
 pub(super) const SIGN_IN: &str = "/sign-in";
-/// Where providers send the browser back to.
+/// Where the only provider sends the browser back to.
 pub(super) const CALLBACK: &str = "/auth/callback";
 /// Ends the session.
 pub(super) const SIGN_OUT: &str = "/sign-out";
@@ -298,6 +298,12 @@ pub(super) fn sign_in_again(provider: &str, return_to: &ReturnTo, acr: &[String]
     with_query(start, &[("return_to", return_to.unless_default()), ("afresh", Some("yes")), ("acr", Some(&acr))])
 }
 
+/// Where one provider of several sends the browser back to: an address that no other one is told, so that the answer
+/// of one is never taken for the answer of another.
+pub(super) fn provider_callback(provider: &str) -> String {
+    format!("/auth/{}/callback", in_path(provider))
+}
+
 /// Where a provider says that a session has ended.
 pub(super) fn back_channel_logout(base: &str, provider: &str) -> String {
     format!("{base}/auth/{provider}/back-channel-logout")
@@ -431,6 +437,7 @@ mod tests {
             "/sign-in?return_to=/sign-in",
             "/auth/dev/start",
             "/auth/callback",
+            "/auth/dev/callback",
             "/sign-out",
             "/signed-out",
             "/assets/app.js",

@@ -144,7 +144,10 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::SetupForm => return setup::finish(services, call, &request).await,
         Endpoint::SignInPage => return sign_in::page(services, call, &request).await,
         Endpoint::SignInStart => return sign_in::start(services, call, &request).await,
-        Endpoint::SignInCallback => return sign_in::callback(services, call, &request).await,
+        Endpoint::SignInCallback => return sign_in::callback(services, call, &request, None).await,
+        Endpoint::ProviderCallback => {
+            return sign_in::callback(services, call, &request, Some(call.parameter(0))).await;
+        }
         Endpoint::SignedOut => return sign_in::signed_out(services, &request).await,
         Endpoint::BackChannelLogout => return sign_in::logged_out_elsewhere(services, call, &request).await,
         _ => {}

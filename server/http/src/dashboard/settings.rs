@@ -17,7 +17,7 @@ use super::{
     offers::Offers,
     redirect,
     refusal::{self, Refusal},
-    rendered,
+    rendered, sign_in,
     snippets::{self, Commands},
     view,
 };
@@ -79,6 +79,7 @@ fn providers(viewer: &Viewer<'_>) -> Panel {
             Row::new(vec![
                 Cell::Text { text: provider.name, small: Some(provider.id.clone()) },
                 Cell::Code(provider.issuer),
+                Cell::Code(sign_in::redirect_address(viewer.services, &provider.id)),
                 Cell::Code(links::back_channel_logout(base, &provider.id)),
             ])
         })
@@ -86,13 +87,12 @@ fn providers(viewer: &Viewer<'_>) -> Panel {
     let body = if rows.is_empty() {
         Body::Text(vec![say!("settings-none-nobody-can-sign-in").to_owned()])
     } else {
-        Body::Table(Table::new(&["Provider", "Issuer", "Back-channel logout"], rows))
+        Body::Table(Table::new(&["Provider", "Issuer", "Redirect address", "Back-channel logout"], rows))
     };
     Panel::new(say!("settings-sign-in-providers"), body).note(say!("settings-from-the-configuration")).foot(say!(
-        "settings-redirect-address-base-value-after",
+        "settings-after-logout-base-value",
         base = base,
-        value = links::CALLBACK,
-        value2 = links::SIGNED_OUT
+        value = links::SIGNED_OUT
     ))
 }
 

@@ -89,8 +89,9 @@ pub(super) async fn signed_out(services: &Services, request: &Request) -> Result
 /// None: a failure is the sign-in page with a sentence.
 pub(super) async fn start(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let return_to = return_to(request);
-    let redirect_uri = format!("{}{}", services.addresses.base(), links::CALLBACK);
-    match services.sign_in.begin(call.parameter(0), &redirect_uri, &demand(request), call.ctx.now).await {
+    let provider = call.parameter(0);
+    match services.sign_in.begin(provider, &redirect_address(services, provider), &demand(request), call.ctx.now).await
+    {
         Ok((location, kept)) => {
             let value = UnderWay { created: call.ctx.now, return_to, kept }.seal(services)?;
             Ok(redirect(location).with("set-cookie", set_cookie(COOKIE, &value, Some(LIFETIME))))
@@ -102,6 +103,14 @@ pub(super) async fn start(services: &Services, call: &Call, request: &Request) -
             Err(Problem { reason: error.reason(), ..Problem::internal() })
         }
     }
+}
+
+/// Where a provider sends the browser back to. The only one has the common address; where there are several, each has
+/// its own, because nothing else says which one an answer is of: few providers name themselves in it (RFC 9207).
+pub(super) fn redirect_address(services: &Services, provider: &str) -> String {
+    let only = services.sign_in.providers().len() < 2;
+    let path = if only { links::CALLBACK.to_owned() } else { links::provider_callback(provider) };
+    format!("{}{path}", services.addresses.base())
 }
 
 /// What a sign-in must be, as its link says.
@@ -149,11 +158,17 @@ pub(super) async fn logged_out_elsewhere(
     }
 }
 
-/// GET /auth/callback: from the provider, into a session.
+/// GET /auth/callback, and GET /auth/{provider}/callback where there are several providers: from the provider, into a
+/// session. A sign-in that went out with another of these addresses is refused.
 ///
 /// # Errors
 /// 503 when the session cannot be recorded; other failures are the sign-in page with a sentence.
-pub(super) async fn callback(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+pub(super) async fn callback(
+    services: &Services,
+    call: &Call,
+    request: &Request,
+    provider: Option<&str>,
+) -> Result<Response, Problem> {
     let now = call.ctx.now;
     let under_way = request
         .cookies
@@ -163,7 +178,18 @@ pub(super) async fn callback(services: &Services, call: &Call, request: &Request
     let Some(UnderWay { return_to, kept, .. }) = under_way else {
         return Ok(refused(services, &ReturnTo::default(), &SignInError::Invalid("sign-in-not-begun-here")));
     };
-    let who = match services.sign_in.finish(&kept, &request.query, now).await {
+    let several = services.sign_in.providers().len() > 1;
+    let path = match provider {
+        Some(provider) => links::provider_callback(provider),
+        // One that began while there was one provider: whose answer this is, nothing says any more.
+        None if several => {
+            let error = SignInError::Invalid("sign-in-issuer-mismatch");
+            return Ok(refused(services, &return_to, &error).with("set-cookie", done()));
+        }
+        None => links::CALLBACK.to_owned(),
+    };
+    let came_to = format!("{}{path}", services.addresses.base());
+    let who = match services.sign_in.finish(&kept, &came_to, &request.query, now).await {
         // People alone have sessions, whatever a provider says.
         Ok(who) if who.principal.is_anonymous() || who.principal.kind != PrincipalKind::User => {
             return Ok(refused(services, &return_to, &SignInError::Refused).with("set-cookie", done()));

@@ -92,6 +92,13 @@ impl PendingSignIn {
         &self.provider
     }
 
+    /// Whether the provider was told to send the browser back to this address. Each provider has one of its own where
+    /// there are several, and an honest one sends nobody to another's (RFC 9700, section 4.4.2.2).
+    #[must_use]
+    pub fn went_out_with(&self, redirect_uri: &str) -> bool {
+        self.redirect_uri == redirect_uri
+    }
+
     /// Whether this is the sign-in that an answer with this `state` belongs to. For callers that
     /// keep several.
     #[must_use]

@@ -136,11 +136,15 @@ async fn sign_in_keeps_what_it_needs_outside() {
     let state = url::Url::parse(&url).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
     let query =
         |state: &str| vec![("state".to_owned(), state.to_owned()), ("error".to_owned(), "access_denied".to_owned())];
-    let answer = service.finish(&kept, &query("x"), NOW_MILLIS).await;
+    let answer = service.finish(&kept, back, &query("x"), NOW_MILLIS).await;
     assert_eq!(answer.err(), Some(SignInError::Invalid("sign-in-state-mismatch")));
-    assert_eq!(service.finish(&kept, &query(&state), NOW_MILLIS).await.err(), Some(SignInError::Refused));
+    for elsewhere in ["https://vault.localhost:8443/other", "https://vault.localhost:8443/back/", ""] {
+        let answer = service.finish(&kept, elsewhere, &query(&state), NOW_MILLIS).await;
+        assert_eq!(answer.err(), Some(SignInError::Invalid("sign-in-issuer-mismatch")), "{elsewhere}");
+    }
+    assert_eq!(service.finish(&kept, back, &query(&state), NOW_MILLIS).await.err(), Some(SignInError::Refused));
     let garbage = Plaintext::from_slice(b"{}");
-    let answer = service.finish(&garbage, &query(&state), NOW_MILLIS).await;
+    let answer = service.finish(&garbage, back, &query(&state), NOW_MILLIS).await;
     assert_eq!(answer.err(), Some(SignInError::Invalid("sign-in-state-mismatch")));
     assert_eq!(
         service.begin("other", back, &SignInDemand::default(), NOW_MILLIS).await.err(),

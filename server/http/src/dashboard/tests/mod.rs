@@ -74,13 +74,15 @@ const BASE: &str = "https://vault.localhost:8443";
 /// Letters only: digits and symbols are marked up, and would not be found as they are.
 const VALUE: &str = "thevalueitself";
 
-/// A provider that lets in whoever the code names.
-struct Provider;
+/// Providers, by their names, that let in whoever the code names.
+struct Provider(&'static [&'static str]);
 
 #[async_trait]
 impl SignIn for Provider {
     fn providers(&self) -> Vec<SignInProvider> {
-        vec![SignInProvider { id: "dev".into(), name: "Development sign-in".into(), issuer: PEOPLE.into() }]
+        let named =
+            |id: &&str| SignInProvider { id: (*id).into(), name: "Development sign-in".into(), issuer: PEOPLE.into() };
+        self.0.iter().map(named).collect()
     }
 
     fn knows(&self, _: &str) -> bool {
@@ -97,21 +99,29 @@ impl SignIn for Provider {
         let SignInDemand { afresh, acr } = demand;
         let more = if *afresh { format!("&max_age=0&acr_values={}", acr.join("+")) } else { String::new() };
         match provider {
-            "dev" => {
+            known if self.0.contains(&known) => {
                 let address = format!("https://idp.example/authorize?redirect_uri={back}{more}");
-                Ok((address, Plaintext::from_slice(b"s1")))
+                Ok((address, Plaintext::new(format!("s1 {back}").into_bytes())))
             }
             "down" => Err(SignInError::Unreachable),
             _ => Err(SignInError::UnknownProvider),
         }
     }
 
-    async fn finish(&self, kept: &Plaintext, query: &[(String, String)], now: i64) -> Result<SignedIn, SignInError> {
+    async fn finish(
+        &self,
+        kept: &Plaintext,
+        came_to: &str,
+        query: &[(String, String)],
+        now: i64,
+    ) -> Result<SignedIn, SignInError> {
         let get = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+        let (begun, back) = std::str::from_utf8(kept.expose()).unwrap().split_once(' ').unwrap();
+        if back != came_to {
+            return Err(SignInError::Invalid("sign-in-issuer-mismatch"));
+        }
         match (get("state"), get("code")) {
-            (Some(state), _) if state.as_bytes() != kept.expose() => {
-                Err(SignInError::Invalid("sign-in-state-mismatch"))
-            }
+            (Some(state), _) if state != begun => Err(SignInError::Invalid("sign-in-state-mismatch")),
             (Some(_), Some("down")) => Err(SignInError::Unreachable),
             (Some(_), Some("system")) => Ok(signed_in(&Principal::system("backup"), "System")),
             (Some(_), Some(code)) => Ok(SignedIn {
@@ -303,7 +313,7 @@ impl Story {
             },
             entrance: Entrance {
                 gate: world.gate.clone(),
-                sign_in: Arc::new(Provider),
+                sign_in: Arc::new(Provider(&["dev"])),
                 identities: ports,
                 credentials: Arc::new(Nobody),
                 keyring: world.keyring.clone(),
@@ -314,7 +324,7 @@ impl Story {
             },
             setup: Setup::locked(setup_store, codes, Arc::new(Nobody)),
             authenticator: Arc::new(Nobody),
-            sign_in: Arc::new(Provider),
+            sign_in: Arc::new(Provider(&["dev"])),
             token_desk: Arc::new(Nobody),
             recorder: world.recorder.clone(),
             flood: FloodGate::default(),

@@ -1,8 +1,10 @@
 //! Signing in, signing out, and being nobody.
 
+use std::sync::Arc;
+
 use strongroom_domain::{grant::Scope, principal::Grantee, record::Outcome, role::Role, test_support::world::person};
 
-use super::{BASE, Story, VALUE};
+use super::{BASE, Provider, Story, VALUE};
 use crate::routes::{Access, ROUTES, Site};
 
 #[tokio::test]
@@ -54,6 +56,35 @@ async fn a_sign_in_that_fails_says_so_and_is_recorded() {
     assert_eq!(story.get("/auth/down/start", "").await.status, 502);
     assert_eq!(story.get("/auth/none/start", "").await.status, 404);
     assert!(story.world.store.image().sessions.is_empty());
+}
+
+/// Where several providers send people back to one address, one of them hands out the others' answers as its own.
+#[tokio::test]
+async fn the_answer_of_one_provider_is_never_taken_for_that_of_another() {
+    let mut story = Story::start();
+    let alone = story.get("/auth/dev/start", "").await.cookie("__Host-sign-in").unwrap();
+    Arc::get_mut(&mut story.services).unwrap().sign_in = Arc::new(Provider(&["dev", "partner"]));
+    let away = story.get("/auth/partner/start", "").await;
+    let to = "https://idp.example/authorize?redirect_uri=https://vault.localhost:8443/auth/partner/callback";
+    assert_eq!(away.header("location"), Some(to));
+    let begun = away.cookie("__Host-sign-in").unwrap();
+    for (cookie, path) in [
+        (&begun, "/auth/dev/callback"),
+        (&begun, "/auth/callback"),
+        (&begun, "/auth/nobody/callback"),
+        (&alone, "/auth/callback"),
+        (&alone, "/auth/dev/callback"),
+    ] {
+        let page = story.get(&format!("{path}?state=s1&code=ada"), cookie).await;
+        assert_eq!((page.status, page.cookie("__Host-session")), (400, None), "{path}");
+        assert_eq!(story.last().reason, "sign-in-issuer-mismatch", "{path}");
+    }
+    let back = story.get("/auth/partner/callback?state=s1&code=ada", &begun).await;
+    let session = back.cookie("__Host-session").unwrap();
+    let settings = story.get("/settings", &session).await.text;
+    for name in ["dev", "partner"] {
+        assert!(settings.contains(&format!("https://vault.localhost:8443/auth/{name}/callback")), "{settings}");
+    }
 }
 
 #[tokio::test]
