@@ -251,7 +251,8 @@ impl Image {
             }
             (Change::PutWhole { secret, version }, Some(slot)) => {
                 let of_kind = |(vault, kind, _): &&(VaultId, ObjectKind, String)| *vault == slot.0 && *kind == slot.1;
-                if permit.revision().is_none() && self.objects.keys().filter(of_kind).count() >= MAX_ISSUERS {
+                let is_bounded = permit.revision().is_none() && slot.1 != ObjectKind::Revocations;
+                if is_bounded && self.objects.keys().filter(of_kind).count() >= MAX_ISSUERS {
                     return Settled::Conflict;
                 }
                 let versions = BTreeMap::from([(version.meta.version.clone(), Arc::new((**version).clone()))]);

@@ -11,7 +11,7 @@ use strongroom_crypto::{
 use strongroom_domain::{
     certificate::{IssuerReference, PendingOperation, PendingStatus, PolicyPatch},
     certificates::AUTHORITY_REVOKED,
-    issuer::{AuthoritySettings, Profile},
+    issuer::{AuthoritySettings, MAX_ISSUERS, Profile},
     record::Outcome,
     revocation::{MADE_AGAIN_AFTER, Revocations},
     revocations::{Issued, ToRevoke},
@@ -93,6 +93,22 @@ async fn by_its_number_a_certificate_comes_on_the_list_of_the_key_that_signed_it
     let ends: Vec<_> =
         demo.revocations().await.unwrap().lists[1].revoked.iter().map(|one| one.ends.is_some()).collect();
     assert_eq!(ends, [true, false], "of what is not kept nobody knows more");
+}
+
+/// What was written down of one that is gone stays, and there is no end to making more of them.
+#[tokio::test]
+async fn authorities_that_come_and_go_keep_no_other_from_revoking() {
+    let demo = Demo::start();
+    let (ctx, unknown) = (|| demo.request(), ToRevoke::Serial("0abc".to_owned(), None));
+    for number in 0..=MAX_ISSUERS {
+        let called = format!("ca-{number}");
+        demo.issue(&called, &authority()).await.unwrap();
+        let named = name(&called).unwrap();
+        let shown = demo.world.revoking.revoke(&ctx(), &demo.vault, &named, &unknown, Reason::Superseded).await;
+        assert_eq!(shown.unwrap().all.lists.len(), 1, "{called}");
+        demo.world.certificates.delete(&ctx(), &demo.vault, &named).await.unwrap();
+        demo.world.certificates.purge(&ctx(), &demo.vault, &named).await.unwrap();
+    }
 }
 
 /// Who has the key has a certificate made for it elsewhere, or by itself, and brings it under another name.
