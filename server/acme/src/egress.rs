@@ -130,6 +130,7 @@ struct Named {
     new_nonce: Option<String>,
     new_account: Option<String>,
     new_order: Option<String>,
+    revoke_cert: Option<String>,
     renewal_info: Option<String>,
 }
 
@@ -221,7 +222,7 @@ impl Conversation {
     fn learn(&self, directory: &[u8]) -> Result<(), EgressError> {
         let Ok(named) = serde_json::from_slice::<Named>(directory) else { return Ok(()) };
         let offers = named.renewal_info.is_some();
-        let all = [named.new_nonce, named.new_account, named.new_order, named.renewal_info];
+        let all = [named.new_nonce, named.new_account, named.new_order, named.revoke_cert, named.renewal_info];
         for text in all.into_iter().flatten() {
             let url = Url::parse(&text).map_err(|_| EgressError::Forbidden(shown(&text)))?;
             self.check(&url)?;

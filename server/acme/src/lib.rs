@@ -1,5 +1,6 @@
 //! Certificates of an authority that speaks ACME (RFC 8555): orders that survive a restart, proofs by http-01 and by a
-//! program of the operator (dns-01), and the moment at which the authority wants a certificate renewed (RFC 9773).
+//! program of the operator (dns-01), the moment at which the authority wants a certificate renewed (RFC 9773), and taking one
+//! back.
 //!
 //! [`Acme`] answers one question about a pending operation at a time, in bounded time and over bounded answers. Between
 //! two questions its caller keeps where the order stands. What is put anywhere for an authority is written down before, so
@@ -17,6 +18,7 @@ mod names;
 mod order;
 mod proof;
 mod renewal;
+mod revocation;
 mod trouble;
 
 #[cfg(test)]

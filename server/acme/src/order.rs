@@ -14,7 +14,10 @@ use instant_acme::{
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{SecretText, x509::certificates_in};
 use strongroom_domain::{
-    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
+    issuance::{
+        Answer, CertificateIssuer, Farewell, NotTakenBack, Order, Outcome, RenewalInformation, RenewalQuestion,
+        TakenBack,
+    },
     issuer::{AcmeSettings, IssuerSettings},
     proofs::{ProofKind, Proofs},
 };
@@ -26,7 +29,7 @@ use crate::{
     hook::DnsHook,
     names::Identifiers,
     proof::{Prover, challenge_of, found_at, kind_of},
-    renewal,
+    renewal, revocation,
     trouble::{AcmeError, asked_after},
 };
 
@@ -234,6 +237,23 @@ impl CertificateIssuer for Acme {
             }
             Err(_) => Farewell::NotTold("acme-unreachable"),
         }
+    }
+
+    async fn take_back(&self, what: &TakenBack<'_>) -> Result<(), NotTakenBack> {
+        let TakenBack { settings: IssuerSettings::Acme(settings), account, certificate, reason, now } = *what else {
+            let message = "the issuer is none that is asked by ACME".to_owned();
+            return Err(NotTakenBack { code: "acme-unsuitable", message });
+        };
+        let asked = async {
+            let (account, conversation) = self.account(settings, account, now).await?;
+            revocation::taken_back(&account, (certificate, reason), (&conversation, now)).await
+        };
+        let late = |_| Err(AcmeError::Unreachable("it did not answer in time".to_owned()));
+        let done = tokio::time::timeout(BESIDE, asked).await.unwrap_or_else(late);
+        done.map_err(|trouble| {
+            tracing::warn!(%trouble, "an ACME authority did not take a certificate back");
+            NotTakenBack { code: trouble.code(), message: trouble.to_string() }
+        })
     }
 
     async fn renewal_information(&self, question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {

@@ -8,10 +8,13 @@ use std::{
 use data_encoding::BASE64URL_NOPAD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
-use strongroom_crypto::{SecretText, x509::Validity};
+use strongroom_crypto::{
+    SecretText,
+    x509::{Reason, Validity},
+};
 use strongroom_domain::{
     certificate::{CertificatePolicy, Window},
-    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
+    issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion, TakenBack},
     issuer::{AcmeSettings, Challenge, IssuerSettings},
     names::{ObjectName, VaultName},
     proofs::Proofs,
@@ -79,13 +82,16 @@ impl Respond for Authority {
         };
         match path.as_str() {
             "/dir" => {
-                let mut directory =
-                    json!({ "newNonce": at("/nonce"), "newAccount": at("/account"), "newOrder": at("/order") });
+                let mut directory = json!({
+                    "newNonce": at("/nonce"), "newAccount": at("/account"), "newOrder": at("/order"),
+                    "revokeCert": at("/revoke"),
+                });
                 if told.renewal_info {
                     directory["renewalInfo"] = at("/ari").into();
                 }
                 answer(200, directory)
             }
+            "/revoke" => ResponseTemplate::new(200).insert_header("replay-nonce", "nonce"),
             "/nonce" => ResponseTemplate::new(200).insert_header("replay-nonce", "nonce"),
             "/account/1" => answer(200, json!({ "status": "deactivated" })),
             "/account" => answer(201, json!({ "status": "valid" })).insert_header("location", at("/account/1")),
@@ -243,6 +249,13 @@ impl Story {
         self.acme.renewal_information(&RenewalQuestion { settings, account, certificate, now: NOW }).await
     }
 
+    /// The word of why a certificate is not taken back.
+    async fn take_back(&self, certificate: &[u8], reason: Reason) -> Result<(), &'static str> {
+        let (settings, account) = (&self.settings, self.account.as_ref());
+        let what = TakenBack { settings, account, certificate, reason, now: NOW };
+        self.acme.take_back(&what).await.map_err(|why| why.code)
+    }
+
     /// Questions until something else comes than another one.
     async fn until_the_end(&mut self) -> Outcome {
         for _ in 0..5 {
@@ -322,6 +335,29 @@ async fn a_certificate_in_use_is_asked_about_again_and_whatever_fails_says_nothi
     story.acme_settings().renewal_information = true;
     story.told().renewal_info = false;
     assert_eq!(story.renewal_information(&chain[0]).await, None, "the authority says no more");
+}
+
+#[tokio::test]
+async fn a_certificate_is_taken_back_by_the_account_that_has_it() {
+    let mut story = Story::begin(Told::default()).await;
+    let Outcome::Issued { chain, .. } = story.until_the_end().await else { panic!("no certificate") };
+    assert_eq!(story.take_back(&chain[0], Reason::Superseded).await, Ok(()));
+    assert_eq!(story.take_back(&chain[0], Reason::Unspecified).await, Ok(()));
+    let named = BASE64URL_NOPAD.encode(&chain[0]);
+    assert_eq!(story.sent("/revoke"), [json!({ "certificate": named, "reason": 4 }), json!({ "certificate": named })]);
+    story.instead("/revoke", 400, "alreadyRevoked", None);
+    assert_eq!(story.take_back(&chain[0], Reason::Superseded).await, Ok(()), "as it was wanted");
+    for (kind, code) in [
+        ("badRevocationReason", "acme-reason-refused"),
+        ("unauthorized", "acme-account-refused"),
+        ("serverInternal", "acme-unreachable"),
+        ("malformed", "acme-failed"),
+    ] {
+        story.instead("/revoke", 400, kind, None);
+        assert_eq!(story.take_back(&chain[0], Reason::Superseded).await, Err(code), "{kind}");
+    }
+    story.account = None;
+    assert_eq!(story.take_back(&chain[0], Reason::Superseded).await, Err("acme-account-refused"));
 }
 
 #[tokio::test]

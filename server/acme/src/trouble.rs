@@ -92,6 +92,11 @@ pub(crate) enum AcmeError {
         "the authority does not accept the account: it was closed there, or its terms, contact or key are to be seen to"
     )]
     AccountRefused,
+    /// It takes no certificate back for this reason.
+    #[error(
+        "the authority does not revoke for this reason: most take unspecified, keyCompromise, superseded and cessationOfOperation"
+    )]
+    ReasonRefused,
     /// Not reached, or it does not work at the moment.
     #[error("the authority cannot be reached: {0}")]
     Unreachable(String),
@@ -120,6 +125,7 @@ impl AcmeError {
             Self::Unsuitable(_) => "acme-unsuitable",
             Self::NameRefused(_) => "acme-name-refused",
             Self::RequestRefused => "acme-request-refused",
+            Self::ReasonRefused => "acme-reason-refused",
             Self::NotProven { .. } | Self::NoSuchProof(..) => "acme-not-proven",
             Self::RateLimited(_) => "acme-rate-limited",
             Self::BindingWanted | Self::AccountGone | Self::AccountRefused => "acme-account-refused",
@@ -179,6 +185,7 @@ impl AcmeError {
             "rateLimited" => Self::RateLimited(seconds(with.retry_after().as_deref(), now)),
             "rejectedIdentifier" | "unsupportedIdentifier" | "caa" => Self::NameRefused(about(problem)),
             "badCSR" | "badPublicKey" | "badSignatureAlgorithm" => Self::RequestRefused,
+            "badRevocationReason" => Self::ReasonRefused,
             "accountDoesNotExist" => Self::AccountGone,
             "badNonce" => Self::Unreachable("it does not take the numbers that it gives out itself".to_owned()),
             "externalAccountRequired" => Self::BindingWanted,
@@ -210,6 +217,11 @@ impl AcmeError {
         };
         Self::NotProven { name, kind: kind_of_proof, proven }
     }
+}
+
+/// Whether an authority refuses to take a certificate back because it did so before.
+pub(crate) fn is_revoked_already(problem: &Problem) -> bool {
+    kind(problem) == "alreadyRevoked"
 }
 
 /// The type of a problem, without what all have.

@@ -247,6 +247,10 @@ actions! {
     /// POST /certificates/{name}/revoke: what the authority of this name signed is not to be taken any more. Of Azure's
     /// authorities none is in a vault, so it has no action for it.
     CertificateRevoke = "Microsoft.KeyVault/vaults/certificates/revoke/action", "CertificateRevoke";
+    /// POST /certificates/{name}/revoke, of a version of the name itself: whoever issued it elsewhere takes it back.
+    CertificateRevokeVersion = "Microsoft.KeyVault/vaults/certificates/revoke/action", "CertificateVersionRevoke";
+    /// What the server does once an issuer has taken a version back: it says so of the name.
+    CertificateNoteRevoked = "Microsoft.KeyVault/vaults/certificates/revoke/action", "CertificateRevocationNote";
     /// GET /certificates/{name}/revocations
     RevocationListGet = "Microsoft.KeyVault/vaults/certificates/read", "CertificateRevocationListGet";
     /// What the schedule does before a list of revoked certificates lapses: it makes the next one.

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{
-    key::KeySpec,
+    key::{KeySpec, PublicKey},
     x509::{AlternativeNames, CertificateFacts, Constraints, ImportError, Template, TemplateError, Usage, Validity},
 };
 
 use crate::{
     key::{KeyOperation, KeyProperties},
     names::ObjectVersion,
+    revocation::RevokedCertificate,
 };
 
 /// Longest validity in months.
@@ -387,6 +388,27 @@ pub struct CertificateState {
     /// How the authority that signed the current version is asked again when it wants it renewed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inquiry: Option<Inquiry>,
+    /// Versions that their issuer elsewhere took back, because somebody here asked for it. What an authority of a vault
+    /// took back is on its list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<RevokedVersion>,
+}
+
+/// A version that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevokedVersion {
+    /// Which.
+    pub version: ObjectVersion,
+    /// When, and why.
+    pub revoked: RevokedCertificate,
+}
+
+impl RevokedVersion {
+    /// Whether it still says something: until it would have ended, and for ever that others have its key.
+    #[must_use]
+    pub fn counts(&self, now: i64) -> bool {
+        self.revoked.ends.is_none_or(|ends| ends > now) || self.revoked.reason.is_compromise()
+    }
 }
 
 /// What is known of when an authority wants a version renewed, and when it is asked again (RFC 9773).
@@ -414,6 +436,29 @@ impl CertificateState {
     #[must_use]
     pub fn asks_at(&self) -> Option<i64> {
         self.in_progress()?.enrolment.as_ref().map(|enrolment| enrolment.ask_at)
+    }
+
+    /// When and why a version was taken back by its issuer elsewhere.
+    #[must_use]
+    pub fn revoked(&self, version: &ObjectVersion) -> Option<&RevokedCertificate> {
+        self.revoked.iter().find(|one| one.version == *version).map(|one| &one.revoked)
+    }
+
+    /// Whether a version was taken back because others have its key, which this is.
+    #[must_use]
+    pub fn is_compromised(&self, key: &PublicKey) -> bool {
+        let key = key.thumbprint();
+        let of_it = |one: &RevokedCertificate| one.reason.is_compromise() && one.key.as_ref() == Some(&key);
+        self.revoked.iter().any(|one| of_it(&one.revoked))
+    }
+
+    /// The same with one more. What says nothing any more is let go of.
+    #[must_use]
+    pub fn with_revoked(&self, version: &ObjectVersion, revoked: RevokedCertificate, now: i64) -> Self {
+        let mut after = self.clone();
+        after.revoked.retain(|one| one.version != *version && one.counts(now));
+        after.revoked.push(RevokedVersion { version: version.clone(), revoked });
+        after
     }
 
     /// The operation that waits for something.
@@ -470,7 +515,7 @@ mod base64_list {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_crypto::key::Curve;
+    use strongroom_crypto::{key::Curve, x509::Reason};
 
     use super::*;
 
@@ -494,6 +539,7 @@ mod tests {
             newest: 3,
             renew_at: None,
             inquiry: None,
+            revoked: Vec::new(),
         };
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(
@@ -514,6 +560,35 @@ mod tests {
         let text = serde_json::to_string(&version).unwrap();
         assert_eq!(text, r#"{"content_type":"application/x-pem-file","chain":["AQI=","Aw=="]}"#);
         assert_eq!(serde_json::from_str::<CertificateVersion>(&text).unwrap(), version);
+    }
+
+    #[test]
+    fn a_version_that_was_taken_back_is_remembered_until_it_would_have_ended() {
+        let state = CertificateState {
+            policy: CertificatePolicy::default(),
+            policy_created: 1,
+            policy_updated: 2,
+            pending: None,
+            newest: 2,
+            renew_at: None,
+            inquiry: None,
+            revoked: Vec::new(),
+        };
+        let [one, other] = [1, 2].map(|number| ObjectVersion::from_bytes([number; 16]));
+        let revoked = |at, ends| RevokedCertificate {
+            serial: "01".to_owned(),
+            at,
+            reason: Reason::Superseded,
+            ends: Some(ends),
+            key: None,
+        };
+        let state = state.with_revoked(&one, revoked(10, 100), 10);
+        let text = serde_json::to_string(&state).unwrap();
+        assert_eq!(serde_json::from_str::<CertificateState>(&text).unwrap(), state);
+        assert_eq!(state.revoked(&one).map(|one| one.at), Some(10));
+        assert_eq!(state.revoked(&other), None);
+        let state = state.with_revoked(&other, revoked(100, 200), 100);
+        assert_eq!((state.revoked.len(), state.revoked(&one)), (1, None));
     }
 
     #[test]

@@ -512,8 +512,9 @@ fn certificate_fits(permit: &Permit, writes: &[NameWrite]) -> bool {
         | Action::CertificatePendingDelete => {
             active && writes.iter().all(|write| write.judged.is_some() && write.new.is_empty())
         }
-        // When something is due is said of the name alone.
-        Action::CertificateRenewalPostpone
+        // When something is due, and what was revoked, is said of the name alone.
+        Action::CertificateNoteRevoked
+        | Action::CertificateRenewalPostpone
         | Action::CertificateRenewalPlan
         | Action::CertificateNearExpiry
         | Action::CertificateEnroll => {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use strongroom_crypto::{
     SecretText,
-    x509::{Template, Validity},
+    x509::{Reason, Template, Validity},
 };
 
 use crate::{
@@ -112,6 +112,29 @@ pub struct RenewalQuestion<'a> {
     pub now: i64,
 }
 
+/// A certificate that an issuer is to take back.
+pub struct TakenBack<'a> {
+    /// How the issuer is asked.
+    pub settings: &'a IssuerSettings,
+    /// What the issuer gave to be kept, by [`Answer::account`].
+    pub account: Option<&'a SecretText>,
+    /// The certificate, DER.
+    pub certificate: &'a [u8],
+    /// Why.
+    pub reason: Reason,
+    /// Unix seconds.
+    pub now: i64,
+}
+
+/// Why an issuer did not take a certificate back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotTakenBack {
+    /// A short word.
+    pub code: &'static str,
+    /// Part of a sentence that everybody may see who may see the certificate.
+    pub message: String,
+}
+
 /// How an issuer took it that what it gave to be kept is kept no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Farewell {
@@ -138,6 +161,14 @@ pub trait CertificateIssuer: Send + Sync {
     /// When a certificate that it issued is wanted renewed; none where that cannot be learnt now. In a minute at most.
     async fn renewal_information(&self, _question: &RenewalQuestion<'_>) -> Option<RenewalInformation> {
         None
+    }
+
+    /// Has it take a certificate back that it issued; one that it took back before is no failure. In a minute at most.
+    ///
+    /// # Errors
+    /// [`NotTakenBack`].
+    async fn take_back(&self, _what: &TakenBack<'_>) -> Result<(), NotTakenBack> {
+        Err(NotTakenBack { code: "not-here", message: "the issuer takes no certificate back".to_owned() })
     }
 
     /// Tells it that what it gave to be kept ([`Answer::account`]) is kept no more, so that whoever has a copy can do

@@ -199,6 +199,7 @@ mod tests {
             newest: 1,
             renew_at: None,
             inquiry: None,
+            revoked: Vec::new(),
         }
     }
 

@@ -266,5 +266,15 @@ async fn a_certificate_of_an_acme_authority_is_issued_renewed_and_kept_when_that
     let told = failed["error"]["message"].as_str().unwrap_or_default();
     assert!(told.contains("could not prove www.example.com by http-01: it could not connect"), "{failed}");
     assert_eq!(story.verified("web", "web.example.com").await, second);
+    // Taken back by the account that ordered it, which is shown from then on.
+    let asked = vault.ask(Method::POST, "/certificates/web/revoke").bearer(&story.token);
+    let asked = asked.json(&json!({ "at_issuer": true, "reason": "superseded" })).send().await.expect(200);
+    assert_eq!(asked.json()["revocation"]["reason"], "superseded");
+    let shown = vault.ask(Method::GET, "/certificates/web").bearer(&story.token).send().await.expect(200).json();
+    assert_eq!(shown["revocation"]["status"], "revoked", "{shown}");
+    let serial = second.trim().strip_prefix("serial=").unwrap();
+    let status = format!("{}/cert-status-by-serial/{serial}", story.authority.management);
+    let status = story.authority.ask(Method::GET, &status).send().await.expect(200).json();
+    assert_eq!(status["Status"], "Revoked", "{status}");
     assert!(!vault.log().contains(BINDING.1) && !failed.to_string().contains(BINDING.1));
 }

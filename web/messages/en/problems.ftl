@@ -41,6 +41,7 @@ problems-you-cannot-see-the-deleted-certificates = You cannot see the deleted ce
 problems-you-cannot-recover-this-certificate = You cannot recover this certificate.
 problems-you-cannot-purge-this-certificate = You cannot purge this certificate.
 problems-you-cannot-revoke-what-this = You cannot revoke what this authority signed.
+problems-you-cannot-revoke-this-certificate = You cannot revoke this certificate.
 problems-you-cannot-see-what-this-authority = You cannot see what this authority revoked.
 problems-you-cannot-list-the-issuers = You cannot list the issuers of this vault.
 problems-you-cannot-see-this-issuer = You cannot see this issuer.

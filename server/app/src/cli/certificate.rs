@@ -150,9 +150,9 @@ pub(crate) enum CertificateCommand {
     /// Who is told about certificates of the vault.
     #[command(subcommand)]
     Contacts(ContactsCommand),
-    /// Say that a certificate, signed by an authority of the vault, is not to be taken any more. For good.
+    /// Say that a certificate, signed by an authority of the vault or by an ACME server, is not to be taken any more. For good.
     Revoke {
-        /// Name of the authority's certificate.
+        /// Name of the authority's certificate; with --at-issuer of the one that is revoked, or `NAME/VERSION` of it.
         authority: String,
         #[command(flatten)]
         revoked: RevokedGiven,
@@ -160,6 +160,9 @@ pub(crate) enum CertificateCommand {
         /// privilegeWithdrawn or aACompromise.
         #[arg(long, default_value = "unspecified")]
         reason: String,
+        /// With --at-issuer: the issuer that is asked, by its name in the vault, where the policy names another one by now.
+        #[arg(long, requires = "at_issuer")]
+        issuer: Option<String>,
         #[command(flatten)]
         at: VaultAt,
     },
@@ -221,6 +224,9 @@ pub(crate) struct RevokedGiven {
     /// A serial number in hexadecimal digits, signed by the authority's current version.
     #[arg(long)]
     pub(crate) serial: Option<String>,
+    /// The certificate named, by the ACME server that issued it.
+    #[arg(long)]
+    pub(crate) at_issuer: bool,
 }
 
 /// What an authority and all below it may sign.

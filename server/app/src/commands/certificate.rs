@@ -119,7 +119,10 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         CertificateCommand::Issuer(command) => issuer::run(command).await,
         CertificateCommand::Contacts(command) => issuer::contacts(command).await,
         CertificateCommand::Merge { name, file, at } => merge(&name, &file, &at).await,
-        CertificateCommand::Revoke { authority, revoked, reason, at } => {
+        CertificateCommand::Revoke { authority, revoked, reason, issuer, at } if revoked.at_issuer => {
+            revocation::revoke_at_issuer(&authority, issuer.as_deref(), &reason, &at).await
+        }
+        CertificateCommand::Revoke { authority, revoked, reason, at, .. } => {
             revocation::revoke(&authority, &revoked, &reason, &at).await
         }
         CertificateCommand::Revocations { authority, at } => revocation::show(&authority, &at).await,

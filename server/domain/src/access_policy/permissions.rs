@@ -245,7 +245,10 @@ impl ObjectPermission {
             Action::CertificateRestore => CertificatePermission::Restore,
             Action::CertificatePurge => CertificatePermission::Purge,
             Action::ContactsGet | Action::ContactsSet | Action::ContactsDelete => CertificatePermission::ManageContacts,
-            Action::CertificateRevoke | Action::RevocationListIssue => CertificatePermission::ManageIssuers,
+            Action::CertificateRevoke
+            | Action::CertificateRevokeVersion
+            | Action::CertificateNoteRevoked
+            | Action::RevocationListIssue => CertificatePermission::ManageIssuers,
             Action::IssuerGet => CertificatePermission::GetIssuers,
             Action::IssuerList => CertificatePermission::ListIssuers,
             Action::IssuerSet | Action::IssuerUpdate | Action::IssuerAsk => CertificatePermission::SetIssuers,

@@ -128,6 +128,7 @@ impl Certificates {
                 Ok(gives_up) => gives_up,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
+            let gives_up = gives_up || kept.as_ref().is_some_and(|kept| was_compromised(before.as_deref(), kept));
             let kept = kept.filter(|_| !gives_up);
             if let Err(why) = possible(before.as_deref(), &policy, name, kept.as_ref()) {
                 return Err(self.objects.refuse(ctx, case, why).await);
@@ -303,6 +304,13 @@ fn possible(
 fn key_to_keep<'a>(before: Option<&'a SecretFacts>, policy: &CertificatePolicy) -> Option<&'a VersionMeta> {
     let version = finished(before).filter(|_| policy.key.reuse)?;
     (version.key.as_ref()?.spec == policy.key.spec).then_some(version)
+}
+
+/// Whether an issuer elsewhere took a version of the name back because others have this one's key.
+fn was_compromised(before: Option<&SecretFacts>, kept: &VersionMeta) -> bool {
+    let state = before.and_then(|facts| facts.secret.certificate.as_ref());
+    let key = kept.key.as_ref().and_then(|key| key.public.as_ref());
+    state.zip(key).is_some_and(|(state, key)| state.is_compromised(key))
 }
 
 /// The key of the version before, opened for the next one.

@@ -144,6 +144,7 @@ impl Making {
             newest: ordinal,
             renew_at: in_use.and_then(|state| state.renew_at),
             inquiry: in_use.and_then(|state| state.inquiry.clone()),
+            revoked: self.state_before().map(|state| state.revoked.clone()).unwrap_or_default(),
             policy: self.policy.clone(),
         };
         let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));

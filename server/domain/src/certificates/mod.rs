@@ -12,6 +12,7 @@ mod make;
 mod making;
 mod merge;
 mod renew;
+mod revoke;
 mod serve;
 mod state;
 
@@ -95,6 +96,17 @@ pub enum CertificateError {
     /// The certificate is not valid now.
     #[error("the certificate has expired or is not valid yet")]
     NotValidNow,
+    /// Its issuer would not take it back.
+    #[error("it was not revoked: {0}")]
+    NotRevoked(String),
+    /// Its issuer could not be asked to take it back.
+    #[error("it was not revoked: {0}")]
+    IssuerUnreachable(String),
+    /// An authority of a vault signed it.
+    #[error(
+        "its issuer is an authority that is kept in a vault and revokes itself what it signed: name its certificate"
+    )]
+    RevokedByAuthority,
     /// Nothing is due with the certificate.
     #[error("nothing is due with the certificate")]
     NotDue,
@@ -116,6 +128,8 @@ impl HowItWent for CertificateError {
             Self::Unfinished => "certificate-unfinished",
             Self::Issue(_) => "unavailable",
             Self::NotDue => "not-due",
+            Self::NotRevoked(_) => "not-revoked",
+            Self::IssuerUnreachable(_) => "issuer-unreachable",
             Self::IssuerWorks => "issuer-works",
             Self::Policy(_)
             | Self::NoPolicy
@@ -126,6 +140,7 @@ impl HowItWent for CertificateError {
             | Self::Import(_)
             | Self::KeyStaysHere
             | Self::OtherKey
+            | Self::RevokedByAuthority
             | Self::NotValidNow => "invalid",
         };
         (Outcome::Failed, reason)

@@ -242,7 +242,8 @@ impl Certificates {
                 Ok(changed) => changed,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
             };
-            if by_schedule(ctx, ask.action) {
+            // Of the version in use; what was revoked may be another one.
+            if by_schedule(ctx, ask.action) && ask.action != Action::CertificateNoteRevoked {
                 case.record.version = Some(item.version.version.as_str().to_owned());
             }
             let judged = item.secret.revision;

@@ -607,9 +607,14 @@ pub(crate) fn by_schedule(ctx: &RequestContext, action: Action) -> bool {
                     | Action::AuthoritySign
                     | Action::IssuerAsk
             ),
-            crate::revocations::PRINCIPAL => {
-                matches!(action, Action::AuthoritySign | Action::RevocationListIssue | Action::RevocationListPublish)
-            }
+            crate::revocations::PRINCIPAL => matches!(
+                action,
+                Action::AuthoritySign
+                    | Action::RevocationListIssue
+                    | Action::RevocationListPublish
+                    | Action::IssuerAsk
+                    | Action::CertificateNoteRevoked
+            ),
             crate::certificates::SERVER_PRINCIPAL => action == Action::SecretGet,
             _ => false,
         }

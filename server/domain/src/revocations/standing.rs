@@ -1,15 +1,20 @@
-//! Whether a version that is shown was revoked: what the list says that its certificate names, if that is one of here.
+//! Whether a version that is shown was revoked: what is remembered of an issuer elsewhere that took it back, or what the
+//! list of an authority here says, which its certificate names or whose authority stands above it.
 //!
 //! Everybody may read these lists, so nobody is asked whether the caller may. A list that cannot be read says nothing: it
 //! must never look as if the certificate were good.
 
 use strongroom_crypto::x509::{self, CertificateFacts};
 
-use super::{Revoking, publish::parsed};
+use super::{
+    RevocationError, Revoking,
+    publish::{Unread, parsed},
+};
 use crate::{
-    names::{ObjectName, VaultId},
+    names::{ObjectName, VaultId, VaultName},
+    objects::ObjectError,
     revocation::{RevokedCertificate, serial_from},
-    secret::VersionMeta,
+    secret::SecretItem,
 };
 
 /// What is known here of whether a certificate was revoked.
@@ -35,22 +40,63 @@ impl Standing {
 }
 
 impl Revoking {
-    /// How a version stands: on this node at once, on others a minute later at the latest.
-    pub async fn standing(&self, version: &VersionMeta) -> Standing {
-        let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf());
-        let Some((leaf, (vault, name, list))) = leaf.and_then(|leaf| Some((leaf, self.own_list(leaf)?))) else {
-            return Standing::NotRevoked;
-        };
-        let serial = CertificateFacts::of(leaf).ok().and_then(|facts| serial_from(&facts.serial).ok());
-        let lists = self.lists((vault, &name, &list), None).await.ok().flatten();
-        let found = lists.as_ref().and_then(|lists| lists.get(&list));
-        match (found, serial) {
-            (Some(found), Some(serial)) => {
-                let one = found.revoked.iter().find(|one| one.serial == serial);
-                one.map_or(Standing::NotRevoked, |one| Standing::Revoked(one.clone()))
-            }
-            _ => Standing::Unknown,
+    /// How a version stands that is kept in a vault: on this node at once, on others a minute later at the latest.
+    pub async fn standing(&self, vault: &VaultName, item: &SecretItem) -> Standing {
+        let (state, version) = (item.secret.certificate.as_ref(), &item.version);
+        if let Some(known) = state.and_then(|state| state.revoked(&version.version)) {
+            return Standing::Revoked(known.clone());
         }
+        let chain = version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
+        let Some(leaf) = chain.first() else { return Standing::NotRevoked };
+        let Ok(facts) = CertificateFacts::of(leaf) else { return Standing::Unknown };
+        if let Some((vault, name, list)) = self.own_list(leaf) {
+            return match self.on_list((vault, &name, &list), &facts).await {
+                Ok(Some(standing)) => standing,
+                _ => Standing::Unknown,
+            };
+        }
+        // Its list is published elsewhere, or nowhere, and kept here all the same.
+        match chain.get(1) {
+            Some(signer) => self.by_signer(vault, signer, &facts).await.unwrap_or(Standing::Unknown),
+            None => Standing::NotRevoked,
+        }
+    }
+
+    /// What the list of an authority of the same vault says that signed it; nothing of others.
+    async fn by_signer(
+        &self,
+        vault: &VaultName,
+        signer: &[u8],
+        facts: &CertificateFacts,
+    ) -> Result<Standing, RevocationError> {
+        let (of_signer, Ok(list)) = (CertificateFacts::of(signer)?, x509::list_id(signer)) else {
+            return Ok(Standing::NotRevoked);
+        };
+        if of_signer.subject != facts.issuer {
+            return Ok(Standing::NotRevoked);
+        }
+        let found = self.objects.gate.vaults.vault(vault).await?.ok_or(ObjectError::VaultNotFound)?;
+        let keys = self.objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
+        for (name, _) in self.issued_as(&found, &keys, &of_signer).await? {
+            let said = self.on_list((found.id, &name, &list), facts).await;
+            if let Some(standing) = said.map_err(|_| ObjectError::Unavailable)? {
+                return Ok(standing);
+            }
+        }
+        Ok(Standing::NotRevoked)
+    }
+
+    /// What a list says of a certificate; none where it is not there.
+    async fn on_list(
+        &self,
+        place: (VaultId, &ObjectName, &str),
+        facts: &CertificateFacts,
+    ) -> Result<Option<Standing>, Unread> {
+        let Some(lists) = self.lists(place, None).await? else { return Ok(None) };
+        let Some(found) = lists.get(place.2) else { return Ok(None) };
+        let Ok(serial) = serial_from(&facts.serial) else { return Ok(Some(Standing::Unknown)) };
+        let one = found.revoked.iter().find(|one| one.serial == serial);
+        Ok(Some(one.map_or(Standing::NotRevoked, |one| Standing::Revoked(one.clone()))))
     }
 
     /// The list that a certificate names, if it is one of here.

@@ -19,13 +19,13 @@ use crate::{
 /// Seconds after which to ask for an operation that waits (Azure: 10).
 const ASK_AGAIN: &str = "10";
 
-async fn described(
+pub(super) async fn described(
     services: &Services,
     _: &Call,
     vault: &VaultName,
     (item, facts): &(SecretItem, VaultFacts),
 ) -> Result<Response, Problem> {
-    let standing = services.revoking.standing(&item.version).await;
+    let standing = services.revoking.standing(vault, item).await;
     Ok(Response::json(200, &shapes::bundle(&services.addresses, vault, item, *facts, &standing)?))
 }
 
@@ -39,7 +39,7 @@ async fn lines<'a>(
 ) -> Vec<shapes::Line<'a>> {
     let mut lines = Vec::with_capacity(items.len());
     for item in items.iter().filter(|item| pending || shapes::is_finished(item)) {
-        let standing = services.revoking.standing(&item.version).await;
+        let standing = services.revoking.standing(vault, item).await;
         lines.push(shapes::line(&services.addresses, vault, item, facts, form, &standing));
     }
     lines
@@ -201,7 +201,7 @@ pub(crate) async fn merge(
     let (certificates, tags, enabled) = wire::body::<shapes::Merge>(request)?.split()?;
     let (item, facts) =
         services.certificates.merge(&call.ctx, vault, &name, &certificates, tags.as_ref(), enabled).await?;
-    let standing = services.revoking.standing(&item.version).await;
+    let standing = services.revoking.standing(vault, &item).await;
     Ok(Response::json(201, &shapes::bundle(&services.addresses, vault, &item, facts, &standing)?))
 }
 

@@ -1,15 +1,19 @@
-//! Revocation on the wire: not of Azure's API, which has no authority of its own. What a vault's authority has revoked is
-//! said on the vault's host to whoever may read it, and as a list of RFC 5280 on the base host to everybody.
+//! Revocation on the wire: not of Azure's API, which has no authority of its own. A version is taken back by whoever issued
+//! it elsewhere. What a vault's authority has revoked is said on the vault's host to whoever may read it, and as a list of
+//! RFC 5280 on the base host to everybody.
 
 use strongroom_crypto::x509::{Reason, certificates_in};
 use strongroom_domain::{
     entrance::EntranceError,
-    names::{ObjectVersion, VaultName},
+    names::{ObjectName, ObjectVersion, VaultName},
     revocation::{RevocationInvalid, serial_of},
     revocations::{PublishError, ToRevoke},
 };
 
-use super::wire::{self, name, revocations as shapes};
+use super::{
+    certificates::described,
+    wire::{self, name, revocations as shapes},
+};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -33,6 +37,20 @@ pub(crate) async fn revoke(
     };
     let version = given.version.as_deref().map(ObjectVersion::parse).transpose();
     let version = version.map_err(|error| Problem::bad_parameter(format!("version: {error}.")))?;
+    if given.at_issuer != (given.serial.is_none() && given.certificate.is_none())
+        || (given.issuer.is_some() && !given.at_issuer)
+    {
+        let words =
+            "One of serial, certificate and at_issuer says what is revoked, and issuer goes with at_issuer alone.";
+        return Err(Problem::bad_parameter(words));
+    }
+    if given.at_issuer {
+        let issuer = given.issuer.as_deref().map(ObjectName::parse).transpose();
+        let issuer = issuer.map_err(|error| Problem::bad_parameter(format!("issuer: {error}.")))?;
+        let at = (&name, version.as_ref());
+        let item = services.certificates.revoke_at_issuer(&call.ctx, vault, at, issuer.as_ref(), reason).await?;
+        return described(services, call, vault, &item).await;
+    }
     let what = match (given.serial, given.certificate) {
         (Some(serial), None) => ToRevoke::Serial(serial_of(&serial).map_err(invalid)?, version),
         (None, Some(text)) if version.is_none() => {

@@ -266,6 +266,7 @@ fn refused(action: Action) -> &'static str {
         Action::CertificateRecover => say!("problems-you-cannot-recover-this-certificate"),
         Action::CertificatePurge => say!("problems-you-cannot-purge-this-certificate"),
         Action::CertificateRevoke => say!("problems-you-cannot-revoke-what-this"),
+        Action::CertificateRevokeVersion => say!("problems-you-cannot-revoke-this-certificate"),
         Action::RevocationListGet => say!("problems-you-cannot-see-what-this-authority"),
         Action::IssuerList => say!("problems-you-cannot-list-the-issuers"),
         Action::IssuerGet => say!("problems-you-cannot-see-this-issuer"),

@@ -48,7 +48,7 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit
                 found.silent.push((vault, item.secret.name));
                 continue;
             }
-            let standing = viewer.services.revoking.standing(&item.version).await;
+            let standing = viewer.services.revoking.standing(&vault, &item).await;
             if let Some(one) = standing.revoked() {
                 found.revoked.push((vault, item.secret.name, one.clone()));
             }
@@ -68,12 +68,17 @@ async fn is_silent(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) ->
 }
 
 async fn was_any(viewer: &Viewer<'_>) -> Option<bool> {
-    let filter = RecordFilter {
-        operation: Some(Action::CertificateRevoke.operation().to_owned()),
-        outcome: Some(Outcome::Allowed),
-        limit: 1,
-        ..RecordFilter::default()
-    };
-    let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
-    Some(!page.items.is_empty())
+    for action in [Action::CertificateRevoke, Action::CertificateNoteRevoked] {
+        let filter = RecordFilter {
+            operation: Some(action.operation().to_owned()),
+            outcome: Some(Outcome::Allowed),
+            limit: 1,
+            ..RecordFilter::default()
+        };
+        let page = viewer.services.admin.query_audit(&viewer.further().ok()?, filter).await.ok()?;
+        if !page.items.is_empty() {
+            return Some(true);
+        }
+    }
+    Some(false)
 }

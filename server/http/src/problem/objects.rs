@@ -76,7 +76,10 @@ impl From<CertificateError> for Problem {
             | CertificateError::NotInProgress
             | CertificateError::KeyStaysHere
             | CertificateError::OtherKey
+            | CertificateError::RevokedByAuthority
             | CertificateError::NotValidNow => invalid(message),
+            CertificateError::NotRevoked(_) => Self { reason: "not-revoked", ..Self::bad_parameter(message) },
+            CertificateError::IssuerUnreachable(_) => Self { message, ..Self::unavailable("issuer-unreachable") },
             CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),
             CertificateError::NotDue => Self::new(409, "Conflict", "not-due", message),

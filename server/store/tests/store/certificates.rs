@@ -46,6 +46,7 @@ fn state() -> CertificateState {
         newest: 1,
         renew_at: None,
         inquiry: None,
+        revoked: Vec::new(),
     }
 }
 

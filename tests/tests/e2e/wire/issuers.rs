@@ -184,6 +184,9 @@ async fn an_authority_in_the_vault_issues_what_openssl_believes() {
     assert_eq!((&record["operation"], &record["object"]), (&json!("CertificateRevoke"), &json!("ca")), "{record}");
     let list = shown.json()["lists"][0].clone();
     assert_eq!(list["revoked"][0]["reason"], "keyCompromise", "{list}");
+    // Also of one whose list is published elsewhere.
+    let kept = story.ask(Method::GET, "/certificates/app").await.expect(200).json()["revocation"].clone();
+    assert_eq!((&kept["status"], &kept["reason"]), (&json!("revoked"), &json!("keyCompromise")), "{kept}");
     assert_eq!(story.ask(Method::GET, "/certificates/ca/revocations").await.expect(200).json()["lists"][0], list);
     let path = list["url"].as_str().unwrap().strip_prefix(&story.vault.base).unwrap().to_owned();
     let published = story.vault.ask_base(Method::GET, &path).send().await.expect(200);

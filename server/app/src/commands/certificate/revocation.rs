@@ -35,6 +35,24 @@ pub(super) async fn revoke(authority: &str, given: &RevokedGiven, reason: &str, 
     Ok(())
 }
 
+/// A version that the issuer takes back by which it came.
+pub(super) async fn revoke_at_issuer(
+    certificate: &str,
+    issuer: Option<&str>,
+    reason: &str,
+    at: &VaultAt,
+) -> anyhow::Result<()> {
+    let (name, version) = match certificate.split_once('/') {
+        Some((name, version)) => (name, Some(version)),
+        None => (certificate, None),
+    };
+    let body = json!({ "at_issuer": true, "reason": reason, "version": version, "issuer": issuer });
+    let path = ["certificates", name, "revoke"];
+    let answer = connect(at).await?.send(Method::POST, &path, Some(serde_json::to_vec(&body)?)).await?;
+    done(at.output, &answer, format_args!("{certificate} is revoked by its issuer"));
+    Ok(())
+}
+
 /// A certificate that is kept in the vault, `NAME` or `NAME/VERSION`, in base64.
 async fn kept(vault: &VaultClient, name: &str) -> anyhow::Result<String> {
     let path: Vec<&str> = std::iter::once("certificates").chain(name.splitn(2, '/')).collect();

@@ -62,6 +62,7 @@ fn write(kind: ObjectKind, judged: Option<i64>, life: LifeState, new: bool) -> N
             newest: 1,
             renew_at: None,
             inquiry: None,
+            revoked: Vec::new(),
         })
     };
     let row = SecretMeta {
@@ -100,6 +101,7 @@ fn a_certificate_is_written_with_its_key_and_its_secret() {
         (CertificateRenewIfDue, Some(4), three(Some(4), ACTIVE, true)),
         (CertificateIssue, Some(4), three(Some(4), ACTIVE, true)),
         (CertificateEnroll, Some(4), alone(Some(4), false)),
+        (CertificateNoteRevoked, Some(4), alone(Some(4), false)),
         (CertificateRenewalPostpone, Some(4), alone(Some(4), false)),
         (CertificateRenewalPlan, Some(4), alone(Some(4), false)),
         (CertificateNearExpiry, Some(4), alone(Some(4), false)),

@@ -531,6 +531,8 @@ async fn permissions_on_certificates_are_given_for_each_use_and_for_nothing_else
         Action::CertificateListVersions,
         Action::CertificateListDeleted,
         Action::CertificateRevoke,
+        Action::CertificateRevokeVersion,
+        Action::CertificateNoteRevoked,
         Action::RevocationListIssue,
         Action::IssuerGet,
         Action::IssuerList,

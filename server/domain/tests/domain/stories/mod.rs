@@ -29,6 +29,7 @@ mod rotation;
 mod secrets;
 mod server_certificate;
 mod sessions;
+mod taken_back;
 mod token_explained;
 mod token_keys;
 mod token_of_keys;

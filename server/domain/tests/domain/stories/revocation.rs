@@ -94,7 +94,7 @@ impl Demo {
     }
 
     async fn standing(&self, certificate: &str) -> Standing {
-        self.world.revoking.standing(&self.certificate(certificate).await.unwrap().version).await
+        self.world.revoking.standing(&self.vault, &self.certificate(certificate).await.unwrap()).await
     }
 
     pub(super) fn recorded(&self, operation: &str, outcome: Outcome) -> usize {

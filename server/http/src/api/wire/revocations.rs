@@ -23,9 +23,16 @@ pub(crate) struct Revoke {
     /// Why, in RFC 5280's words.
     #[serde(default)]
     pub(crate) reason: Option<String>,
-    /// With a serial number: the version of the authority that signed it; else its current one.
+    /// With a serial number: the version of the authority that signed it; else its current one. Else the version that is
+    /// revoked.
     #[serde(default)]
     pub(crate) version: Option<String>,
+    /// Not what an authority of this name signed: a version of the name itself, by whoever issued it elsewhere.
+    #[serde(default)]
+    pub(crate) at_issuer: bool,
+    /// With that: the issuer, by its name in the vault; else the one of the policy.
+    #[serde(default)]
+    pub(crate) issuer: Option<String>,
 }
 
 /// Everything that an authority has revoked.

@@ -67,7 +67,7 @@ async fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Bo
     }
     let mut rows = Vec::with_capacity(listed.found.items.len());
     for item in &listed.found.items {
-        let standing = viewer.services.revoking.standing(&item.version).await;
+        let standing = viewer.services.revoking.standing(vault, item).await;
         rows.push(row(vault, item, state_cell(item, &standing, viewer.now())));
     }
     let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };

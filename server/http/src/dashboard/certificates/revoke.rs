@@ -5,6 +5,7 @@ use strongroom_crypto::x509::{CertificateFacts, Reason, certificates_in};
 use strongroom_domain::{
     action::Action,
     certificate::{SELF, UNKNOWN},
+    certificates::CertificateError,
     gate::Ask,
     issuer::{AuthoritySettings, IssuerSettings},
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
@@ -109,24 +110,42 @@ fn place_of(named: &str, own: &VaultName) -> Result<(VaultName, ObjectName), Ref
 pub(crate) async fn ask(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, version } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
-    let authority = if version.is_some() { signer(viewer, &vault, &item).await } else { None };
-    let draft = Draft { authority: authority.unwrap_or_default(), ..Draft::default() };
-    Ok(page(viewer, &vault, &item, version.is_some(), draft, None).await)
+    let signer = if version.is_some() { Some(signer_of(viewer, &vault, &item).await) } else { None };
+    let authority = match &signer {
+        Some(Signer::Authority(authority)) => authority.clone(),
+        _ => String::new(),
+    };
+    let draft = Draft { authority, ..Draft::default() };
+    Ok(page(viewer, &vault, &item, signer, draft, None).await)
 }
 
-/// The authority of a vault that its policy names, for who may see the issuer.
-async fn signer(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Option<String> {
+/// Who signed a version, as far as its policy says and who looks may know.
+enum Signer {
+    /// An authority of a vault, as issuers name it.
+    Authority(String),
+    /// Somebody who is asked by ACME.
+    Elsewhere,
+    /// One of them.
+    Unknown,
+}
+
+async fn signer_of(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Signer {
+    match issuer_of(viewer, vault, item).await {
+        Some(IssuerSettings::Authority(settings)) => Signer::Authority(settings.certificate),
+        Some(IssuerSettings::Acme(_)) => Signer::Elsewhere,
+        None => Signer::Unknown,
+    }
+}
+
+/// The issuer that its policy names, for who may see it.
+async fn issuer_of(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Option<IssuerSettings> {
     let issuer = &item.secret.certificate.as_deref()?.policy.issuer.name;
     let issuer = Some(issuer).filter(|issuer| ![SELF, UNKNOWN].contains(&issuer.as_str()))?;
     let issuer = ObjectName::parse(issuer).ok()?;
     if !viewer.may(&Ask::object(ObjectKind::Issuer, Action::IssuerGet, vault, &issuer)).await {
         return None;
     }
-    let shown = viewer.services.issuers.get(&viewer.further().ok()?, vault, &issuer).await.ok()?;
-    match shown.settings {
-        IssuerSettings::Authority(settings) => Some(settings.certificate),
-        IssuerSettings::Acme(_) => None,
-    }
+    Some(viewer.services.issuers.get(&viewer.further().ok()?, vault, &issuer).await.ok()?.settings)
 }
 
 /// POST /vaults/{vault}/certificates/{name}[/{version}]/revoke: for good, once its name was typed.
@@ -144,7 +163,8 @@ pub(crate) async fn revoke(viewer: &Viewer<'_>, request: &Request) -> Result<Res
             let refusal = stopped.refusal()?;
             let look = viewer.further()?;
             let (item, _) = viewer.services.certificates.show(&look, vault, name, version.as_ref()).await?;
-            Ok(page(viewer, vault, &item, version.is_some(), draft, Some(&refusal)).await)
+            let signer = if version.is_some() { Some(signer_of(viewer, vault, &item).await) } else { None };
+            Ok(page(viewer, vault, &item, signer, draft, Some(&refusal)).await)
         }
     }
 }
@@ -161,6 +181,13 @@ async fn try_revoke(
     let reason = draft.reason()?;
     let (place, authority, what) = match version {
         None => (vault.clone(), name.clone(), draft.signed()?),
+        // Without an authority the issuer itself is asked.
+        Some(version) if draft.authority.is_empty() => {
+            let (ctx, at) = (&viewer.call.ctx, (name, Some(version)));
+            let done = viewer.services.certificates.revoke_at_issuer(ctx, vault, at, None, reason).await;
+            done.map_err(not_taken_back)?;
+            return Ok(links::certificate(vault, name, Some(version)));
+        }
         Some(version) => {
             let (place, authority) = place_of(&draft.authority, vault)?;
             let further = viewer.further()?;
@@ -189,36 +216,61 @@ fn refused(error: RevocationError) -> Stopped {
     Stopped::from(Failure::from(error)).at(field)
 }
 
+/// The same of a version that its issuer was to take back.
+fn not_taken_back(error: CertificateError) -> Stopped {
+    let field = match &error {
+        CertificateError::RevokedByAuthority | CertificateError::NoSuchIssuer(_) => Some("authority"),
+        CertificateError::NotRevoked(_) | CertificateError::IssuerUnreachable(_) => Some("confirm"),
+        _ => None,
+    };
+    Stopped::from(Failure::from(error)).at(field)
+}
+
 async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     item: &SecretItem,
-    one_version: bool,
+    signer: Option<Signer>,
     draft: Draft,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let (name, version) = (&item.secret.name, one_version.then_some(&item.version.version));
+    let (name, version) = (&item.secret.name, signer.as_ref().map(|_| &item.version.version));
+    let elsewhere = matches!(signer, Some(Signer::Elsewhere));
     let place =
         Place::Certificate(vault.clone(), name.clone(), version.cloned()).below(say!("certificates-revoke-revoke"));
     let mut offers = Offers::new(viewer, &place);
-    let authority = match one_version {
-        true => place_of(&draft.authority, vault).ok(),
-        false => Some((vault.clone(), name.clone())),
+    let authority = match version {
+        Some(_) => place_of(&draft.authority, vault).ok(),
+        None => Some((vault.clone(), name.clone())),
     };
-    let open = match &authority {
+    let ask = match &authority {
         Some((place, authority)) => {
-            let ask = Ask::object(ObjectKind::Revocations, Action::CertificateRevoke, place, authority);
-            offers.open(&ask, say!("certificates-revoke-revoking")).await
+            Some(Ask::object(ObjectKind::Revocations, Action::CertificateRevoke, place, authority))
         }
+        None if elsewhere => {
+            let ask = Ask::object(ObjectKind::Certificate, Action::CertificateRevokeVersion, vault, name);
+            Some(Ask { version, ..ask })
+        }
+        None => None,
+    };
+    let open = match &ask {
+        Some(ask) => offers.open(ask, say!("certificates-revoke-revoking")).await,
         None => true,
     };
-    let standing = viewer.services.revoking.standing(&item.version).await;
+    let standing = viewer.services.revoking.standing(vault, item).await;
     let before = version.and_then(|_| standing.revoked());
-    let reasons = before.map_or_else(|| Reason::ALL.to_vec(), |one| graver_than(one.reason).collect());
+    let reasons = match before {
+        None => Reason::ALL.to_vec(),
+        Some(_) if is_taken_back(item) => Vec::new(),
+        Some(one) => graver_than(one.reason).collect(),
+    };
     let commands = Commands::of_vault(viewer.services, vault);
     let (mut main, title, told) = match version {
         Some(version) => {
-            let command = format!("certificate revoke AUTHORITY --certificate {name}/{version}");
+            let command = match elsewhere {
+                true => format!("certificate revoke {name}/{version} --at-issuer --reason superseded"),
+                false => format!("certificate revoke AUTHORITY --certificate {name}/{version}"),
+            };
             (vec![certificate(item)], say!("certificates-revoke-revoke-a-version-of-name", name = name), command)
         }
         None => {
@@ -226,12 +278,12 @@ async fn page(
             (Vec::new(), say!("certificates-revoke-revoke-what-name-signed-for", name = name), command)
         }
     };
-    main.extend(before.map(already));
+    main.extend(before.map(|one| already(one, !reasons.is_empty())));
     if open && !reasons.is_empty() {
         let form = Form {
             action: links::certificate_act(vault, name, version, "revoke"),
             csrf_token: Some(viewer.form_token()),
-            fields: fields(name, one_version, &reasons, draft),
+            fields: fields(name, signer.as_ref(), &reasons, draft),
             submit: say!("certificates-revoke-revoke-for-good").to_owned(),
             danger: true,
             cancel_href: Some(links::certificate(vault, name, version)),
@@ -243,26 +295,38 @@ async fn page(
         ));
     }
     let (_, cannot) = offers.told();
-    let of = if one_version { "AUTHORITY" } else { name.as_str() };
-    let body = r#"{"serial":"SERIAL","reason":"superseded"}"#;
+    let of = if version.is_some() && !elsewhere { "AUTHORITY" } else { name.as_str() };
+    let body = match version.filter(|_| elsewhere) {
+        Some(version) => format!(r#"{{"at_issuer":true,"version":"{version}","reason":"superseded"}}"#),
+        None => r#"{"serial":"SERIAL","reason":"superseded"}"#.to_owned(),
+    };
+    let lead = match elsewhere {
+        true => say!("certificates-revoke-its-issuer-is-asked-to"),
+        false => say!("certificates-revoke-whoever-checks-the-list-of"),
+    };
     let page = PanelsPage {
-        lead: Some(say!("certificates-revoke-whoever-checks-the-list-of").to_owned()),
+        lead: Some(lead.to_owned()),
         cannot,
         main,
         aside: vec![snippets::panel(vec![
             commands.vault(&told),
-            commands.curl_vault("POST", &format!("/certificates/{of}/revoke"), Some(body)),
+            commands.curl_vault("POST", &format!("/certificates/{of}/revoke"), Some(&body)),
         ])],
         ..PanelsPage::new(viewer.shell(&place).await, title)
     };
     refusal::answer(&page, refusal)
 }
 
+/// Whether its issuer elsewhere took it back, which says its reason once.
+pub(super) fn is_taken_back(item: &SecretItem) -> bool {
+    item.secret.certificate.as_ref().is_some_and(|state| state.revoked(&item.version.version).is_some())
+}
+
 /// That it is revoked, and what of that can still be changed.
-fn already(one: &RevokedCertificate) -> Panel {
-    let words = match graver_than(one.reason).next() {
-        Some(_) => say!("certificates-revoke-it-is-revoked-already-and"),
-        None => say!("certificates-revoke-it-is-revoked-already-and-stays"),
+fn already(one: &RevokedCertificate, changes: bool) -> Panel {
+    let words = match changes {
+        true => say!("certificates-revoke-it-is-revoked-already-and"),
+        false => say!("certificates-revoke-it-is-revoked-already-and-stays"),
     };
     let told = vec![
         Fact::moment(say!("certificates-revoke-revoked"), Some(view::moment(one.at)), ""),
@@ -274,17 +338,20 @@ fn already(one: &RevokedCertificate) -> Panel {
     Panel::new(say!("certificates-revoke-revoked-already"), Body::Facts(told)).foot(words)
 }
 
-fn fields(name: &ObjectName, one_version: bool, reasons: &[Reason], draft: Draft) -> Vec<Field> {
+fn fields(name: &ObjectName, signer: Option<&Signer>, reasons: &[Reason], draft: Draft) -> Vec<Field> {
     let label = |reason: &Reason| (reason.as_str(), format!("{}: {}", reason.as_str(), meaning(*reason)));
     let labels: Vec<_> = reasons.iter().map(label).collect();
     let reasons: Vec<(&str, &str)> = labels.iter().map(|(word, label)| (*word, label.as_str())).collect();
-    let mut fields = match one_version {
-        true => vec![
-            Field::line("authority", say!("certificates-revoke-signed-by"), draft.authority, 255)
-                .required()
-                .hint(say!("certificates-revoke-the-certificate-of-the-authority-its")),
-        ],
-        false => vec![
+    let signed_by = || Field::line("authority", say!("certificates-revoke-signed-by"), draft.authority.clone(), 255);
+    let mut fields = match signer {
+        Some(Signer::Elsewhere) => Vec::new(),
+        Some(Signer::Authority(_)) => {
+            vec![signed_by().required().hint(say!("certificates-revoke-the-certificate-of-the-authority-its"))]
+        }
+        Some(Signer::Unknown) => {
+            vec![signed_by().hint(say!("certificates-revoke-the-certificate-of-the-authority-empty"))]
+        }
+        None => vec![
             Field::line("serial", say!("certificates-revoke-serial-number"), draft.serial, 59)
                 .hint(say!("certificates-revoke-in-hexadecimal-digits-or-the")),
             Field::line("version", say!("certificates-revoke-signed-by-version"), draft.version, 32)

@@ -15,7 +15,10 @@ use strongroom_web::{
     Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, RevealForm, Row, Snippet, Table, Tone, say,
 };
 
-use super::{chain, is_waiting, list::whose, pem, pending, policy, standing_badge, state_badge, state_cell};
+use super::{
+    chain, is_waiting, list::whose, pem, pending, policy, revoke::is_taken_back, standing_badge, state_badge,
+    state_cell,
+};
 use crate::{
     dashboard::{
         Failure,
@@ -54,7 +57,7 @@ pub(super) async fn page(
     let current = item.secret.current == item.version.version;
     let place = Place::Certificate(vault.clone(), name.clone(), (!current).then(|| item.version.version.clone()));
     let mut offers = Offers::new(viewer, &place);
-    let standing = viewer.services.revoking.standing(&item.version).await;
+    let standing = viewer.services.revoking.standing(vault, &item).await;
     let acts = acts(viewer, &mut offers, vault, &item, &standing).await;
     let mut main = Vec::new();
     // One that came to its end is told by the version that it made.
@@ -197,7 +200,9 @@ async fn revoking(offers: &mut Offers<'_>, vault: &VaultName, item: &SecretItem,
     }
     let label = match standing.revoked() {
         None => say!("certificates-show-revoke"),
-        Some(one) if graver_than(one.reason).next().is_some() => say!("certificates-show-say-a-graver-reason"),
+        Some(one) if !is_taken_back(item) && graver_than(one.reason).next().is_some() => {
+            say!("certificates-show-say-a-graver-reason")
+        }
         Some(_) => return,
     };
     let issuer = item.secret.certificate.as_ref().map(|state| state.policy.issuer.name.as_str());
@@ -231,7 +236,7 @@ async fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretIt
     };
     let mut rows = Vec::with_capacity(versions.len());
     for item in versions {
-        rows.push(row(item, &viewer.services.revoking.standing(&item.version).await));
+        rows.push(row(item, &viewer.services.revoking.standing(vault, item).await));
     }
     let table = Table::new(&["Version", "State", "Created", "Expires"], rows);
     sort::panel(

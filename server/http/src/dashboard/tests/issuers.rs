@@ -125,7 +125,7 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     let renewed = story.get("/overview", &cookie).await.text;
     assert!(!renewed.contains(served), "{renewed}");
     let again = story.get(&revoke, &cookie).await;
-    shows(&again, &["Revoked already", "no graver reason"]);
+    shows(&again, &["Revoked already", "No graver reason"]);
     assert!(!again.text.contains("Revoke for good"), "{}", again.text);
     let signed = "/vaults/demo/certificates/root/revoke";
     shows(&story.get(signed, &cookie).await, &["Serial number", "certificate revoke root --serial"]);
@@ -169,6 +169,33 @@ async fn an_authority_that_was_revoked_is_named_where_somebody_looks() {
     story.submit("/vaults/demo/certificates/root/policy/renew", &cookie, "").await;
     assert!(!story.get(issuer, &cookie).await.text.contains("It signs nothing"));
     assert!(!story.get(overview, &cookie).await.text.contains("signs nothing"));
+}
+
+#[tokio::test]
+async fn of_what_an_acme_server_issued_that_one_is_asked_and_no_authority_is_named() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let far = "name=far&provider=ACME&directory=https%3A%2F%2Fca.example%2Fdir&challenge=http-01&enabled=yes";
+    let web = "name=web&subject=CN%3Dweb.example&dns=web.example&issuer=Self&months=12&kind=EC+P-256\
+               &form=application%2Fx-pem-file&exportable=yes&enabled=yes&usage-digitalSignature=yes";
+    let policy = "subject=CN%3Dweb.example&issuer=far&issuer-was=Self&months=3&kind=EC+P-256\
+                  &form=application%2Fx-pem-file&usage-digitalSignature=yes&actions=renew+10+days+before";
+    for (form, fields) in [("new-issuer", far), ("new-certificate", web), ("certificates/web/policy", policy)] {
+        let made = story.submit(&format!("/vaults/demo/{form}"), &cookie, fields).await;
+        assert_eq!(made.status, 303, "{form}: {}", made.text);
+    }
+    let page = story.get("/vaults/demo/certificates/web", &cookie).await.text;
+    let mut links = page.split("href=\"").filter_map(|rest| rest.split('"').next());
+    let revoke = links.find(|link| link.ends_with("/revoke")).unwrap();
+    let form = story.get(revoke, &cookie).await;
+    shows(&form, &["Its issuer is asked to take it back", "--at-issuer", "keyCompromise: others"]);
+    assert!(!form.text.contains("name=\"authority\""), "{}", form.text);
+    // Nobody here speaks with it.
+    let refused = story.submit(revoke, &cookie, "reason=superseded&confirm=web").await;
+    assert!(refused.status == 400 && refused.text.contains("cannot ask issuers"), "{}", refused.text);
+    let of = |record: &strongroom_domain::record::Record| record.operation == "CertificateVersionRevoke";
+    let outcomes: Vec<_> = story.log().into_iter().filter(of).map(|record| record.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Allowed, Outcome::Failed]);
 }
 
 #[tokio::test]
