@@ -394,7 +394,8 @@ impl Administration {
     }
 
     /// Puts what was attached to all vaults under a name before in its place again: module, settings, state.
-    /// For one vault, [`crate::vault::VaultUpdate::roll_back`] does.
+    /// For one vault, [`crate::vault::VaultUpdate::roll_back`] does. With `expected`, only from that revision: a second
+    /// step back would undo the first.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -402,9 +403,10 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         attachment: &str,
+        expected: Option<i64>,
         force: bool,
     ) -> Result<PoliciesShown, AdminError> {
-        self.change_everywhere(ctx, None, force, |before| {
+        self.change_everywhere(ctx, expected, force, |before| {
             Ok(PolicyAttachment::rolled_back(&before.policies, attachment)?)
         })
         .await

@@ -127,7 +127,9 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
         Endpoint::PolicyRollBackEverywhere => Operation {
             query: FORCE,
             answer: attached,
-            ..modules("Put what was attached to every vault under a name before in its place again")
+            ..modules(
+                "Put what was attached to every vault under a name before in its place again. `If-Match` takes the revision",
+            )
         },
         Endpoint::PolicyModuleList => Operation {
             answer: Some(Body::named::<List<policy_modules::View<'_>>>(|| "PolicyModuleList".to_owned())),

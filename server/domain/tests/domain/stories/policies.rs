@@ -433,9 +433,13 @@ async fn a_guard_of_all_vaults_is_lifted_by_an_owner_alone_and_added_by_whoever_
     put(&olga, &[changed]).await.unwrap();
     let record = demo.world.store.image().log.last().unwrap().record.clone();
     assert!(record.trace.iter().any(|stage| stage.reason == "guard-changed-by-owner"), "{:?}", record.trace);
-    let back = admin.roll_back_everywhere(&demo.world.request(&polly), "hours", false).await;
+    let back = admin.roll_back_everywhere(&demo.world.request(&polly), "hours", None, false).await;
     assert!(matches!(back, Err(AdminError::LiftsOwnRestriction(_))), "{back:?}");
-    admin.roll_back_everywhere(&demo.world.request(&olga), "hours", false).await.unwrap();
+    // A second press of the same page, or of somebody else's, would bring back what the first took away.
+    let seen = admin.show_policies(&demo.world.request(&olga), None).await.unwrap().revision;
+    let press = async || admin.roll_back_everywhere(&demo.world.request(&olga), "hours", Some(seen), false).await;
+    press().await.unwrap();
+    assert!(matches!(press().await, Err(AdminError::OtherRevision)));
 }
 
 #[tokio::test]

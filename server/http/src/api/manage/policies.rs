@@ -124,12 +124,13 @@ pub(crate) async fn put(services: &Services, call: &Call, request: &Request) -> 
     Ok(answer(&services.admin.put_policies_everywhere(&call.ctx, expected, &body.policies, body.force).await?))
 }
 
-/// POST /api/v1/policies/{attachment}/rollback[?force=true]
+/// POST /api/v1/policies/{attachment}/rollback[?force=true]. `If-Match` takes the revision.
 pub(crate) async fn roll_back(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let force = match request.query("force") {
         Some("true") => true,
         None | Some("false") => false,
         Some(_) => return Err(Problem::bad_parameter("force is true or false.")),
     };
-    Ok(answer(&services.admin.roll_back_everywhere(&call.ctx, call.parameter(0), force).await?))
+    let expected = expected_revision(request)?;
+    Ok(answer(&services.admin.roll_back_everywhere(&call.ctx, call.parameter(0), expected, force).await?))
 }

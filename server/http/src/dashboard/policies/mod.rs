@@ -124,7 +124,7 @@ impl AttachedTo {
     async fn roll_back(&self, viewer: &Viewer<'_>, revision: i64, name: &str) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
         match self {
-            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name, false).await?),
+            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name, Some(revision), false).await?),
             Self::Vault(vault) => {
                 let update = VaultUpdate { roll_back: Some(name.to_owned()), ..VaultUpdate::default() };
                 drop(admin.update_vault(ctx, vault, Some(revision), &update).await?);
