@@ -344,8 +344,11 @@ fn written(
     let metas = ask.versions.iter().map(|version| &version.meta);
     let versions: Vec<_> = metas.map(|meta| (&meta.attributes, &meta.key, &meta.certificate)).collect();
     let object = &seen.object;
-    let attributes = (&object.tags, object.enabled, object.not_before, object.expires);
-    let mut details = told(&seen, policy, ask.versions)?;
+    // No module sees it, and who agrees does: programs go by it.
+    let proposed = ask.proposed.and_then(|proposed| proposed.over(facts));
+    let content_type = proposed.as_ref().and_then(|attributes| attributes.content_type.as_deref());
+    let attributes = (&object.tags, object.enabled, object.not_before, object.expires, content_type);
+    let mut details = told(&seen, content_type, policy, ask.versions)?;
     if let Some(terms) = terms {
         let mut record = Record::of(ctx, ask.action.operation());
         record.detail_rotation(terms);

@@ -22,9 +22,11 @@ use crate::{
 /// Of a restore: so many versions are told one by one.
 const MAX_VERSIONS: usize = 8;
 
-/// What modules see of a write, with what a certificate's policy and the versions of a backup say besides.
+/// What modules see of a write, with its content type, and what a certificate's policy and the versions of a backup
+/// say besides.
 pub(super) fn told(
     seen: &PolicyRequest,
+    content_type: Option<&str>,
     policy: Option<&CertificatePolicy>,
     versions: &[SealedVersion],
 ) -> Result<BTreeMap<String, String>, serde_json::Error> {
@@ -33,6 +35,7 @@ pub(super) fn told(
     told.some("enabled", object.enabled);
     told.some("nbf", object.not_before);
     told.some("exp", object.expires);
+    told.some("content_type", content_type.map(line));
     told.all("tags", &tags(&object.tags));
     if let Some(key) = &seen.key_operation {
         told.some("algorithm", key.algorithm.as_ref());
@@ -243,7 +246,7 @@ mod tests {
     };
 
     fn of(seen: &PolicyRequest, policy: Option<&CertificatePolicy>) -> BTreeMap<String, String> {
-        told(seen, policy, &[]).unwrap()
+        told(seen, None, policy, &[]).unwrap()
     }
 
     fn tagged(value: &str) -> PolicyRequest {
@@ -283,6 +286,14 @@ mod tests {
         assert_eq!(told.len(), all.len(), "{told:?}");
         assert!(told.iter().flat_map(BTreeMap::values).all(|text| text.chars().count() < 2 * MAX_DETAIL));
         assert_eq!(of(&tagged("prod, other=dev"), None).get("tags").unwrap(), r#"owner="prod, other=dev""#);
+    }
+
+    #[test]
+    fn a_content_type_is_told_and_deceives_nobody() {
+        let of = |form| told(&PolicyRequest::default(), form, None, &[]).unwrap();
+        assert_eq!(of(None).get("content_type"), None);
+        assert_eq!(of(Some("text/plain")).get("content_type").unwrap(), "text/plain");
+        assert_eq!(of(Some("app\u{202e}xslx")).get("content_type").unwrap(), r#""app\u{202e}xslx""#);
     }
 
     #[test]

@@ -202,11 +202,12 @@ fn opened<T: std::fmt::Debug>(done: Result<T, AdminError>) -> Uuid {
 #[tokio::test]
 async fn an_approval_of_a_write_is_for_its_attributes() {
     let story = Story::of(1).await;
-    let set = async |value: &str, expires: Option<i64>| {
-        let attributes = SecretAttributes { expires, ..enabled() };
+    let typed = async |value: &str, expires: Option<i64>, content_type: Option<&str>| {
+        let attributes = SecretAttributes { expires, content_type: content_type.map(str::to_owned), ..enabled() };
         let (ctx, value) = (story.demo.world.request(&story.app), SecretText::new(value.to_owned()));
         story.demo.world.secrets.set(&ctx, &story.demo.vault, &name("db").unwrap(), &attributes, value).await
     };
+    let set = async |value: &str, expires: Option<i64>| typed(value, expires, None).await;
     let wants = |set: Result<_, SecretError>| match set {
         Err(SecretError::Denied(denial)) => denial.reason.approval().unwrap().request.unwrap(),
         Err(error) => panic!("{error}"),
@@ -217,6 +218,12 @@ async fn an_approval_of_a_write_is_for_its_attributes() {
     story.grant(asked).await;
     assert_ne!(wants(set("one", late).await), asked);
     assert_ne!(wants(set("one", None).await), asked);
+    let other = wants(typed("one", soon, Some("application/x-pem-file")).await);
+    assert_ne!(other, asked);
+    let ctx = story.demo.world.request(&story.grace);
+    let listed = story.demo.world.admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
+    let told = &listed.requests.iter().find(|request| request.id == other).unwrap().details;
+    assert_eq!(told["content_type"], "application/x-pem-file");
     for value in ["one", "another"] {
         set(value, soon).await.unwrap();
     }
