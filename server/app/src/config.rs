@@ -91,6 +91,9 @@ pub(crate) struct Config {
     /// Who is told the audit log's checkpoints.
     #[serde(default)]
     pub(crate) witness: Option<Witness>,
+    /// Who is told what somebody has to see to.
+    #[serde(default)]
+    pub(crate) alerts: Option<Alerts>,
 }
 
 /// Longest name of a node, in characters.
@@ -402,6 +405,17 @@ pub(crate) struct Witness {
 
 fn default_witness_seconds() -> u64 {
     10
+}
+
+/// `[alerts]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Alerts {
+    /// Address to POST each to.
+    pub(crate) url: String,
+    /// File with a bearer token for it.
+    #[serde(default)]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// `[[administrators]]`

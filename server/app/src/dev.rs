@@ -129,7 +129,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
             args.listen
         );
     }
-    run_node(node, Bound::single(listener, &tls), served, &data, Beside { provider: Some(beside), witness: None }).await
+    run_node(node, Bound::single(listener, &tls), served, &data, Beside { provider: Some(beside), ..Beside::default() })
+        .await
 }
 
 /// Files of the private CA and of the certificate it issued.

@@ -1,4 +1,4 @@
-//! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`);
+//! Background jobs of a node: signed checkpoints of the audit log (see `checkpoints`), told to its witness (see `witness`); alerts (see `alerts`);
 //! counts of anonymous floods; scheduled purges; what is due with keys, certificates and lists of revoked ones; the keys that sign tokens; the periodic check of the
 //! chain that the dashboard shows, and of everything that is stored (see `scrubbing`); the return of the audit log after a failure.
 
@@ -27,9 +27,11 @@ use strongroom_store::{
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
+    alerts::Teller,
     audit_check,
     checkpoints::Checkpoints,
     covering::ANCHORS,
+    peer::Peer,
     scrubbing::{self, Scrubbing},
     serve::system_request,
     wiring::Node,
@@ -87,7 +89,7 @@ impl Jobs {
     }
 }
 
-pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration)>) -> Jobs {
+pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration)>, alerts: Option<Peer>) -> Jobs {
     let (stop, stopping) = watch::channel(false);
     let anchors = data.join(ANCHORS);
     let (newest, told) = watch::channel(None);
@@ -103,6 +105,8 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
         clock: Arc::clone(&node.services.clock),
         newest: told,
     });
+    // From before anything is done of which is told.
+    let heard = node.services.certificates.alerts().listen();
     let verifier = Verifier {
         database: node.database.clone(),
         store: Arc::clone(&node.store),
@@ -147,6 +151,15 @@ pub(crate) fn start(node: &Node, data: &Path, witness: Option<(Witness, Duration
     endless.push(tokio::spawn(Scrubbing::new(node).run()));
     if let Some(acme) = &node.acme {
         endless.push(tokio::spawn(sweep_proofs(Arc::clone(acme), Arc::clone(&node.services))));
+    }
+    if let Some(receiver) = alerts {
+        let teller = Teller {
+            installation: node.installation,
+            node: node.store.node().to_owned(),
+            addresses: node.services.addresses.clone(),
+        };
+        let now = node.services.clock.now_millis().div_euclid(1000);
+        endless.push(tokio::spawn(teller.run(receiver, heard, now)));
     }
     endless.extend(testimony.map(|testimony| tokio::spawn(testimony.run())));
     Jobs { stop, tasks, endless }

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line speaks on the terminal")]
 
 mod administrators;
+mod alerts;
 mod audit_check;
 mod certificates;
 mod checkpoints;
@@ -29,6 +30,7 @@ mod kept_login;
 mod listeners;
 mod loopback;
 mod own_certificate;
+mod peer;
 mod plain;
 mod policy_process;
 mod private_file;

@@ -27,6 +27,7 @@ use crate::{
     jobs,
     listeners::Bound,
     own_certificate::{InVault, Place},
+    peer::Peer,
     policy_process, private_file, setup_code,
     wiring::{self, Node, Outside},
     witness::Witness,
@@ -49,7 +50,9 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let administrators = Administrators::of(&config)?;
     // Nobody is named: whoever has the code of the terminal names the first ones.
     let waits = config.providers.is_empty() && config.administrators.is_empty();
-    let witness = config.witness.take().map(|witness| witness_of(witness, config.trusted_ca.as_deref())).transpose()?;
+    let ca = config.trusted_ca.as_deref();
+    let witness = config.witness.take().map(|witness| witness_of(witness, ca)).transpose()?;
+    let alerts = config.alerts.take().map(|alerts| receiver_of(alerts, ca)).transpose()?;
     // Everything that the configuration alone can get wrong is told before anything is made.
     let (data, database, node) = (config.data.clone(), config.database()?, std::mem::take(&mut config.node));
     let key_token = match &config.pkcs11 {
@@ -110,7 +113,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     }
     certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);
-    run_node(node, bound, certificates, &data, Beside { provider: None, witness }).await
+    run_node(node, bound, certificates, &data, Beside { provider: None, witness, alerts }).await
 }
 
 /// Files of the configuration that are for the server alone, besides those that are refused unless they are.
@@ -126,13 +129,28 @@ fn secret_files(config: &Config) -> Vec<(PathBuf, &'static str)> {
 fn witness_of(config: config::Witness, ca: Option<&Path>) -> anyhow::Result<(Witness, Duration)> {
     let config::Witness { url, token_file, every_seconds } = config;
     anyhow::ensure!((1..=3600).contains(&every_seconds), "every_seconds of [witness] is from 1 to 3600");
-    let read = |path: &Path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()));
-    let token = token_file.map(|path| {
-        let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let (roots, token) = (roots(ca)?, token(token_file.as_deref())?);
+    Ok((Witness::new(&url, roots.as_deref(), token)?, Duration::from_secs(every_seconds)))
+}
+
+/// Who is told what somebody has to see to.
+fn receiver_of(config::Alerts { url, token_file }: config::Alerts, ca: Option<&Path>) -> anyhow::Result<Peer> {
+    let (roots, token) = (roots(ca)?, token(token_file.as_deref())?);
+    Peer::new("the receiver of alerts", &url, roots.as_deref(), token)
+}
+
+/// Certificate authorities that are trusted besides the system's.
+fn roots(ca: Option<&Path>) -> anyhow::Result<Option<Vec<u8>>> {
+    ca.map(|path| std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))).transpose()
+}
+
+/// The bearer token of a file.
+fn token(file: Option<&Path>) -> anyhow::Result<Option<SecretText>> {
+    let read = |path: &Path| {
+        let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
         anyhow::Ok(SecretText::new(text.trim().to_owned()))
-    });
-    let witness = Witness::new(&url, ca.map(read).transpose()?.as_deref(), token.transpose()?)?;
-    Ok((witness, Duration::from_secs(every_seconds)))
+    };
+    file.map(read).transpose()
 }
 
 /// What runs beside a node's listeners.
@@ -142,6 +160,8 @@ pub(crate) struct Beside {
     pub(crate) provider: Option<actix_web::dev::Server>,
     /// The audit log's witness, and how far apart it is told.
     pub(crate) witness: Option<(Witness, Duration)>,
+    /// Who is told what somebody has to see to.
+    pub(crate) alerts: Option<Peer>,
 }
 
 fn outside(config: Config) -> anyhow::Result<Outside> {
@@ -225,7 +245,7 @@ pub(crate) async fn run_node(
     data: &Path,
     beside: Beside,
 ) -> anyhow::Result<()> {
-    let Beside { provider: beside, witness } = beside;
+    let Beside { provider: beside, witness, alerts } = beside;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let Bound { listeners, limits, files, .. } = bound;
     let server = strongroom_http::server::serve(&node.services, listeners, limits, workers)?;
@@ -236,7 +256,7 @@ pub(crate) async fn run_node(
     let handle = server.handle();
     let beside_handle = beside.as_ref().map(actix_web::dev::Server::handle);
     let beside = beside.map(tokio::spawn);
-    let jobs = jobs::start(&node, data, witness);
+    let jobs = jobs::start(&node, data, witness, alerts);
     let served = tokio::spawn(server);
     tokio::select! {
         () = stop_signal() => tracing::info!("stopping when the requests under way have ended; Ctrl-C again stops now"),

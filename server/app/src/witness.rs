@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::StatusCode;
 use serde::Serialize;
 use strongroom_crypto::{SecretText, merkle::verify_consistency};
 use strongroom_domain::{names::InstallationId, record::TreeCheckpoint, time::Clock};
@@ -27,10 +27,9 @@ use strongroom_store::{
     verify::{Told, parse_anchors},
 };
 use tokio::sync::watch;
-use url::{Host, Url};
 
-/// Longest exchange, from connecting to the last byte.
-const EXCHANGE: Duration = Duration::from_secs(5);
+use crate::peer::{Peer, bounded};
+
 /// Longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Most bytes of an answer that are kept.
@@ -41,11 +40,7 @@ const MAX_KEPT: usize = 64 * 1024 * 1024;
 const MAX_ANSWERS: u64 = 8 * 1024 * 1024;
 
 /// How a witness is reached.
-pub(crate) struct Witness {
-    address: Url,
-    http: reqwest::Client,
-    token: Option<SecretText>,
-}
+pub(crate) struct Witness(Peer);
 
 /// Why a witness was not told.
 #[derive(Debug, thiserror::Error)]
@@ -76,86 +71,38 @@ impl Witness {
     /// # Errors
     /// When the address is not one that may be told, or the roots are none.
     pub(crate) fn new(address: &str, ca: Option<&[u8]>, token: Option<SecretText>) -> anyhow::Result<Self> {
-        let address = Url::parse(address).with_context(|| format!("the witness {address} is not an address"))?;
-        let here = match address.host() {
-            Some(Host::Ipv4(host)) => host.is_loopback(),
-            Some(Host::Ipv6(host)) => host.is_loopback(),
-            Some(Host::Domain(_)) | None => false,
-        };
-        anyhow::ensure!(
-            address.scheme() == "https" || (address.scheme() == "http" && here),
-            "the witness {address} is told over https, or over http on 127.0.0.1 or [::1]"
-        );
-        anyhow::ensure!(
-            address.username().is_empty() && address.password().is_none(),
-            "credentials of the witness go into token_file"
-        );
-        let mut builder = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(EXCHANGE)
-            .user_agent("strongroom");
-        if let Some(pem) = ca {
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
-        }
-        Ok(Self { address, http: builder.build()?, token })
-    }
-
-    fn with_token(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.token {
-            Some(token) => request.bearer_auth(token.expose()),
-            None => request,
-        }
+        Ok(Self(Peer::new("the witness", address, ca, token)?))
     }
 
     /// The checkpoints that the witness keeps; none when it gives nothing back. Not verified.
     pub(crate) async fn keeps(&self, installation: InstallationId) -> anyhow::Result<Option<Vec<TreeCheckpoint>>> {
-        let mut address = self.address.clone();
-        address.query_pairs_mut().append_pair("installation", &installation.to_string());
-        let sent = self.with_token(self.http.get(address)).send().await;
-        let response = sent.with_context(|| format!("no answer from the witness {}", self.address))?;
+        let peer = &self.0;
+        let response = peer.send(peer.get("installation", &installation.to_string())).await?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NO_CONTENT => return Ok(Some(Vec::new())),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => return Ok(None),
-            other => anyhow::bail!("the witness {} answers {other}", self.address),
+            other => anyhow::bail!("{peer} answers {other}"),
         }
         let kept = bounded(response, MAX_KEPT).await?;
-        anyhow::ensure!(kept.len() < MAX_KEPT, "what the witness {} gives back is too long", self.address);
+        anyhow::ensure!(kept.len() < MAX_KEPT, "what {peer} gives back is too long");
         let anchors = parse_anchors(BufReader::new(kept.as_slice()))?;
-        anyhow::ensure!(
-            anchors.unreadable.is_empty(),
-            "what the witness {} gives back is no checkpoints",
-            self.address
-        );
+        anyhow::ensure!(anchors.unreadable.is_empty(), "what {peer} gives back is no checkpoints");
         Ok(Some(anchors.trees))
     }
 
     /// Tells a checkpoint; gives status and answer.
     async fn tell(&self, told: &Told) -> Result<(StatusCode, String), Trouble> {
-        let sent = self.with_token(self.http.post(self.address.clone()).json(told)).send().await;
-        let response = sent.with_context(|| format!("no answer from the witness {}", self.address))?;
+        let peer = &self.0;
+        let response = peer.send(peer.post(told)).await?;
         let status = response.status();
         let answer = String::from_utf8_lossy(&bounded(response, MAX_ANSWER).await?).into_owned();
         match status {
             StatusCode::CONFLICT => Err(Trouble::Contradicts(crate::plain::plain(&answer))),
             _ if status.is_success() => Ok((status, answer)),
-            _ => Err(Trouble::NoAnswer(format!("the witness {} answers {status}", self.address))),
+            _ => Err(Trouble::NoAnswer(format!("{peer} answers {status}"))),
         }
     }
-}
-
-/// The first `most` bytes of an answer.
-async fn bounded(mut response: reqwest::Response, most: usize) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.context("the witness's answer broke off")? {
-        let room = most.saturating_sub(body.len());
-        body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-        if body.len() >= most {
-            break;
-        }
-    }
-    Ok(body)
 }
 
 /// A witness with what it is told.
@@ -274,22 +221,6 @@ fn append(path: &Path, answer: &Answer<'_>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_witness_is_told_over_tls_or_on_this_machine() {
-        for (address, fine) in [
-            ("https://witness.example/log", true),
-            ("http://127.0.0.1:9/", true),
-            ("http://[::1]:9/", true),
-            ("http://localhost:9/", false),
-            ("http://witness.example/", false),
-            ("https://user:word@witness.example/", false),
-            ("ftp://127.0.0.1/", false),
-            ("witness", false),
-        ] {
-            assert_eq!(Witness::new(address, None, None).is_ok(), fine, "{address}");
-        }
-    }
 
     #[test]
     fn answers_are_kept_and_bounded() {

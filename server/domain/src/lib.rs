@@ -8,6 +8,7 @@
 pub mod access_policy;
 pub mod action;
 pub mod admin;
+pub mod alert;
 pub mod approval;
 pub mod backup;
 pub mod certificate;

@@ -11,6 +11,7 @@ use strongroom_crypto::x509::Validity;
 use super::{CertificateError, Certificates, renew::Renewed, state::Changed};
 use crate::{
     action::Action,
+    alert::{AlertKind, Failure},
     certificate::{CertificateState, Enrolment, PendingOperation, PendingStatus, Trouble},
     context::RequestContext,
     gate::Ask,
@@ -137,6 +138,17 @@ impl Certificates {
             after(item, state, (&request, &outcome), ctx.seconds(), random)
         };
         let (item, _) = self.change_name(&ctx, &enroll(due), changed).await?;
+        if let Outcome::Failed { code, .. } = &outcome {
+            let rotation = item.secret.rotation.as_deref();
+            let asked = pending.enrolment.as_ref().map_or(1, |enrolment| enrolment.asked);
+            let failure = Failure {
+                outcome: Recorded::Failed,
+                reason: (*code).to_owned(),
+                failures: rotation.and_then(|rotation| rotation.failed.as_ref()).map_or(asked, |failed| failed.count),
+                next: rotation.and_then(|rotation| rotation.rotate_at),
+            };
+            self.alert(AlertKind::NotIssued(failure), due, Some(&item), ctx.seconds());
+        }
         let ask_at = item.secret.certificate.as_ref().and_then(|state| state.asks_at());
         done.ask_at = done.ask_at.into_iter().chain(ask_at).min();
         Ok(())

@@ -30,6 +30,7 @@ pub use serve::PRINCIPAL as SERVER_PRINCIPAL;
 
 pub use crate::objects::ObjectPage as CertificatePage;
 use crate::{
+    alert::Alerts,
     certificate::PolicyError,
     change::PermittedChange,
     context::RequestContext,
@@ -175,6 +176,7 @@ pub struct Certificates {
     revoking: Arc<Revoking>,
     /// Something was ordered just now of an issuer.
     ordered: Notify,
+    alerts: Alerts,
 }
 
 common_life!(Certificates, Verbs::CERTIFICATES, CertificateError);
@@ -193,12 +195,18 @@ impl Certificates {
         (providers, revoking): (IssuersByProvider, Arc<Revoking>),
     ) -> Self {
         let (forge, cores) = (keys.forge(), keys.cores());
-        Self { objects, forge, cores, issuers, providers, revoking, ordered: Notify::new() }
+        Self { objects, forge, cores, issuers, providers, revoking, ordered: Notify::new(), alerts: Alerts::default() }
     }
 
     /// Waits until something is ordered of an issuer on this node: whoever asks for it need not wait for the schedule.
     pub async fn until_ordered(&self) {
         self.ordered.notified().await;
+    }
+
+    /// Where is told what somebody has to see to.
+    #[must_use]
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
     }
 
     /// The caller's turn for a core: the one that has come already, or the next.

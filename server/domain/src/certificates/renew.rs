@@ -8,6 +8,7 @@
 use super::{CertificateError, Certificates, state::Changed};
 use crate::{
     action::Action,
+    alert::{Alert, AlertKind, Failure},
     certificate::CertificateState,
     context::RequestContext,
     gate::Ask,
@@ -81,7 +82,10 @@ impl Certificates {
         let outcome = match action {
             LifetimeAction::Plan => self.plan(&ctx, due).await,
             LifetimeAction::Rotate => self.renew(ctx, due, clock, done).await,
-            LifetimeAction::Notify => self.notify(&ctx, due).await.map(|()| done.notices += 1),
+            LifetimeAction::Notify => self.notify(&ctx, due).await.map(|item| {
+                done.notices += 1;
+                self.alert(AlertKind::EndsSoon, due, Some(&item), ctx.seconds());
+            }),
         };
         let Err(error) = outcome else { return Ok(()) };
         if fails(&error)? {
@@ -89,15 +93,40 @@ impl Certificates {
             tracing::error!(%error, vault = %due.vault, certificate = %due.name, "what is due with a certificate could not be done");
             done.failed += 1;
             if action == LifetimeAction::Rotate {
-                let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
-                if let Err(error) = self.postpone(&ctx, due, &error).await
-                    && fails(&error)?
-                {
-                    tracing::error!(%error, vault = %due.vault, certificate = %due.name, "its next renewal is tried without a pause");
-                }
+                self.try_later(due, &error, clock).await?;
             }
         }
         Ok(())
+    }
+
+    /// Has a renewal that failed tried again later, and tells of it: of many nodes that tried it, one does both.
+    async fn try_later(&self, due: &DueObject, why: &CertificateError, clock: &dyn Clock) -> Result<(), StoreError> {
+        let ctx = own_request(PRINCIPAL, clock, &*self.objects.entropy)?;
+        let item = match self.postpone(&ctx, due, why).await {
+            Ok(item) => Some(item),
+            Err(error) if !fails(&error)? => return Ok(()),
+            Err(error) => {
+                tracing::error!(%error, vault = %due.vault, certificate = %due.name, "its next renewal is tried without a pause");
+                None
+            }
+        };
+        let (outcome, reason) = why.how();
+        let rotation = item.as_ref().and_then(|item| item.secret.rotation.as_deref());
+        let failure = Failure {
+            outcome,
+            reason: reason.to_owned(),
+            failures: rotation.and_then(|rotation| rotation.failed.as_ref()).map_or(1, |failed| failed.count),
+            next: rotation.and_then(|rotation| rotation.rotate_at),
+        };
+        self.alert(AlertKind::NotRenewed(failure), due, item.as_ref(), ctx.seconds());
+        Ok(())
+    }
+
+    /// Tells whoever listens of a certificate that somebody has to see to.
+    pub(super) fn alert(&self, kind: AlertKind, due: &DueObject, item: Option<&SecretItem>, at: i64) {
+        let (vault, certificate) = (due.vault.clone(), due.name.clone());
+        let expires = item.and_then(|item| item.version.attributes.expires);
+        self.alerts.raise(Alert { kind, at, vault, certificate, expires });
     }
 
     /// Makes the next version, or asks an issuer for it: for the first time, or again.
@@ -153,7 +182,7 @@ impl Certificates {
         ctx: &RequestContext,
         due: &DueObject,
         why: &CertificateError,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<SecretItem, CertificateError> {
         let mut random = [0u8; 4];
         self.objects.entropy.fill(&mut random).map_err(|_| ObjectError::Unavailable)?;
         let (reason, random) = (why.how().1, u32::from_le_bytes(random));
@@ -162,7 +191,7 @@ impl Certificates {
     }
 
     /// Puts on record that somebody has to see to a certificate before its end, once.
-    async fn notify(&self, ctx: &RequestContext, due: &DueObject) -> Result<(), CertificateError> {
+    async fn notify(&self, ctx: &RequestContext, due: &DueObject) -> Result<SecretItem, CertificateError> {
         let after = |rotation: &Rotation| Rotation { notify_at: None, ..rotation.clone() };
         self.change_times(ctx, due, Action::CertificateNearExpiry, LifetimeAction::Notify, after).await
     }
@@ -188,7 +217,7 @@ impl Certificates {
         action: Action,
         what: LifetimeAction,
         after: impl Fn(&Rotation) -> Rotation,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<SecretItem, CertificateError> {
         let changed = |item: &SecretItem, state: &CertificateState| {
             let rotation =
                 item.secret.rotation.as_ref().filter(|_| rotation::is_due(&item.secret, what, ctx.seconds()));
@@ -196,7 +225,7 @@ impl Certificates {
             Ok(Changed { state: state.clone(), rotation: Box::new(after(rotation)), shown: state.clone() })
         };
         let ask = Ask::object(ObjectKind::Certificate, action, &due.vault, &due.name);
-        self.change_name(ctx, &ask, changed).await.map(drop)
+        self.change_name(ctx, &ask, changed).await.map(|(item, _)| item)
     }
 }
 

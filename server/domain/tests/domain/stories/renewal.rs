@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use strongroom_crypto::key::{Curve, KeySpec, SignAlgorithm};
 use strongroom_domain::{
+    alert::{AlertKind, Failure},
     certificate::{IssuerReference, LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
     certificates::{CertificateError, RENEWAL_PRINCIPAL, Renewed},
     grant::Scope,
@@ -92,6 +93,7 @@ async fn a_certificate_is_renewed_in_time_and_again_after_a_failure() {
     // An issuer that is not there. What is in use is as it was, and the next attempt survives the node.
     demo.change_policy("app", &PolicyPatch { issuer: issuer("Nobody"), ..PolicyPatch::default() }).await;
     demo.days_pass(335);
+    let mut alerts = demo.world.certificates.alerts().listen();
     assert_eq!(demo.renew_what_is_due().await, Renewed { failed: 1, ..NOTHING });
     let after = demo.certificate("app").await.unwrap();
     assert_eq!(after.version, second.version);
@@ -99,6 +101,14 @@ async fn a_certificate_is_renewed_in_time_and_again_after_a_failure() {
     let rotation = after.secret.rotation.clone().unwrap();
     let failed = rotation.failed.unwrap();
     assert_eq!((failed.count, failed.reason.as_str(), failed.last), (1, "invalid", demo.request().seconds()));
+    let alert = alerts.try_recv().unwrap();
+    assert_eq!(
+        (alert.certificate.as_str(), alert.at, alert.expires),
+        ("app", failed.last, after.version.attributes.expires)
+    );
+    let (outcome, reason, next) = (Outcome::Failed, "invalid".to_owned(), rotation.rotate_at);
+    assert_eq!(alert.kind, AlertKind::NotRenewed(Failure { outcome, reason, failures: 1, next }));
+    assert!(alerts.try_recv().is_err(), "one");
     let pause = rotation.rotate_at.unwrap() - failed.last;
     assert!((675..=900).contains(&pause), "{pause}");
     assert_eq!(demo.of_operation("CertificateRenewIfDue", Outcome::Failed).len(), 1);
@@ -161,10 +171,12 @@ async fn two_nodes_renew_once_and_fail_without_trying_twice_as_soon() {
     for node in [&demo, &twin] {
         node.days_pass(335);
     }
+    let alerts = [&demo, &twin].map(|node| node.world.certificates.alerts().listen());
     let (renewed, failed) = both(&demo, &twin).await;
     assert!(renewed == 0 && failed >= 1, "{failed}");
     let rotation = demo.certificate("app").await.unwrap().secret.rotation.unwrap();
     assert_eq!(rotation.failed.unwrap().count, 1, "one attempt, whoever made it");
+    assert_eq!(alerts.iter().map(|heard| heard.len()).sum::<usize>(), 1, "and one alert");
 }
 
 #[tokio::test]
@@ -177,8 +189,10 @@ async fn what_an_authority_signs_elsewhere_is_told_of_once_and_left_to_people() 
     demo.days_pass(291);
     assert_eq!(demo.renew_what_is_due().await, NOTHING);
     demo.days_pass(1);
+    let mut alerts = demo.world.certificates.alerts().listen();
     assert_eq!(demo.renew_what_is_due().await, Renewed { notices: 1, ..NOTHING });
     assert_eq!(demo.renew_what_is_due().await, NOTHING, "once");
+    assert_eq!((alerts.try_recv().unwrap().kind, alerts.len()), (AlertKind::EndsSoon, 0));
     let told = demo.of_operation("CertificateNearExpiry", Outcome::Allowed);
     let current = demo.certificate("app").await.unwrap();
     assert_eq!((told.len(), told[0].version.as_deref()), (1, Some(current.version.version.as_str())));

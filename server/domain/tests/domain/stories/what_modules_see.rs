@@ -8,6 +8,7 @@ use strongroom_crypto::{
     key::{Curve, DataAlgorithm, KeySpec, SignAlgorithm},
 };
 use strongroom_domain::{
+    alert::{AlertKind, Failure},
     certificate::{LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
     certificates::Renewed,
     issuer::AuthoritySettings,
@@ -167,8 +168,11 @@ async fn of_another_policy_they_see_the_certificate_it_would_make_and_they_judge
     demo.world.clock.advance(336 * DAY * 1000);
     demo.says(Verdict::Says(Effect::Deny));
     let run = async || certificates.do_what_is_due(&demo.world.store, &*demo.world.clock).await.unwrap();
+    let mut alerts = certificates.alerts().listen();
     assert_eq!(run().await, Renewed { failed: 1, ..Renewed::default() });
     assert_eq!(demo.newest("CertificateRenewIfDue").outcome, Outcome::Denied);
+    let alert = alerts.try_recv().unwrap().kind;
+    assert!(matches!(alert, AlertKind::NotRenewed(Failure { outcome: Outcome::Denied, .. })), "{alert:?}");
     assert_eq!(demo.newest("CertificateRenewalPostpone").outcome, Outcome::Allowed);
     let asked = demo.asked_last();
     assert_eq!((asked.object.tags, asked.principal.kind.as_str()), (owner, "system"));
