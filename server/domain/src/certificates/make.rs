@@ -243,7 +243,12 @@ impl Certificates {
     }
 
     /// Whether somebody can be asked who has this name.
-    async fn has_issuer(&self, vault: &Vault, keys: &VaultKeys, issuer: &str) -> Result<(), CertificateError> {
+    pub(super) async fn has_issuer(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        issuer: &str,
+    ) -> Result<(), CertificateError> {
         if [SELF, UNKNOWN].iter().any(|known| issuer.eq_ignore_ascii_case(known)) {
             return Ok(());
         }

@@ -13,6 +13,7 @@ use crate::{
     renewal,
     rotation::Rotation,
     secret::{AttributePatch, SecretAttributes, SecretItem, SecretMeta, VaultFacts, VersionMeta},
+    vault::Vault,
 };
 
 impl Certificates {
@@ -143,6 +144,9 @@ impl Certificates {
             }
             let mut own = item.secret.clone();
             if let (Some(policy), Some(state)) = (policy, own.certificate.as_deref()) {
+                if let Err(why) = self.has_issuer_of(&vault, &keys, policy, state).await {
+                    return Err(self.objects.refuse(ctx, case, why).await);
+                }
                 match with_policy(state, policy, ctx.seconds()) {
                     Ok(state) => own.certificate = Some(Box::new(state)),
                     Err(why) => return Err(self.objects.refuse(ctx, case, why).await),
@@ -183,6 +187,23 @@ impl Certificates {
             }
         }
         Err(self.objects.contended(ctx, ask()).await)
+    }
+
+    /// Whether the issuer that a patch names is there, if it is another than the one that is stored: found out by the next
+    /// renewal it would be found out too late.
+    async fn has_issuer_of(
+        &self,
+        vault: &Vault,
+        keys: &VaultKeys,
+        patch: &PolicyPatch,
+        stored: &CertificateState,
+    ) -> Result<(), CertificateError> {
+        match &patch.issuer {
+            Some(issuer) if !issuer.name.eq_ignore_ascii_case(&stored.policy.issuer.name) => {
+                self.has_issuer(vault, keys, &issuer.name).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One face of a version with other attributes; what is sealed stays.
@@ -238,6 +259,11 @@ impl Certificates {
             let Some(state) = item.secret.certificate.as_deref() else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
             };
+            if let Some(policy) = ask.policy
+                && let Err(why) = self.has_issuer_of(&vault, &keys, policy, state).await
+            {
+                return Err(self.objects.refuse(ctx, case, why).await);
+            }
             let Changed { state, rotation, shown } = match changed(&item, state) {
                 Ok(changed) => changed,
                 Err(why) => return Err(self.objects.refuse(ctx, case, why).await),

@@ -293,7 +293,11 @@ async fn two_nodes_renew_once_and_fail_once(place: Place) {
     }
     // An issuer that is not there: both may have tried, one says when it is tried again.
     let nobody = PolicyPatch { issuer: Some(issuer("Nobody")), ..PolicyPatch::default() };
-    one.certificates.update_policy(&one.request(), &vault, &name("c0"), &nobody).await.unwrap();
+    let third = Node::beside(one.store.clone(), 14, Some(Arc::new(Elsewhere::default())));
+    third.clock.advance(300 * DAY * 1000);
+    third.issuers.set(&third.request(), &vault, &name("Nobody"), &elsewhere()).await.map(drop).unwrap();
+    third.certificates.update_policy(&third.request(), &vault, &name("c0"), &nobody).await.unwrap();
+    third.issuers.delete(&third.request(), &vault, &name("Nobody")).await.map(drop).unwrap();
     let (renewed, failed) = both().await;
     assert!(renewed == 2 && (1..=2).contains(&failed), "{renewed} {failed}");
     let kept =
@@ -339,6 +343,15 @@ impl CertificateIssuer for Elsewhere {
     }
 }
 
+fn elsewhere() -> IssuerPatch {
+    let directory = "https://ca.example/directory".to_owned();
+    IssuerPatch {
+        provider: Some("ACME".to_owned()),
+        settings: Some(IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() })),
+        ..IssuerPatch::default()
+    }
+}
+
 async fn two_nodes_ask_an_issuer_once(place: Place) {
     let s = place.start().await;
     let vault = furnish(&s).await;
@@ -346,13 +359,7 @@ async fn two_nodes_ask_an_issuer_once(place: Place) {
     let beside = |store: &Arc<Store>, seed| Node::beside(store.clone(), seed, Some(elsewhere.clone()));
     let (one, two) = two_nodes(&place, &s).await;
     let (one, two) = (beside(&one.store, 21), beside(&two.store, 22));
-    let directory = "https://ca.example/directory".to_owned();
-    let given = IssuerPatch {
-        provider: Some("ACME".to_owned()),
-        settings: Some(IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() })),
-        ..IssuerPatch::default()
-    };
-    one.issuers.set(&one.request(), &vault, &name("far"), &given).await.map(drop).unwrap();
+    one.issuers.set(&one.request(), &vault, &name("far"), &self::elsewhere()).await.map(drop).unwrap();
     let issuer = IssuerReference { name: "far".to_owned(), certificate_type: None, transparency: None };
     let policy = PolicyPatch {
         spec: Some(KeySpec::Ec { crv: Curve::P256 }),

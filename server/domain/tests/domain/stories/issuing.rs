@@ -56,7 +56,7 @@ pub(super) fn authority(settings: AuthoritySettings) -> IssuerPatch {
     }
 }
 
-fn acme() -> IssuerPatch {
+pub(super) fn acme() -> IssuerPatch {
     let directory = "https://ca.example/directory".to_owned();
     IssuerPatch {
         provider: Some("ACME".to_owned()),

@@ -18,7 +18,10 @@ use strongroom_domain::{
     vault::VaultUpdate,
 };
 
-use super::certificates::{by, leaf, public};
+use super::{
+    certificates::{by, leaf, public},
+    issuing::acme,
+};
 use crate::common::Demo;
 
 const DAY: i64 = 86_400;
@@ -57,6 +60,14 @@ impl Demo {
         self.world.certificates.update_policy(&ctx, &self.vault, &name, patch).await.unwrap().0
     }
 
+    /// Names an issuer in the policy of a certificate that is gone then.
+    async fn lose_issuer(&self, certificate: &str) {
+        self.set_issuer("Nobody", &acme()).await.unwrap();
+        self.change_policy(certificate, &PolicyPatch { issuer: issuer("Nobody"), ..PolicyPatch::default() }).await;
+        let (ctx, gone) = (self.request(), name("Nobody").unwrap());
+        self.world.issuers.delete(&ctx, &self.vault, &gone).await.unwrap();
+    }
+
     async fn enable(&self, certificate: &str, enabled: bool) {
         let patch = AttributePatch { enabled: Some(enabled), ..AttributePatch::default() };
         let (ctx, name) = (self.request(), name(certificate).unwrap());
@@ -91,7 +102,7 @@ async fn a_certificate_is_renewed_in_time_and_again_after_a_failure() {
     assert_eq!(told[0].version.as_deref(), Some(second.version.version.as_str()));
 
     // An issuer that is not there. What is in use is as it was, and the next attempt survives the node.
-    demo.change_policy("app", &PolicyPatch { issuer: issuer("Nobody"), ..PolicyPatch::default() }).await;
+    demo.lose_issuer("app").await;
     demo.days_pass(335);
     let mut alerts = demo.world.certificates.alerts().listen();
     assert_eq!(demo.renew_what_is_due().await, Renewed { failed: 1, ..NOTHING });
@@ -153,6 +164,24 @@ async fn an_algorithm_that_is_switched_off_signs_no_certificate_no_request_and_n
     demo.issue("other", &p384).await.unwrap();
 }
 
+/// A renewal would find out, when nobody thinks of the change any more.
+#[tokio::test]
+async fn a_policy_names_no_issuer_that_is_not_there() {
+    let demo = Demo::start();
+    let made = demo.issue("app", &by("Self")).await.unwrap();
+    let (app, nobody) = (name("app").unwrap(), PolicyPatch { issuer: issuer("Nobody"), ..PolicyPatch::default() });
+    let (certificates, none) = (&demo.world.certificates, AttributePatch::default());
+    let by_policy = certificates.update_policy(&demo.request(), &demo.vault, &app, &nobody).await;
+    let beside = certificates.update(&demo.request(), &demo.vault, (&app, None), &none, Some(&nobody)).await;
+    for refused in [by_policy, beside] {
+        assert!(matches!(refused.map(drop), Err(CertificateError::NoSuchIssuer(name)) if name == "Nobody"));
+    }
+    assert_eq!(demo.certificate("app").await.unwrap().secret.revision, made.secret.revision, "nothing was changed");
+    // One that went away meanwhile keeps nobody from changing the rest.
+    demo.lose_issuer("app").await;
+    demo.change_policy("app", &PolicyPatch { validity_months: Some(3), ..nobody }).await;
+}
+
 #[tokio::test]
 async fn two_nodes_renew_once_and_fail_without_trying_twice_as_soon() {
     let demo = Demo::start();
@@ -167,7 +196,7 @@ async fn two_nodes_renew_once_and_fail_without_trying_twice_as_soon() {
     }
     assert_eq!(both(&demo, &twin).await, (1, 0));
     assert_eq!(demo.certificate("app").await.unwrap().version.ordinal, 2);
-    demo.change_policy("app", &PolicyPatch { issuer: issuer("Nobody"), ..PolicyPatch::default() }).await;
+    demo.lose_issuer("app").await;
     for node in [&demo, &twin] {
         node.days_pass(335);
     }

@@ -6,6 +6,7 @@ use strongroom_crypto::key::{Curve, KeySpec};
 use strongroom_domain::{
     certificate::{IssuerReference, PolicyPatch},
     grant::Scope,
+    issuer::{AcmeSettings, IssuerPatch, IssuerSettings},
     policy::Effect,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
     record::Outcome,
@@ -402,6 +403,16 @@ async fn the_overview_says_which_certificate_was_not_renewed_until_it_is() {
         let cookie = story.sign_in("ada").await;
         story.get("/overview", &cookie).await.text
     };
+    let directory = "https://ca.example/directory".to_owned();
+    let gone = IssuerPatch {
+        provider: Some("ACME".to_owned()),
+        settings: Some(IssuerSettings::Acme(AcmeSettings { directory, ..AcmeSettings::default() })),
+        ..IssuerPatch::default()
+    };
+    let (issuers, nobody) = (&story.services.issuers, name("Nobody").unwrap());
+    issuers.set(&ask(), &story.vault, &nobody, &gone).await.map(drop).unwrap();
+    told("Nobody", 0).await;
+    issuers.delete(&ask(), &story.vault, &nobody).await.map(drop).unwrap();
     let failed = told("Nobody", 300).await;
     assert!(failed.contains("app could not be renewed") && failed.contains("it is tried again"), "{failed}");
     let renewed = told("Self", 0).await;
