@@ -32,7 +32,7 @@ use crate::{
 /// Most authorities of which it is kept what they have revoked.
 const MAX_KEPT: usize = 64;
 /// Most addresses of lists in a certificate that are looked at.
-const MAX_ADDRESSES: usize = 8;
+pub(super) const MAX_ADDRESSES: usize = 8;
 /// Most versions that are looked at of one issuer and serial number: all of them say the same.
 const MOST: usize = 16;
 
@@ -214,7 +214,7 @@ impl Revoking {
 }
 
 /// The place of a list, by an address at which this server publishes one, under whichever host.
-fn addressed(address: &str) -> Option<(VaultId, ObjectName, &str)> {
+pub(super) fn addressed(address: &str) -> Option<(VaultId, ObjectName, &str)> {
     let (_, path) = address.rsplit_once("/crl/")?;
     let mut parts = path.split('/');
     let (vault, name, list) = (parts.next()?, parts.next()?, parts.next()?);

@@ -8,6 +8,7 @@ use strongroom_crypto::x509::{self, CertificateFacts};
 
 use super::{
     RevocationError, Revoking,
+    objections::{MAX_ADDRESSES, addressed},
     publish::{Unread, parsed},
 };
 use crate::{
@@ -54,6 +55,15 @@ impl Revoking {
                 Ok(Some(standing)) => standing,
                 _ => Standing::Unknown,
             };
+        }
+        // This server may have had another name when it was signed, or somebody else publishes lists at such addresses.
+        for address in x509::list_addresses(leaf).iter().take(MAX_ADDRESSES) {
+            let Some((vault, name, list)) = addressed(address) else { continue };
+            match self.on_list((vault, &name, list), &facts).await {
+                Ok(Some(standing)) => return standing,
+                Ok(None) => {}
+                Err(_) => return Standing::Unknown,
+            }
         }
         // Its list is published elsewhere, or nowhere, and kept here all the same.
         match chain.get(1) {

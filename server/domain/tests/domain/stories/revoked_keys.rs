@@ -14,7 +14,7 @@ use strongroom_domain::{
     issuer::{AuthoritySettings, MAX_ISSUERS, Profile},
     record::Outcome,
     revocation::{MADE_AGAIN_AFTER, Revocations},
-    revocations::{Issued, ToRevoke},
+    revocations::{Issued, Revoking, Shelf, ToRevoke},
     test_support::{
         Fault,
         world::{enabled, name},
@@ -77,6 +77,20 @@ async fn a_key_that_others_have_is_not_kept_whatever_the_policy_says() {
     assert_eq!(all.compromised.len(), 2);
     demo.signed_as("app", &kept).await;
     assert_ne!(key().await, next);
+}
+
+/// What was signed when the server had another name is found by its vault and its list, which stay.
+#[tokio::test]
+async fn what_is_revoked_is_shown_so_under_another_name_of_the_server() {
+    let (demo, der) = Demo::with_authority().await;
+    demo.revoke(ToRevoke::Certificate(der), Reason::Superseded).await.unwrap();
+    let mut app = demo.certificate("app").await.unwrap();
+    // Of one that an authority of another vault signed nothing else tells.
+    app.version.certificate.as_mut().unwrap().chain.truncate(1);
+    let (objects, clock) = (demo.world.objects.clone(), demo.world.clock.clone());
+    let base = Some("https://moved.example".to_owned());
+    let moved = Revoking { objects, clock, base, shelf: Shelf::default() };
+    assert!(moved.standing(&demo.vault, &app).await.revoked().is_some());
 }
 
 /// On another list it would stand and be taken all the same.
