@@ -219,6 +219,9 @@ pub enum AdminError {
         "there are at most 200 uploaded policy modules, of 256 MiB together: remove some that are attached nowhere"
     )]
     TooManyModules,
+    /// No module is attached under this name.
+    #[error("no policy module is attached under this name")]
+    AttachmentNotFound,
     /// There is no such document.
     #[error("there is no such document for policy modules")]
     DocumentNotFound,
@@ -345,6 +348,7 @@ impl HowItWent for AdminError {
             Self::ModuleNotSigned => "module-not-signed",
             Self::ModuleSignedOtherwise => "module-signed-otherwise",
             Self::TooManyModules => "too-many-modules",
+            Self::AttachmentNotFound => "attachment-not-found",
             Self::DocumentNotFound => "document-not-found",
             Self::TooManyDocuments => "too-many-documents",
             Self::ReplayNotFound => "replay-not-found",

@@ -300,17 +300,48 @@ impl Administration {
         ctx: &RequestContext,
         vault: Option<&VaultName>,
     ) -> Result<PoliciesShown, AdminError> {
-        let Some(name) = vault else {
-            let Case { permit, record, .. } = self.admit(ctx, Ask::server(Action::PolicyRead)).await?;
-            let found = self.everywhere().await.map(|all| PoliciesShown {
+        self.attached_shown(ctx, vault, None).await
+    }
+
+    /// The same where one of them is looked for, which must be among them.
+    ///
+    /// # Errors
+    /// [`AdminError`]; [`AdminError::AttachmentNotFound`] for a name that nothing is attached under.
+    pub async fn show_attachment(
+        &self,
+        ctx: &RequestContext,
+        vault: Option<&VaultName>,
+        name: &str,
+    ) -> Result<PoliciesShown, AdminError> {
+        self.attached_shown(ctx, vault, Some(name)).await
+    }
+
+    async fn attached_shown(
+        &self,
+        ctx: &RequestContext,
+        vault: Option<&VaultName>,
+        wanted: Option<&str>,
+    ) -> Result<PoliciesShown, AdminError> {
+        let ask = vault.map_or_else(|| Ask::server(Action::PolicyRead), |name| Ask::vault(Action::VaultRead, name));
+        let Case { permit, record, vault: found, .. } = self.admit(ctx, ask).await?;
+        let shown = match (vault, &found) {
+            (None, _) => self.everywhere().await.map(|all| PoliciesShown {
                 policies: all.policies.iter().map(|attachment| self.counted(None, attachment)).collect(),
                 revision: all.revision,
-            });
-            return self.recorder.release(ctx, record, permit.hold(found)).await?;
+            }),
+            (Some(_), Some((vault, _))) => {
+                let policies =
+                    vault.settings.policies.iter().map(|attachment| self.counted(Some(vault.as_ref()), attachment));
+                Ok(PoliciesShown { policies: policies.collect(), revision: vault.revision })
+            }
+            (Some(_), None) => Err(AdminError::VaultNotFound),
         };
-        let vault = self.show_vault(ctx, name).await?;
-        let policies = vault.settings.policies.iter().map(|attachment| self.counted(Some(&vault), attachment));
-        Ok(PoliciesShown { policies: policies.collect(), revision: vault.revision })
+        let is_there = |shown: &PoliciesShown| {
+            wanted.is_none_or(|wanted| shown.policies.iter().any(|one| one.attachment.name == wanted))
+        };
+        let shown =
+            shown.and_then(|shown| if is_there(&shown) { Ok(shown) } else { Err(AdminError::AttachmentNotFound) });
+        self.recorder.release(ctx, record, permit.hold(shown)).await?
     }
 
     fn counted(&self, vault: Option<&crate::vault::Vault>, attachment: &PolicyAttachment) -> AttachmentShown {

@@ -195,8 +195,10 @@ impl Asked {
 
     /// From when until when the chart goes, and how wide its bars are, in milliseconds.
     pub(super) fn window(&self, now: i64) -> (i64, i64, i64) {
-        let until = self.filter.until.unwrap_or(now + 1).min(now + 1);
-        let from = self.filter.from.unwrap_or(until - DAY).min(until - MINUTE);
+        // Any number may stand in the address; nothing is on record from before 1970.
+        let now = now.saturating_add(1);
+        let until = self.filter.until.unwrap_or(now).min(now).max(MINUTE);
+        let from = self.filter.from.unwrap_or(until - DAY).clamp(0, until - MINUTE);
         let length = until - from;
         // The stretch of the first range that holds it; beyond the last, a hundredth of it in whole minutes.
         let stretch = RANGES.iter().find(|(_, range, _)| length <= range + MINUTE).map(|(.., stretch)| *stretch);
@@ -232,6 +234,22 @@ fn routine(viewer: &Viewer<'_>) -> Without {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_moments_are_asked_for_make_a_window() {
+        let now = 1_700_000_000_000;
+        for (from, until) in [
+            (Some(i64::MIN), None),
+            (Some(i64::MIN), Some(i64::MAX)),
+            (None, Some(i64::MIN)),
+            (Some(i64::MAX), Some(i64::MIN)),
+            (Some(i64::MAX), None),
+        ] {
+            let filter = RecordFilter { from, until, ..RecordFilter::default() };
+            let (from, until, stretch) = Asked { filter, texts: Vec::new() }.window(now);
+            assert!(0 <= from && from <= until - MINUTE && until <= now + 1 && stretch > 0, "{from} {until} {stretch}");
+        }
+    }
 
     #[test]
     fn stretches_are_told_in_the_unit_that_fits() {

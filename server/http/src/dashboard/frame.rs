@@ -80,9 +80,11 @@ impl Viewer<'_> {
     /// The frame around vaults that were read already.
     pub(super) async fn shell_with(&self, place: &Place, vaults: &[Arc<Vault>]) -> Shell {
         let now = self.call.ctx.now;
-        // What would be refused is not offered; the page that is open is named in any case.
+        // What would be refused is not offered; the page that is open is named in any case. Of a vault that is not listed
+        // nothing is judged: none of it would be shown, and whether it is there would be told by the time that it takes.
         let mut pages = Vec::new();
-        for (ask, page) in place.pages() {
+        let listed = place.vault().is_some_and(|of| vaults.iter().any(|vault| vault.name == *of));
+        for (ask, page) in if listed { place.pages() } else { Vec::new() } {
             if page.current || self.may(&ask).await {
                 pages.push(page);
             }

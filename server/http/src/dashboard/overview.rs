@@ -70,9 +70,10 @@ struct Attention {
 /// # Errors
 /// 503 when the record cannot be written.
 pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    // Before anything is asked, which is on record as done.
+    let range = range(request)?;
     let VaultListing { vaults, damaged } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
     let now = viewer.call.ctx.now;
-    let range = range(request)?;
     let mut attention = Vec::new();
     let mut hidden = Vec::new();
     let chain = (viewer.services.chain)();

@@ -56,6 +56,7 @@ const WIRES: &[Wire] = &[
     wire("module-ships", 409, "Conflict"),
     wire("module-in-use", 409, "Conflict"),
     wire("too-many-modules", 409, "Conflict"),
+    wire("attachment-not-found", 404, "PolicyAttachmentNotFound"),
     wire("document-not-found", 404, "PolicyDocumentNotFound"),
     wire("too-many-documents", 409, "Conflict"),
     wire("not-assignable-here", 400, "BadParameter"),

@@ -24,19 +24,23 @@ const PEM: &str = "-----BEGIN ";
 /// # Errors
 /// The gate's denial, or why there is nothing to hand out.
 pub(crate) async fn public(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    // Before anything is asked, which is on record as done.
+    let form = request.query("as").unwrap_or("pem");
+    if !["pem", "cer", "pfx"].contains(&form) {
+        return Err(Problem::bad_parameter(say!("certificates-files-a-certificate-is-handed-out")).into());
+    }
     let Named { vault, name, version } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
     let name = &item.secret.name;
     let chain = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
     let leaf = chain.first().ok_or_else(Problem::no_route)?;
-    Ok(match request.query("as").unwrap_or("pem") {
+    Ok(match form {
         "pem" => file(x509::pem(None, chain).expose().as_bytes(), "application/x-pem-file", &format!("{name}.pem")),
         "cer" => file(leaf, "application/pkix-cert", &format!("{name}.cer")),
-        "pfx" => {
+        _ => {
             let bytes = x509::pkcs12(None, chain, name.display()).map_err(|_| Problem::internal())?;
             file(bytes.expose(), "application/x-pkcs12", &format!("{name}.pfx"))
         }
-        _ => return Err(Problem::bad_parameter(say!("certificates-files-a-certificate-is-handed-out")).into()),
     })
 }
 

@@ -79,10 +79,7 @@ async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -
 /// The gate's denial, or why what is attached cannot be read.
 pub(crate) async fn ask_detach(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let (to, name) = addressed(viewer)?;
-    let shown = to.read(viewer, &viewer.call.ctx).await?;
-    if !shown.policies.iter().any(|one| one.attachment.name == name) {
-        return Err(Problem::no_route().into());
-    }
+    let shown = to.read_for(viewer, &name).await?;
     Ok(detach_page(viewer, &to, &name, shown.revision, None).await)
 }
 

@@ -311,7 +311,7 @@ fn compact(settings: &str) -> String {
 /// The gate's denial, or why what is attached cannot be read.
 pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let (to, name) = addressed(viewer)?;
-    let shown = to.read(viewer, &viewer.call.ctx).await?;
+    let shown = to.read_for(viewer, &name).await?;
     let found = shown.policies.iter().find(|one| one.attachment.name == name).ok_or_else(Problem::no_route)?;
     let attachment = &found.attachment;
     let draft = Draft {

@@ -27,7 +27,7 @@ use crate::{
 /// The gate's denial, or why what is attached cannot be read.
 pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let (to, name) = addressed(viewer)?;
-    let shown = to.read(viewer, &viewer.call.ctx).await?;
+    let shown = to.read_for(viewer, &name).await?;
     page(viewer, &to, &shown, &name, None).await
 }
 

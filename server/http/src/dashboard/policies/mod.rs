@@ -107,6 +107,11 @@ impl AttachedTo {
         Ok(viewer.services.admin.show_policies(ctx, self.vault()).await?)
     }
 
+    /// The same for the page of one of them: without it the record says that nothing was found, as the answer does.
+    async fn read_for(&self, viewer: &Viewer<'_>, name: &str) -> Result<PoliciesShown, Failure> {
+        Ok(viewer.services.admin.show_attachment(&viewer.call.ctx, self.vault(), name).await?)
+    }
+
     /// Attaches these in place of those that were read at this revision.
     async fn put(&self, viewer: &Viewer<'_>, revision: i64, policies: Vec<PolicyAttachment>) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);

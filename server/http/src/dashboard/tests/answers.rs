@@ -4,6 +4,7 @@ use strongroom_crypto::SecretText;
 use strongroom_domain::{
     grant::Scope,
     principal::Grantee,
+    record::Outcome,
     role::Role,
     test_support::world::{enabled, name, person},
 };
@@ -146,5 +147,18 @@ async fn what_others_wrote_is_text_and_nothing_else() {
         for tag in ["<script>", "<img", "<b>&"] {
             assert!(!page.text.contains(tag), "{tag}");
         }
+    }
+}
+
+/// What cannot be read in an address is refused before anything is asked, so that nothing is on record as done.
+#[tokio::test]
+async fn a_record_tells_the_status_that_was_answered() {
+    let story = Story::start();
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    let file = format!("/vaults/demo/certificates/none/{}/public?as=foo", "0".repeat(32));
+    for (target, cookie) in [("/overview?range=x", &bob), ("/overview?range=x", &ada), (file.as_str(), &ada)] {
+        assert_eq!(story.get(target, cookie).await.status, 400, "{target}");
+        let record = story.last();
+        assert_eq!((record.status, record.outcome), (Some(400), Outcome::Failed), "{target}");
     }
 }

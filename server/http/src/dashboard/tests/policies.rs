@@ -195,7 +195,11 @@ async fn an_attachment_begins_in_shadow_and_is_changed_by_forms() {
     assert!(detach.status == 400 && detach.text.contains("type the name guard"), "{}", detach.text);
     assert_eq!(location(&story.press("detach", &cookie, "confirm=guard").await), "/policy");
     assert_eq!(story.policies().len(), 1);
-    assert_eq!(story.get(GUARD, &cookie).await.status, 404);
+    for page in [GUARD.to_owned(), format!("{GUARD}/settings"), format!("{GUARD}/detach")] {
+        assert_eq!(story.get(&page, &cookie).await.status, 404, "{page}");
+        let record = story.last();
+        assert_eq!((record.status, record.outcome), (Some(404), Outcome::Failed), "{page}: as it was answered");
+    }
 }
 
 /// Whatever the version that is there takes, the one that is to come asks for its own.
