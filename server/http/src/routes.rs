@@ -377,7 +377,7 @@ routes! {
     Vault Post "/certificates/{name}/create" Bearer CertificateCreate;
     Vault Post "/certificates/{name}/import" Bearer CertificateImport;
     Vault Get "/certificates/{name}/versions" Bearer CertificateVersions;
-    Vault Delete "/certificates/{name}/versions" Bearer CertificateDelete;
+    Vault Delete "/certificates/{name}/versions" Bearer CertificateVersionsDelete;
     Vault Get "/certificates/{name}/policy" Bearer CertificatePolicyGet;
     Vault Patch "/certificates/{name}/policy" Bearer CertificatePolicyUpdate;
     Vault Get "/certificates/{name}/pending" Bearer CertificatePendingGet;
@@ -506,7 +506,7 @@ mod tests {
         assert_eq!(endpoint(Vault, Delete, "/deletedsecrets/db"), "DeletedPurge db");
         // What got such a name before it was refused.
         assert_eq!(endpoint(Vault, Delete, "/certificates/Contacts"), "ContactsDelete ");
-        assert_eq!(endpoint(Vault, Delete, "/certificates/Contacts/versions"), "CertificateDelete Contacts");
+        assert_eq!(endpoint(Vault, Delete, "/certificates/Contacts/versions"), "CertificateVersionsDelete Contacts");
         for name in ["issuers", "restore"] {
             assert_eq!(endpoint(Vault, Delete, &format!("/certificates/{name}")), format!("CertificateDelete {name}"));
         }

@@ -99,7 +99,9 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::CertificateEditForm
         | Endpoint::CertificateEnableForm
         | Endpoint::CertificateDisableForm => "CertificateUpdate",
-        Endpoint::CertificateDelete | Endpoint::CertificateDeleteForm => "CertificateDelete",
+        Endpoint::CertificateDelete | Endpoint::CertificateVersionsDelete | Endpoint::CertificateDeleteForm => {
+            "CertificateDelete"
+        }
         Endpoint::CertificateVersions => "CertificateListVersions",
         Endpoint::CertificatePolicyGet | Endpoint::CertificatePolicyPage => "CertificatePolicyGet",
         Endpoint::CertificatePolicyUpdate | Endpoint::CertificatePolicyForm => "CertificatePolicyUpdate",

@@ -101,7 +101,9 @@ pub(crate) async fn vault_site(
         Endpoint::CertificatePendingUpdate => boxed(|| certificates::cancel(services, call, &vault, &request)),
         Endpoint::CertificatePendingDelete => boxed(|| certificates::delete_pending(services, call, &vault)),
         Endpoint::CertificatePendingMerge => boxed(|| certificates::merge(services, call, &vault, &request)),
-        Endpoint::CertificateDelete => boxed(|| certificates::delete(services, call, &vault)),
+        Endpoint::CertificateDelete | Endpoint::CertificateVersionsDelete => {
+            boxed(|| certificates::delete(services, call, &vault))
+        }
         Endpoint::CertificateBackup => boxed(|| certificates::backup(services, call, &vault)),
         Endpoint::CertificateRestore => boxed(|| certificates::restore(services, call, &vault, request)),
         Endpoint::DeletedCertificateList => boxed(|| certificates::list(services, call, &vault, &request, true)),
