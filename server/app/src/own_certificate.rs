@@ -94,10 +94,10 @@ impl InVault {
 /// What the secret of a certificate holds, if it can be shown at a time.
 fn fit(document: &str, now: i64) -> anyhow::Result<CertifiedKey> {
     let imported = if document.starts_with("-----BEGIN ") {
-        Imported::from_pem(document.as_bytes(), "", true)?
+        Imported::from_pem(document.as_bytes(), "", true, now)?
     } else {
         let bytes = data_encoding::BASE64.decode(document.as_bytes()).context("the secret is no PFX in base64")?;
-        Imported::from_pkcs12(&Zeroizing::new(bytes), "", true)?
+        Imported::from_pkcs12(&Zeroizing::new(bytes), "", true, now)?
     };
     let leaf = CertificateFacts::of(imported.chain.first().context("it holds no certificate")?)?;
     if !(leaf.not_before..=leaf.not_after).contains(&now) {
@@ -125,7 +125,7 @@ mod tests {
         let key = key.expose();
         let whole = format!("{key}{one}");
         assert!(fit(&whole, NOW + 60).is_ok());
-        let imported = Imported::from_pem(whole.as_bytes(), "", true).unwrap();
+        let imported = Imported::from_pem(whole.as_bytes(), "", true, NOW).unwrap();
         let pfx = strongroom_crypto::x509::pkcs12(Some(&imported.key.private), &imported.chain, "server").unwrap();
         assert!(fit(&data_encoding::BASE64.encode(pfx.expose()), NOW + 60).is_ok(), "as a PFX too");
         for (document, at) in [

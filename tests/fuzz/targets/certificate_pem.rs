@@ -27,10 +27,10 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(document) = Document::read(bytes, "") {
         let _ = inspect(&document.certificates, document.key.as_ref(), NOW);
     }
-    if let Ok(taken) = Imported::from_pem(bytes, "", true) {
+    if let Ok(taken) = Imported::from_pem(bytes, "", true, NOW) {
         let given = pem(Some(&taken.key.private), &taken.chain);
         let again =
-            Imported::from_pem(given.expose().as_bytes(), "", true).ok().expect("what is given out is taken in");
+            Imported::from_pem(given.expose().as_bytes(), "", true, NOW).ok().expect("what is given out is taken in");
         assert!(again.chain == taken.chain && again.key.public == taken.key.public);
     }
 });

@@ -5,6 +5,7 @@ use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use super::{
+    order::{in_order, own_of},
     pfx::{Contents, Opener},
     read::{CertificateFacts, MAX_CHAIN, certificates_in},
     template::TemplateError,
@@ -85,7 +86,8 @@ pub enum ImportError {
     Key(#[from] KeyRejected),
     /// Two certificates that their issuer gave one number.
     #[error(
-        "two certificates in the document are by the same issuer with the same serial number: no authority makes such, and          neither can be told from the other"
+        "two certificates in the document are by the same issuer with the same serial number: no authority makes such, and \
+         neither can be told from the other"
     )]
     DuplicateSerial,
     /// None of the certificates is the key's.
@@ -97,6 +99,12 @@ pub enum ImportError {
          authority in the place of the leaf's? To take the authority in, leave out what it signed"
     )]
     NotTheLeaf(usize),
+    /// It signed none of the others.
+    #[error(
+        "certificate {0} of the document does not belong to the chain: it signed none of the others. Leave it out; if it \
+         has the name of an issuer there, it has another key"
+    )]
+    Unrelated(usize),
     /// No root at its end.
     #[error("the chain goes in a circle: its certificates were signed by one another, and none is a root")]
     Circle,
@@ -111,12 +119,13 @@ impl ImportError {
 
 impl Imported {
     /// Reads PKCS#12. `keep_order` leaves the others behind the key's own certificate as they stand in the document;
-    /// without it whoever signed one comes after it. Takes up to seconds, most of them to try the password and to
+    /// without it whoever signed one comes after it. Of several certificates of the key the one is taken that is valid
+    /// now, in Unix seconds. Takes up to seconds, most of them to try the password and to
     /// look whether the factors of an RSA key are primes.
     ///
     /// # Errors
     /// [`ImportError`].
-    pub fn from_pkcs12(document: &[u8], password: &str, keep_order: bool) -> Result<Self, ImportError> {
+    pub fn from_pkcs12(document: &[u8], password: &str, keep_order: bool, now: i64) -> Result<Self, ImportError> {
         if document.len() > MAX_IMPORT {
             return Err(ImportError::TooLong);
         }
@@ -128,7 +137,7 @@ impl Imported {
             return Err(ImportError::NoKey);
         }
         let contents = Opener::new(password).pkcs12(document).map_err(|why| why.with(password))?;
-        Self::of(contents, keep_order)
+        Self::of(contents, keep_order, now)
     }
 
     /// Reads PEM: one private key, encrypted (PKCS#8) or not, and certificates, in any order. Otherwise as
@@ -136,76 +145,25 @@ impl Imported {
     ///
     /// # Errors
     /// [`ImportError`].
-    pub fn from_pem(text: &[u8], password: &str, keep_order: bool) -> Result<Self, ImportError> {
+    pub fn from_pem(text: &[u8], password: &str, keep_order: bool, now: i64) -> Result<Self, ImportError> {
         if text.len() > MAX_IMPORT {
             return Err(ImportError::TooLong);
         }
-        Self::of(contents_of_pem(text, password).map_err(|why| why.with(password))?, keep_order)
+        Self::of(contents_of_pem(text, password).map_err(|why| why.with(password))?, keep_order, now)
     }
 
-    fn of(contents: Contents, keep_order: bool) -> Result<Self, ImportError> {
+    fn of(contents: Contents, keep_order: bool, now: i64) -> Result<Self, ImportError> {
         let Contents { key, certificates } = contents;
         let key = key_of(&key.ok_or(ImportError::NoKey)?)?;
-        let mut known: Vec<Known> = Vec::with_capacity(certificates.len());
-        for (place, der) in certificates.into_iter().enumerate() {
-            let facts = CertificateFacts::of(&der).map_err(|_| ImportError::Damaged)?;
-            if known.iter().any(|other| other.der == der) {
-                continue;
-            }
-            if known.iter().any(|other| (&other.facts.issuer, &other.facts.serial) == (&facts.issuer, &facts.serial)) {
-                return Err(ImportError::DuplicateSerial);
-            }
-            known.push(Known { place, facts, der });
-        }
-        let is_own = |one: &Known| one.facts.key.is_some() && one.facts.key == key.public;
-        let signed_another = |one: &Known| {
-            let by_it = |other: &Known| other.facts.issuer == one.facts.subject && !other.is_named_as(one);
-            known.iter().any(by_it)
-        };
-        let leaf = known.iter().position(|one| is_own(one) && !signed_another(one));
-        let own = leaf.or_else(|| known.iter().position(is_own)).ok_or(ImportError::OtherKey)?;
-        let mut chain = vec![known.remove(own)];
-        // Whoever signed the last one comes next; each is taken once, so a loop ends.
-        while let Some(next) = chain
-            .last()
-            .and_then(|last| known.iter().position(|other| !last.is_root() && other.facts.subject == last.facts.issuer))
-        {
-            chain.push(known.remove(next));
-        }
-        let back = |last: &Known| !last.is_root() && chain.iter().any(|one| one.facts.subject == last.facts.issuer);
-        if chain.last().is_some_and(back) {
-            return Err(ImportError::Circle);
-        }
-        // A key of an authority beside what it signed: whoever has them mixed up does not mean the authority.
-        if let (None, Some(own)) = (leaf, chain.first()) {
-            return Err(ImportError::NotTheLeaf(own.place + 1));
-        }
-        chain.extend(known);
-        if let Some((_, others)) = chain.split_first_mut().filter(|_| keep_order) {
-            others.sort_by_key(|one| one.place);
-        }
+        let facts = certificates.iter().map(|der| CertificateFacts::of(der)).collect::<Result<Vec<_>, _>>();
+        let facts = facts.map_err(|_| ImportError::Damaged)?;
+        let own = key.public.as_ref().and_then(|public| own_of(&facts, public, now)).ok_or(ImportError::OtherKey)?;
+        let chain = in_order(&certificates, own, keep_order)?;
         // Last, because it takes longest.
         if key.spec.is_slow_to_make() {
             key.check_primes()?;
         }
-        Ok(Self { key, chain: chain.into_iter().map(|one| one.der).collect() })
-    }
-}
-
-/// A certificate of a document that was read.
-struct Known {
-    place: usize,
-    facts: CertificateFacts,
-    der: Vec<u8>,
-}
-
-impl Known {
-    fn is_root(&self) -> bool {
-        self.facts.issuer == self.facts.subject
-    }
-
-    fn is_named_as(&self, other: &Self) -> bool {
-        self.facts.subject == other.facts.subject
+        Ok(Self { key, chain })
     }
 }
 
@@ -364,13 +322,14 @@ mod tests {
         "tvVvIwIBAg==",
     );
     const PASSWORD: &str = "s\u{e9}cret";
+    const NOW: i64 = 1_767_225_600;
 
     fn rc2() -> Vec<u8> {
         BASE64.decode(RC2.as_bytes()).unwrap()
     }
 
     fn why(document: &[u8], password: &str) -> Option<ImportError> {
-        Imported::from_pkcs12(document, password, false).err()
+        Imported::from_pkcs12(document, password, false, NOW).err()
     }
 
     fn made() -> (Plaintext, Vec<u8>) {
@@ -384,7 +343,7 @@ mod tests {
             path_length: None,
             constraints: Constraints::default(),
         };
-        let validity = Validity::months(1_767_225_600, 12).unwrap();
+        let validity = Validity::months(NOW, 12).unwrap();
         let leaf = self_signed(&template, &key, validity, &SeededEntropy::new(2)).unwrap();
         (key.private, leaf)
     }
@@ -395,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_document_of_rc2_is_opened_with_its_password_alone() {
-        let opened = Imported::from_pkcs12(&rc2(), PASSWORD, false).ok().unwrap();
+        let opened = Imported::from_pkcs12(&rc2(), PASSWORD, false, NOW).ok().unwrap();
         let [leaf] = opened.chain.as_slice() else { panic!("one certificate") };
         assert_eq!(CertificateFacts::of(leaf).unwrap().key, opened.key.public);
         for other in ["secret", "s\u{e9}cret "] {
@@ -406,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_document_that_is_cut_or_changed_anywhere_gives_no_other_key() {
-        let whole = Imported::from_pkcs12(&rc2(), PASSWORD, false).ok().unwrap();
+        let whole = Imported::from_pkcs12(&rc2(), PASSWORD, false, NOW).ok().unwrap();
         for length in 0..rc2().len() {
             assert_eq!(why(&rc2()[..length], PASSWORD), Some(ImportError::Damaged), "{length}");
         }
@@ -414,7 +373,7 @@ mod tests {
             for bit in [0x01, 0x20, 0x80] {
                 let mut changed = rc2();
                 changed[place] ^= bit;
-                if let Ok(opened) = Imported::from_pkcs12(&changed, PASSWORD, false) {
+                if let Ok(opened) = Imported::from_pkcs12(&changed, PASSWORD, false, NOW) {
                     assert!(opened.chain == whole.chain && opened.key.public == whole.key.public, "{place}");
                 }
             }
@@ -436,7 +395,7 @@ mod tests {
     #[test]
     fn what_is_too_long_is_not_opened() {
         assert_eq!(why(&[0x30; MAX_IMPORT + 1], ""), Some(ImportError::TooLong));
-        assert_eq!(Imported::from_pem(&[b'a'; MAX_IMPORT + 1], "", false).err(), Some(ImportError::TooLong));
+        assert_eq!(Imported::from_pem(&[b'a'; MAX_IMPORT + 1], "", false, NOW).err(), Some(ImportError::TooLong));
         assert_eq!(why(&rc2(), &"a".repeat(MAX_PASSWORD + 1)), Some(ImportError::Password));
         let (private, leaf) = made();
         for (count, expected) in [(MAX_CHAIN, None), (MAX_CHAIN + 1, Some(ImportError::TooLong))] {
@@ -444,44 +403,9 @@ mod tests {
             let document = pkcs12(Some(&private), &chain, "app").unwrap();
             assert_eq!(why(document.expose(), ""), expected, "{count} in PKCS#12");
             let text = pem(Some(&private), &chain);
-            let why = Imported::from_pem(text.expose().as_bytes(), "", false).err();
+            let why = Imported::from_pem(text.expose().as_bytes(), "", false, NOW).err();
             assert_eq!(why, expected, "{count} in PEM");
         }
-    }
-
-    /// A certificate by whoever is named, for whoever is named, with a number.
-    fn issued(subject: &str, issuer: &str, serial: u64) -> (String, Vec<u8>) {
-        use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair, SerialNumber};
-        let named = |name: &str| {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.distinguished_name = DistinguishedName::new();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.serial_number = Some(SerialNumber::from(serial));
-            params
-        };
-        let key = KeyPair::generate().unwrap();
-        let issuer = Issuer::new(named(issuer), KeyPair::generate().unwrap());
-        (key.serialize_pem(), named(subject).signed_by(&key, &issuer).unwrap().der().to_vec())
-    }
-
-    #[test]
-    fn a_chain_that_loops_and_numbers_that_are_given_twice_are_refused() {
-        let ((key, leaf), (_, a), (_, b)) = (issued("app", "a", 1), issued("a", "b", 2), issued("b", "a", 3));
-        let read = |chain: &[&Vec<u8>]| {
-            let certificates: String = chain.iter().map(|der| armored("CERTIFICATE", der)).collect();
-            Imported::from_pem((key.clone() + &certificates).as_bytes(), "", false).map(|imported| imported.chain)
-        };
-        for keep_order in [false, true] {
-            let document = key.clone() + &[&b, &a, &leaf].map(|der| armored("CERTIFICATE", der)).concat();
-            let refused = Imported::from_pem(document.as_bytes(), "", keep_order).err();
-            assert_eq!(refused, Some(ImportError::Circle));
-        }
-        assert_eq!(read(&[&leaf, &a, &leaf]), Ok(vec![leaf.clone(), a.clone()]), "the same twice is one");
-        let (_, twice) = issued("other", "a", 1);
-        assert_eq!(read(&[&leaf, &twice]), Err(ImportError::DuplicateSerial));
-        let (_, elsewhere) = issued("other", "b", 1);
-        assert!(read(&[&leaf, &elsewhere]).is_ok(), "another authority counts for itself");
-        assert_eq!(read(&[&a, &b]), Err(ImportError::OtherKey));
     }
 
     #[test]
@@ -489,7 +413,7 @@ mod tests {
         let (_, leaf) = made();
         let refused = |key: &str| {
             let document = key.to_owned() + &armored("CERTIFICATE", &leaf);
-            Imported::from_pem(document.as_bytes(), "secret", false).err()
+            Imported::from_pem(document.as_bytes(), "secret", false, NOW).err()
         };
         let headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n";
         let traditional = format!("-----BEGIN RSA PRIVATE KEY-----\n{headers}AAAA\n-----END RSA PRIVATE KEY-----\n");
@@ -499,22 +423,6 @@ mod tests {
                        -----END PRIVATE KEY-----\n";
         assert_eq!(refused(ed25519), Some(ImportError::KeyType));
         assert_eq!(why(&leaf, ""), Some(ImportError::NoKey), "a certificate in DER");
-    }
-
-    #[test]
-    fn the_key_of_whoever_signed_another_one_is_not_taken_for_the_leafs() {
-        let ((leaf_key, leaf), (key, a), (_, root)) = (issued("app", "a", 1), issued("a", "r", 2), issued("r", "r", 3));
-        let read = |key: &str, chain: &[&Vec<u8>], keep_order| {
-            let certificates: String = chain.iter().map(|der| armored("CERTIFICATE", der)).collect();
-            let document = key.to_owned() + &certificates;
-            Imported::from_pem(document.as_bytes(), "", keep_order).map(|imported| imported.chain)
-        };
-        assert_eq!(read(&key, &[&leaf, &a, &root], false), Err(ImportError::NotTheLeaf(2)));
-        assert_eq!(read(&key, &[&root, &a], false), Ok(vec![a.clone(), root.clone()]), "an authority by itself");
-        let ordered = Ok(vec![leaf.clone(), a.clone(), root.clone()]);
-        assert_eq!(read(&leaf_key, &[&root, &a, &leaf], false), ordered);
-        let kept = Ok(vec![leaf.clone(), root.clone(), a.clone()]);
-        assert_eq!(read(&leaf_key, &[&root, &a, &leaf], true), kept, "as they stand");
     }
 
     /// As deep as fits: a reader that goes down by itself would overflow the stack of its thread.
@@ -533,8 +441,8 @@ mod tests {
             (armored("ENCRYPTED PRIVATE KEY", &nested) + &armored("CERTIFICATE", &leaf), "encrypted key"),
             (key.clone() + &armored("CERTIFICATE", &nested), "certificate"),
         ] {
-            assert!(Imported::from_pem(text.as_bytes(), "", false).is_err(), "{what}");
+            assert!(Imported::from_pem(text.as_bytes(), "", false, NOW).is_err(), "{what}");
         }
-        assert!(Imported::from_pem((key + &armored("CERTIFICATE", &leaf)).as_bytes(), "", false).is_ok());
+        assert!(Imported::from_pem((key + &armored("CERTIFICATE", &leaf)).as_bytes(), "", false, NOW).is_ok());
     }
 }

@@ -157,6 +157,12 @@ pub fn is_issued_by(certificate: &[u8], authority: &[u8]) -> Result<bool, NotACe
     Ok(named && certificate.is_signed_by(&authority) == Some(true))
 }
 
+/// Whether a certificate is signed by the key of another, whatever their names; none when the algorithm is not known here.
+pub(super) fn signature_fits(certificate: &[u8], issuer: &[u8]) -> Option<bool> {
+    let (certificate, issuer) = (Looked::at(certificate).ok()?, Looked::at(issuer).ok()?);
+    certificate.is_signed_by(&issuer)
+}
+
 /// A certificate that was read.
 struct Looked<'a> {
     der: &'a [u8],

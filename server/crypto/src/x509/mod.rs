@@ -15,6 +15,7 @@ mod crl;
 mod import;
 mod inspect;
 mod issue;
+mod order;
 mod pfx;
 mod read;
 mod subject;
@@ -30,6 +31,7 @@ pub use crl::{List, ListError, Reason, Revoked, list_addresses, list_id, revocat
 pub use import::{Document, EncryptedKey, ImportError, Imported, MAX_IMPORT, private_key_of_pkcs12};
 pub use inspect::{Finding, Inspected, inspect, is_issued_by};
 pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};
+pub use order::{in_order, own_of};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, key_of_request, thumbprint};
 pub use subject::{Subject, SubjectError};
 pub use template::{AlternativeNames, MAX_NAMES, Template, TemplateError, Usage};

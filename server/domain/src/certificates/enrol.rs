@@ -105,7 +105,8 @@ impl Certificates {
                     // It is not what was asked for, or somebody forbids it: the issuer would say the same again.
                     Err(
                         why @ (CertificateError::OtherKey
-                        | CertificateError::NotValidNow
+                        | CertificateError::Expired(_)
+                        | CertificateError::NotYetValid(_)
                         | CertificateError::NotACertificate(_)
                         | CertificateError::Import(_)
                         | CertificateError::Object(

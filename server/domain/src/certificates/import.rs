@@ -9,7 +9,7 @@ use strongroom_crypto::{
     },
 };
 
-use super::{CertificateError, Certificates, not_reserved};
+use super::{CertificateError, Certificates, not_reserved, valid_now};
 use crate::{
     action::Action,
     certificate::{CertificatePolicy, KeyPolicy, PolicyPatch},
@@ -145,9 +145,7 @@ impl Brought {
         let policy = beside.over(&said);
         policy.check()?;
         let window = Validity { not_before: facts.not_before, not_after: facts.not_after };
-        if !(window.not_before..=window.not_after).contains(&now) {
-            return Err(CertificateError::NotValidNow);
-        }
+        valid_now(window.not_before, window.not_after, now)?;
         Ok((Self { key: Arc::new(imported.key), chain: imported.chain, facts, window }, policy))
     }
 }

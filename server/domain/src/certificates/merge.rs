@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::{CertificateFacts, ImportError, Template};
+use strongroom_crypto::x509::{CertificateFacts, ImportError, Template, in_order, own_of};
 
-use super::{CertificateError, Certificates, applied, in_turn};
+use super::{CertificateError, Certificates, applied, in_turn, valid_now};
 use crate::{
     action::Action,
     certificate::{CertificatePolicy, CertificateVersion, Inquiry, PendingOperation, PendingStatus},
@@ -27,7 +27,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 impl Certificates {
     /// POST /certificates/{name}/pending/merge: finishes the version whose request is out. The leaf is the certificate
-    /// for the request's key, wherever it stands; the others follow in the order in which they were given.
+    /// for the request's key, wherever it stands; whoever signed one comes behind it.
     ///
     /// # Errors
     /// [`CertificateError`].
@@ -75,7 +75,8 @@ impl Certificates {
         let mut turn: Option<Turn> = None;
         for _ in 0..ATTEMPTS {
             // What would be stored, as far as it is known before anybody is asked.
-            let foreseen = self.foreseen((vault, name), (&facts, certificates), patch).await;
+            let now = ctx.judged_seconds();
+            let foreseen = self.foreseen((vault, name), (&facts, certificates), patch, now).await;
             let ask = match &foreseen {
                 Some(foreseen) => foreseen.ask(plain(), ctx.judged_seconds()),
                 None => plain(),
@@ -97,11 +98,11 @@ impl Certificates {
             let Some((key, unfinished)) = waiting.key.clone().zip(waiting.certificate.clone()) else {
                 return Err(self.objects.refuse(ctx, case, ObjectError::Tampered.into()).await);
             };
-            let Some((place, leaf)) = leaf_of(&facts, &key) else {
+            let Some((place, leaf)) = leaf_of(&facts, &key, ctx.judged_seconds()) else {
                 return Err(self.objects.refuse(ctx, case, CertificateError::OtherKey).await);
             };
-            if !(leaf.not_before..=leaf.not_after).contains(&ctx.judged_seconds()) {
-                return Err(self.objects.refuse(ctx, case, CertificateError::NotValidNow).await);
+            if let Err(why) = valid_now(leaf.not_before, leaf.not_after, ctx.judged_seconds()) {
+                return Err(self.objects.refuse(ctx, case, why).await);
             }
             // What a module could not see it has not allowed.
             if let Some(der) = certificates.get(place)
@@ -109,6 +110,10 @@ impl Certificates {
             {
                 return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await);
             }
+            let chain = match in_order(certificates, place, false) {
+                Ok(chain) => chain,
+                Err(why) => return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await),
+            };
             if let Some(der) = certificates.get(place)
                 && let Err(why) = self.objects.contradicts_none(&vault, leaf, der).await
             {
@@ -121,8 +126,6 @@ impl Certificates {
             if let Some(kind) = companions.foreign() {
                 return Err(self.objects.refuse(ctx, case, ObjectError::NameTaken(kind).into()).await);
             }
-            let others = certificates.iter().enumerate().filter(|(number, _)| *number != place);
-            let chain = certificates.get(place).into_iter().chain(others.map(|(_, der)| der)).cloned().collect();
             let attributes = attributes_of(leaf, &pending, &waiting, patch);
             // Nothing is stored but what was judged.
             if foreseen.is_none_or(|foreseen| foreseen.attributes != attributes || foreseen.key != key) {
@@ -222,6 +225,7 @@ impl Certificates {
         (vault, name): (&VaultName, &ObjectName),
         (facts, certificates): (&[CertificateFacts], &[Vec<u8>]),
         patch: &AttributePatch,
+        now: i64,
     ) -> Option<Foreseen> {
         let (objects, kind) = (&self.objects, ObjectKind::Certificate);
         let vault = objects.gate.vaults.vault(vault).await.ok()??;
@@ -233,7 +237,7 @@ impl Certificates {
         let pending = state.in_progress()?;
         let waiting = self.waiting(&vault, &keys, &item, pending).await.ok()?;
         let key = waiting.key.clone()?;
-        let (place, leaf) = leaf_of(facts, &key)?;
+        let (place, leaf) = leaf_of(facts, &key, now)?;
         let template = whole(certificates.get(place)?).ok()?;
         let policy = CertificatePolicy { template, ..state.policy.clone() };
         Some(Foreseen { attributes: attributes_of(leaf, pending, &waiting, patch), key, policy })
@@ -319,8 +323,9 @@ impl Foreseen {
 }
 
 /// The certificate that is for a key, and where it stands.
-fn leaf_of<'a>(facts: &'a [CertificateFacts], key: &KeyProperties) -> Option<(usize, &'a CertificateFacts)> {
-    facts.iter().enumerate().find(|(_, facts)| facts.key.is_some() && facts.key == key.public)
+fn leaf_of<'a>(facts: &'a [CertificateFacts], key: &KeyProperties, now: i64) -> Option<(usize, &'a CertificateFacts)> {
+    let place = own_of(facts, key.public.as_ref()?, now)?;
+    Some((place, facts.get(place)?))
 }
 
 fn attributes_of(

@@ -42,6 +42,7 @@ use crate::{
     record::{HowItWent, Outcome},
     revocations::{RevocationError, Revoking},
     secret::{SecretItem, VaultFacts},
+    time::utc,
 };
 
 /// Why an operation on certificates did not happen.
@@ -94,9 +95,12 @@ pub enum CertificateError {
     /// The certificate is for another key.
     #[error("none of the certificates is for the key of the pending request")]
     OtherKey,
-    /// The certificate is not valid now.
-    #[error("the certificate has expired or is not valid yet")]
-    NotValidNow,
+    /// The certificate's time is over.
+    #[error("the certificate has expired: it was valid until {}", utc(*.0))]
+    Expired(i64),
+    /// The certificate's time has not come.
+    #[error("the certificate is not valid yet: it is from {} on", utc(*.0))]
+    NotYetValid(i64),
     /// Its issuer would not take it back.
     #[error("it was not revoked: {0}")]
     NotRevoked(String),
@@ -142,7 +146,8 @@ impl HowItWent for CertificateError {
             | Self::KeyStaysHere
             | Self::OtherKey
             | Self::RevokedByAuthority
-            | Self::NotValidNow => "invalid",
+            | Self::Expired(_)
+            | Self::NotYetValid(_) => "invalid",
         };
         (Outcome::Failed, reason)
     }
@@ -215,6 +220,17 @@ impl Certificates {
             Some(come) => Ok(come),
             None => Ok(self.cores.turn(&ctx.principal.id).await?),
         }
+    }
+}
+
+/// What is merged or imported is valid now, in Unix seconds.
+fn valid_now(not_before: i64, not_after: i64, now: i64) -> Result<(), CertificateError> {
+    if now > not_after {
+        Err(CertificateError::Expired(not_after))
+    } else if now < not_before {
+        Err(CertificateError::NotYetValid(not_before))
+    } else {
+        Ok(())
     }
 }
 

@@ -70,7 +70,8 @@ pub(crate) async fn import(
     let name = name(call)?;
     let (document, policy, attributes) = wire::body::<shapes::Import>(&request)?.split()?;
     drop(request);
-    let read = move || document.read();
+    let now = call.ctx.seconds();
+    let read = move || document.read(now);
     let item = services.certificates.import(&call.ctx, (vault, &name), read, &policy, &attributes).await?;
     described(services, call, vault, &item).await
 }

@@ -77,7 +77,8 @@ impl From<CertificateError> for Problem {
             | CertificateError::KeyStaysHere
             | CertificateError::OtherKey
             | CertificateError::RevokedByAuthority
-            | CertificateError::NotValidNow => invalid(message),
+            | CertificateError::Expired(_)
+            | CertificateError::NotYetValid(_) => invalid(message),
             CertificateError::NotRevoked(_) => Self { reason: "not-revoked", ..Self::bad_parameter(message) },
             CertificateError::IssuerUnreachable(_) => Self { message, ..Self::unavailable("issuer-unreachable") },
             CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),

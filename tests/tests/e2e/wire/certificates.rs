@@ -508,8 +508,11 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
         "other.pem",
     ]);
     let text = |parts: &[&str]| json!(String::from_utf8(parts.iter().flat_map(|part| read(part)).collect()).unwrap());
-    let mixed = text(&["own.key", "other.pem", "ca.pem", "own.pem"]);
-    for (keep, order) in [(false, ["own.pem", "ca.pem", "other.pem"]), (true, ["own.pem", "other.pem", "ca.pem"])] {
+    let cross = ["-CA", "other.pem", "-CAkey", "other.key", "-CAcreateserial", "-days", "9", "-out", "cross.pem"];
+    story.openssl(&[&["x509", "-in", "ca.pem"][..], &cross].concat());
+    let mixed = text(&["own.key", "other.pem", "cross.pem", "own.pem"]);
+    for (keep, order) in [(false, ["own.pem", "cross.pem", "other.pem"]), (true, ["own.pem", "other.pem", "cross.pem"])]
+    {
         let body = json!({ "value": mixed, "preserveCertOrder": keep });
         story.send(Method::POST, "/certificates/order/import", &body).await.expect(200);
         let kept = story.json("/secrets/order").await["value"].as_str().unwrap().to_owned();
@@ -555,7 +558,8 @@ async fn what_openssl_writes_is_taken_in_and_given_out_again() {
         ("two keys", text(&["own.key", "other.key", "own.pem"]), "more than one private key"),
         ("the key of another", text(&["other.key", "own.pem"]), "for its private key"),
         ("a key alone", text(&["own.key"]), "for its private key"),
-        ("one that is over", text(&["own.key", "past.pem"]), "has expired"),
+        ("one that is over", text(&["own.key", "past.pem"]), "has expired: it was valid until 20"),
+        ("one that is nobody's issuer", text(&["own.key", "own.pem", "ca.pem", "weak.pem"]), "does not belong"),
     ] {
         let refused = story
             .send(Method::POST, "/certificates/bad/import", &json!({ "value": value, "pwd": "s\u{e9}cret" }))

@@ -71,7 +71,10 @@ async fn what_is_imported_is_read_for_those_alone_who_may_and_says_itself_what_i
 
     let over = demo.elsewhere(-400 * 86_400);
     let refused = demo.import(&demo.request(), || Ok(over), &given).await;
-    assert!(matches!(refused, Err(CertificateError::NotValidNow)));
+    assert!(matches!(refused, Err(CertificateError::Expired(_))));
+    let coming = demo.elsewhere(400 * 86_400);
+    let refused = demo.import(&demo.request(), || Ok(coming), &given).await;
+    assert!(matches!(refused, Err(CertificateError::NotYetValid(_))));
     let ctx = demo.request();
     let refused = demo.import(&ctx, || Err(ImportError::Password), &given).await;
     assert!(matches!(refused, Err(CertificateError::Import(ImportError::Password))));
@@ -128,7 +131,7 @@ async fn two_certificates_of_one_issuer_and_serial_number_are_not_both_taken_in(
     assert!(matches!(refused, Some(CertificateError::Object(ObjectError::DuplicateSerial))), "{refused:?}");
     let pending = demo.certificate("web").await.unwrap().secret.certificate.unwrap();
     assert!(pending.in_progress().is_some(), "it waits still");
-    merge(vec![signed(&own, 2), leaf]).await.unwrap();
+    merge(vec![signed(&own, 2)]).await.unwrap();
     // What was taken away for good is no other either, and comes back from its backup as long as no other came in.
     let (ctx, app) = (demo.request(), name("app").unwrap());
     let backup = demo.world.certificates.backup(&ctx, &demo.vault, &app).await.unwrap();

@@ -32,6 +32,7 @@ use strongroom_domain::{
     vault::VaultSettings,
 };
 
+use super::certificate_chains::Authority;
 use crate::common::Demo;
 
 const EC: KeySpec = KeySpec::Ec { crv: Curve::P256 };
@@ -154,7 +155,8 @@ async fn the_secret_of_a_certificate_says_what_was_before_and_comes_as_pem_where
     assert!(kept.previous.is_none() && !kept.value.expose().starts_with("-----"));
     let given = get(&first, Some(ContentType::Pem)).await.unwrap();
     assert_eq!(given.meta.attributes.content_type.as_deref(), Some("application/x-pem-file"));
-    let taken = Imported::from_pem(given.value.expose().as_bytes(), "", true).ok().unwrap();
+    let now = demo.request().seconds();
+    let taken = Imported::from_pem(given.value.expose().as_bytes(), "", true, now).ok().unwrap();
     assert_eq!((taken.key.public, taken.chain.len()), (Some(public(&first)), 1));
 
     // What is not exportable is in no form.
@@ -424,14 +426,18 @@ async fn a_request_goes_out_and_the_certificate_is_merged_in() {
     // Only the vault has the key, so the authority is played with the vault's own key and its rows.
     let own = demo.own_key(&waiting);
     let past = signed_elsewhere(&demo, &own, 1, -90 * DAY);
-    assert!(matches!(merge(vec![past]).await, Err(CertificateError::NotValidNow)));
+    let refused = merge(vec![past]).await.unwrap_err();
+    assert!(matches!(&refused, CertificateError::Expired(_)) && refused.to_string().contains('Z'), "{refused}");
+    let coming = signed_elsewhere(&demo, &own, 1, 90 * DAY);
+    assert!(matches!(merge(vec![coming]).await, Err(CertificateError::NotYetValid(_))));
     // A street longer than one can be said here: nobody would see the name beside it.
     let street = whose_street_is_too_long(&demo, &own);
     let refused = merge(vec![street]).await;
     assert!(matches!(&refused, Err(CertificateError::Import(ImportError::Unsaid(part))) if part.starts_with("STREET")));
     assert!(demo.certificate("app").await.unwrap().version.certificate.unwrap().chain.is_empty(), "nothing was stored");
 
-    let (good, root) = (signed_elsewhere(&demo, &own, 1, 0), signed_elsewhere(&demo, &other, 12, 0));
+    let authority = Authority::new(&demo, "Authority");
+    let (good, root) = (authority.certifies(&own), authority.root);
     let (merged, _) = merge(vec![root.clone(), good.clone()]).await.unwrap();
     assert_eq!(merged.version.version, waiting.version.version);
     assert_eq!(merged.version.certificate.as_ref().unwrap().chain, [good, root], "the leaf first");

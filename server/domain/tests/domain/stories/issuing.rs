@@ -26,7 +26,10 @@ use strongroom_domain::{
     vault::VaultUpdate,
 };
 
-use super::certificates::{by, leaf, signed_elsewhere};
+use super::{
+    certificate_chains::Authority,
+    certificates::{by, leaf, signed_elsewhere},
+};
 use crate::common::Demo;
 
 const DAY: i64 = 86_400;
@@ -420,6 +423,20 @@ async fn the_authority_of_a_version_in_use_is_asked_again_and_has_it_renewed_ear
     assert_eq!(both().await, 4, "nobody is left to be asked");
     let rotation = demo.certificate("app").await.unwrap().secret.rotation.unwrap();
     assert_eq!((rotation.rotate_at, rotation.inquire_at), (Some(now + latest), None));
+}
+
+/// What does not belong together is not taken from an issuer either.
+#[tokio::test]
+async fn an_answer_that_is_no_chain_is_refused() {
+    let demo = Demo::start();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    let begun = demo.issue("app", &by("far")).await.unwrap();
+    let own = demo.own_key(&begun);
+    let chain = vec![Authority::new(&demo, "one").certifies(&own), Authority::new(&demo, "other").root];
+    let elsewhere = Elsewhere::that_says(vec![Outcome::Issued { chain, renewal: None }]);
+    let certificates = demo.world.certificates_by(elsewhere);
+    assert_eq!(demo.run_of(&certificates).await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(status(&demo.operation("app").await), (PendingStatus::Failed, Some("answer-refused".to_owned())));
 }
 
 #[tokio::test]

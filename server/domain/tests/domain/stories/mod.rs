@@ -3,6 +3,7 @@
 mod access;
 mod approvals;
 mod backups;
+mod certificate_chains;
 mod certificate_import;
 mod certificates;
 mod command_line;

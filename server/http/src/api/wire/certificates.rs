@@ -94,11 +94,12 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    pub(crate) fn read(&self) -> Result<Imported, ImportError> {
+    /// Of several certificates of its key the one that is valid now, in Unix seconds.
+    pub(crate) fn read(&self, now: i64) -> Result<Imported, ImportError> {
         let password = self.password.as_ref().map_or("", |password| password.0.expose());
         match self.form {
-            ContentType::Pem => Imported::from_pem(&self.bytes, password, self.keep_order),
-            ContentType::Pkcs12 => Imported::from_pkcs12(&self.bytes, password, self.keep_order),
+            ContentType::Pem => Imported::from_pem(&self.bytes, password, self.keep_order, now),
+            ContentType::Pkcs12 => Imported::from_pkcs12(&self.bytes, password, self.keep_order, now),
         }
     }
 }

@@ -56,10 +56,10 @@ impl UnderWay {
         }
     }
 
-    fn read(&self) -> Result<Imported, ImportError> {
+    fn read(&self, now: i64) -> Result<Imported, ImportError> {
         match self.form() {
-            ContentType::Pem => Imported::from_pem(&self.document, &self.password, false),
-            ContentType::Pkcs12 => Imported::from_pkcs12(&self.document, &self.password, false),
+            ContentType::Pem => Imported::from_pem(&self.document, &self.password, false, now),
+            ContentType::Pkcs12 => Imported::from_pkcs12(&self.document, &self.password, false, now),
         }
     }
 
@@ -349,8 +349,8 @@ pub(crate) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let policy = PolicyPatch { content_type: Some(form), exportable: Some(exportable), ..PolicyPatch::default() };
     let import = async {
         let attributes = attributes(&sent)?;
-        let read = move || under_way.read();
-        let ctx = &viewer.call.ctx;
+        let (ctx, now) = (&viewer.call.ctx, viewer.now());
+        let read = move || under_way.read(now);
         let (item, _) = viewer.services.certificates.import(ctx, (&vault, &name), read, &policy, &attributes).await?;
         Ok::<_, Failure>(links::certificate(&vault, &item.secret.name, None))
     };
