@@ -264,9 +264,35 @@ pub struct AttributePatch {
     pub content_type: Option<String>,
     /// See [`SecretAttributes::tags`].
     pub tags: Option<BTreeMap<String, String>>,
+    /// Single tags that are set, or taken away where there is no value; the others stay, whoever sets them meanwhile.
+    pub retag: BTreeMap<String, Option<String>>,
 }
 
 impl AttributePatch {
+    /// The tags as they would be.
+    #[must_use]
+    pub fn tags_over(&self, stored: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut tags = self.tags.as_ref().unwrap_or(stored).clone();
+        for (name, value) in &self.retag {
+            match value {
+                Some(value) => drop(tags.insert(name.clone(), value.clone())),
+                None => drop(tags.remove(name)),
+            }
+        }
+        tags
+    }
+
+    /// Checks what comes of it. What was stored earlier is held against the caller only where they add to it.
+    ///
+    /// # Errors
+    /// The first [`AttributeError`] that applies.
+    pub fn check_outcome(&self, after: &SecretAttributes) -> Result<(), AttributeError> {
+        if self.retag.values().any(Option::is_some) && after.tags.len() > MAX_TAGS {
+            return Err(AttributeError::TooManyTags);
+        }
+        after.check_window()
+    }
+
     /// The attributes as they would be.
     #[must_use]
     pub fn over(&self, stored: &SecretAttributes) -> SecretAttributes {
@@ -275,7 +301,7 @@ impl AttributePatch {
             not_before: self.not_before.or(stored.not_before),
             expires: self.expires.or(stored.expires),
             content_type: self.content_type.as_ref().or(stored.content_type.as_ref()).cloned(),
-            tags: self.tags.as_ref().unwrap_or(&stored.tags).clone(),
+            tags: self.tags_over(&stored.tags),
         }
     }
 
@@ -299,6 +325,24 @@ impl AttributePatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_single_tag_leaves_the_others() {
+        let tags = |all: &[&str]| all.iter().map(|tag| ((*tag).to_owned(), "1".to_owned())).collect::<BTreeMap<_, _>>();
+        let set = |name: &str, value: Option<&str>| AttributePatch {
+            retag: BTreeMap::from([(name.to_owned(), value.map(str::to_owned))]),
+            ..AttributePatch::default()
+        };
+        let stored = SecretAttributes { tags: tags(&["legalhold", "owner"]), ..plain() };
+        assert_eq!(set("team", Some("1")).over(&stored).tags, tags(&["legalhold", "owner", "team"]));
+        assert_eq!(set("owner", None).over(&stored).tags, tags(&["legalhold"]));
+        assert_eq!(set("none", None).over(&stored).tags, stored.tags);
+        let full = (0..MAX_TAGS).map(|n| (n.to_string(), String::new())).collect();
+        let (full, one_more) = (SecretAttributes { tags: full, ..plain() }, set("team", Some("1")));
+        assert_eq!(one_more.check_outcome(&one_more.over(&full)), Err(AttributeError::TooManyTags));
+        let longest = "x".repeat(MAX_TAG_TEXT + 1);
+        assert_eq!(set("team", Some(&longest)).check(), Err(AttributeError::TagTooLong));
+    }
 
     fn plain() -> SecretAttributes {
         SecretAttributes { enabled: true, not_before: None, expires: None, content_type: None, tags: BTreeMap::new() }

@@ -339,6 +339,6 @@ fn attributes_of(
         not_before: Some(leaf.not_before),
         expires: Some(leaf.not_after),
         content_type: None,
-        tags: patch.tags.as_ref().unwrap_or(&waiting.attributes.tags).clone(),
+        tags: patch.tags_over(&waiting.attributes.tags),
     }
 }

@@ -311,7 +311,7 @@ pub(super) struct Changed {
 fn patched(version: VersionMeta, patch: &AttributePatch, now: i64) -> VersionMeta {
     let attributes = SecretAttributes {
         enabled: patch.enabled.unwrap_or(version.attributes.enabled),
-        tags: patch.tags.as_ref().unwrap_or(&version.attributes.tags).clone(),
+        tags: patch.tags_over(&version.attributes.tags),
         ..version.attributes
     };
     VersionMeta { attributes, updated: now, tag: Vec::new(), ..version }

@@ -64,7 +64,7 @@ impl Objects {
             }
             let attributes = patch.attributes.over(&item.version.attributes);
             let before = item.version.clone();
-            if let Err(error) = attributes.check_window() {
+            if let Err(error) = patch.attributes.check_outcome(&attributes) {
                 return Err(self.refuse(ctx, case, error.into()).await);
             }
             let mut key = item.version.key.clone();

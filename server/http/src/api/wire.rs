@@ -209,7 +209,14 @@ impl SetAttributes {
 
     /// What of a version is to be changed.
     pub(crate) fn patch(self, content_type: Option<String>, tags: Option<BTreeMap<String, String>>) -> AttributePatch {
-        AttributePatch { enabled: self.enabled, not_before: self.nbf, expires: self.exp, content_type, tags }
+        AttributePatch {
+            enabled: self.enabled,
+            not_before: self.nbf,
+            expires: self.exp,
+            content_type,
+            tags,
+            ..AttributePatch::default()
+        }
     }
 }
 

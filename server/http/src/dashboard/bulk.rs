@@ -1,6 +1,8 @@
 //! POST /vaults/{vault}/bulk-secrets: one act on several secrets of a list. Each is judged and recorded by itself, as
 //! if it were done alone, and the answer tells of each what came of it: one that is refused keeps none of the others.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     context::RequestContext,
     decision::{Denial, DenyReason},
@@ -123,16 +125,12 @@ async fn apply(
         Wanted::Enable | Wanted::Disable => {
             AttributePatch { enabled: Some(matches!(wanted, Wanted::Enable)), ..AttributePatch::default() }
         }
-        Wanted::Tag(..) | Wanted::Untag(_) => {
-            // What it is tagged with is read first, which is on record too.
-            let (item, _) = secrets.show(&viewer.further()?, vault, name, None).await?;
-            let mut tags = item.version.attributes.tags;
-            match wanted {
-                Wanted::Tag(tag, value) => drop(tags.insert(tag.clone(), value.clone())),
-                Wanted::Untag(tag) => drop(tags.remove(tag)),
-                _ => {}
-            }
-            AttributePatch { tags: Some(tags), ..AttributePatch::default() }
+        // The one tag and no other: somebody else may set one at the same time.
+        Wanted::Tag(tag, value) => {
+            AttributePatch { retag: BTreeMap::from([(tag.clone(), Some(value.clone()))]), ..AttributePatch::default() }
+        }
+        Wanted::Untag(tag) => {
+            AttributePatch { retag: BTreeMap::from([(tag.clone(), None)]), ..AttributePatch::default() }
         }
     };
     secrets.update(ctx, vault, name, None, &patch).await?;

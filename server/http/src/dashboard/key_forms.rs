@@ -216,7 +216,7 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let change = async {
         let SecretAttributes { enabled, not_before, expires, tags, .. } = attributes(&sent)?;
         let tags = sent.given("tags-shown").map(|_| tags);
-        let patch = AttributePatch { enabled: Some(enabled), not_before, expires, content_type: None, tags };
+        let patch = AttributePatch { enabled: Some(enabled), not_before, expires, tags, ..AttributePatch::default() };
         update(viewer, &named, &patch, Some(&operations)).await
     };
     match change.await {

@@ -293,7 +293,8 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         // Emptied by hand; what was never set is not set to nothing.
         let emptied = sent.given("content-type-set").map(|_| String::new());
         let content_type = sent.given("content_type").or(emptied);
-        let patch = AttributePatch { enabled: Some(enabled), not_before, expires, content_type, tags };
+        let patch =
+            AttributePatch { enabled: Some(enabled), not_before, expires, content_type, tags, ..Default::default() };
         update(viewer, &named, &patch).await
     };
     match change.await {

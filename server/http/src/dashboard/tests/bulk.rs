@@ -30,6 +30,14 @@ async fn each_of_several_secrets_is_judged_and_recorded_by_itself() {
     assert!(tagged.text.contains("2 of 2: tagged"), "{}", tagged.text);
     let list = story.get("/vaults/demo/secrets?tag=team%3Dops", &ada).await.text;
     assert!(list.contains(">first<") && list.contains(">third<") && !list.contains(">second<"), "{list}");
+    // Nothing is read for it: what somebody else sets meanwhile stays.
+    let before = story.log().len();
+    for act in ["act=tag&tag=legalhold&tag-value=1", "act=untag&tag=team"] {
+        story.submit("/vaults/demo/bulk-secrets", &ada, &format!("secret=third&{act}")).await;
+    }
+    assert!(story.log()[before..].iter().all(|record| record.operation != "SecretShow"));
+    let third = story.get("/vaults/demo/secrets/third", &ada).await.text;
+    assert!(third.contains("legalhold") && !third.contains("team"), "{third}");
     // Several are deleted only after they were named once more.
     let asked = story.submit("/vaults/demo/bulk-secrets", &ada, "secret=first&secret=third&act=delete").await;
     assert!(asked.text.contains("Delete 2 secrets of demo?"), "{}", asked.text);
