@@ -171,6 +171,69 @@ fn a_chain_over_an_intermediate_is_taken_by_openssl_and_webpki() {
     }
 }
 
+/// By the place of a certificate in the chain.
+fn found(chain: &[Vec<u8>]) -> Vec<(usize, Finding)> {
+    let told = inspect(chain, None, NOW).unwrap().into_iter().enumerate();
+    told.flat_map(|(place, one)| one.findings.into_iter().map(move |finding| (place, finding))).collect()
+}
+
+/// The roots here have one key and one name: what an honest one signed is put below one that does not allow it.
+#[test]
+fn what_openssl_refuses_in_a_chain_is_found_by_looking() {
+    let open = root(&authority("CN=Root"));
+    let between = open.signs(&authority("CN=Between"), 3).unwrap();
+    let below = between.signs(&authority("CN=Below"), 5).unwrap();
+    let leaf = below.signs(&server("evil.example"), 4).unwrap();
+    assert_eq!((openssl(&leaf.chain, &[], NOW), found(&leaf.chain)), (Ok(()), Vec::new()));
+    let under = |template: &Template| {
+        let (_, without) = leaf.chain.split_last().unwrap();
+        [without, &root(template).chain].concat()
+    };
+    let outside = || Finding::OutsideConstraints("CN=Root".to_owned());
+    for (template, wrong, said) in [
+        (Template { path_length: Some(1), ..authority("CN=Root") }, vec![(3, Finding::PathTooLong(1))], "path length"),
+        (
+            Template { constraints: domains(&["good.example"], &[]), ..authority("CN=Root") },
+            vec![(0, outside())],
+            "permitted subtree",
+        ),
+        (
+            Template { constraints: domains(&[], &["evil.example"]), ..authority("CN=Root") },
+            vec![(0, outside())],
+            "excluded subtree",
+        ),
+        (
+            Template { usages: BTreeSet::from([Usage::DigitalSignature]), ..authority("CN=Root") },
+            vec![(3, Finding::MayNotSign)],
+            "",
+        ),
+    ] {
+        let chain = under(&template);
+        let told = openssl(&chain, &[], NOW).unwrap_err();
+        assert!(told.contains(said), "{told}");
+        assert_eq!(found(&chain), wrong, "{told}");
+    }
+    // As long as it may be, and within.
+    let fits = Template { path_length: Some(2), constraints: domains(&["example"], &[]), ..authority("CN=Root") };
+    assert_eq!((openssl(&under(&fits), &[], NOW), found(&under(&fits))), (Ok(()), Vec::new()));
+}
+
+#[test]
+fn what_signs_without_being_an_authority_and_what_nobody_here_can_verify_is_found() {
+    let usages = BTreeSet::from([Usage::DigitalSignature, Usage::KeyCertSign]);
+    let signs = root(&Template { usages, ..server("a.example") });
+    assert_eq!(found(&signs.chain), [(0, Finding::SignsWithoutAuthority)]);
+    let mut chain = root(&authority("CN=Root")).signs(&server("a.example"), 4).unwrap().chain;
+    // ECDSA with SHA-224 is signed by nobody here, and verified by nothing.
+    let (known, other) = ([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02], 0x01);
+    let places: Vec<usize> = (0..chain[0].len()).filter(|place| chain[0][*place..].starts_with(&known)).collect();
+    assert_eq!(places.len(), 2, "what is signed says it too");
+    for place in places {
+        chain[0][place + known.len() - 1] = other;
+    }
+    assert_eq!(found(&chain), [(0, Finding::Unchecked("1.2.840.10045.4.3.1".to_owned()))]);
+}
+
 #[test]
 fn every_name_of_a_subject_keeps_the_constraints() {
     let mut constraints = domains(&["app.example"], &["secret.app.example"]);

@@ -4,64 +4,22 @@
 
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use der::Decode as _;
-use x509_cert::name::Name;
+use x509_cert::{Certificate, name::Name};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{
+    authority::AuthorityError,
+    finding::Finding,
+    issue::IssueError,
     read::{CertificateFacts, MAX_CHAIN, NotACertificate},
+    subject::Subject,
     template::Template,
+    within::keeps_constraints,
 };
 use crate::key::{Curve, PublicKey};
 
 /// Fewest bits of an RSA key that is not weak (NIST SP 800-131A).
 const LEAST_RSA: usize = 2048;
-
-/// What is wrong with a certificate, or with its place in a chain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Finding {
-    /// Its time is over.
-    #[error("it has expired")]
-    Expired,
-    /// Its time has not come.
-    #[error("it is not valid yet")]
-    NotYetValid,
-    /// An RSA key of too few bits.
-    #[error("its key is weak: RSA of {0} bits")]
-    WeakKey(usize),
-    /// Signed over a hash that is broken.
-    #[error("its signature is weak: {0}")]
-    WeakSignature(&'static str),
-    /// The signature is not its issuer's.
-    #[error("its signature is not by the key of the certificate that it names as its issuer")]
-    ForeignSignature,
-    /// Whoever signed it may not.
-    #[error("its issuer is no certificate authority")]
-    IssuerIsNoAuthority,
-    /// The chain ends before a root.
-    #[error("its issuer is not here: the chain is incomplete for whoever does not have it")]
-    Incomplete,
-    /// Whoever signed it was signed by it, or by what it signed.
-    #[error("the chain goes in a circle: its issuer stands before it, and there is no root")]
-    Circle,
-    /// Not behind the certificate that it signed.
-    #[error("it does not stand behind the certificate that it signed: the chain is out of order")]
-    OutOfOrder,
-    /// It signed none of the others.
-    #[error("it does not belong to the chain")]
-    Stray,
-    /// A name that it does not have.
-    #[error("it is not for {0}")]
-    OtherName(String),
-    /// Whoever signed it took it back.
-    #[error("it was revoked on {0}")]
-    Revoked(String),
-    /// Nobody knows whether it was taken back.
-    #[error("whether it was revoked is not known: the list that it names cannot be read")]
-    RevocationUnknown,
-    /// The private key is another certificate's.
-    #[error("the private key beside it is for another certificate")]
-    OtherKey,
-}
 
 /// A certificate as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,14 +87,17 @@ pub fn inspect(certificates: &[Vec<u8>], key: Option<&PublicKey>, now: i64) -> R
             None if chain.iter().any(|one| one.facts.subject == looked.facts.issuer) => findings.push(Finding::Circle),
             None => findings.push(Finding::Incomplete),
             Some(issuer) => {
-                if looked.is_signed_by(issuer) == Some(false) {
-                    findings.push(Finding::ForeignSignature);
+                match looked.is_signed_by(issuer) {
+                    Some(true) => {}
+                    Some(false) => findings.push(Finding::ForeignSignature),
+                    None => findings.push(Finding::Unchecked(looked.signature())),
                 }
                 if !looked.is_root() && !issuer.parsed.is_ca() {
                     findings.push(Finding::IssuerIsNoAuthority);
                 }
             }
         }
+        findings.extend(of_path(&chain, place));
         told.push(looked.told(findings)?);
     }
     for looked in &left {
@@ -145,6 +106,28 @@ pub fn inspect(certificates: &[Vec<u8>], key: Option<&PublicKey>, now: i64) -> R
         told.push(looked.told(findings)?);
     }
     Ok(told)
+}
+
+/// What is wrong with a certificate by those above it, and with an authority by those below (RFC 5280, section 6.1.4).
+fn of_path(chain: &[Looked<'_>], place: usize) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let Some((looked, above)) = chain.get(place..).and_then(<[_]>::split_first) else { return found };
+    // One that issued itself, as for another key, is neither counted nor held to names.
+    let between = chain.get(1..place).unwrap_or_default().iter().filter(|one| !one.is_root()).count();
+    if let Some(most) = looked.path_length().filter(|most| u32::try_from(between).unwrap_or(u32::MAX) > *most) {
+        found.push(Finding::PathTooLong(most));
+    }
+    if place > 0 && looked.is_root() {
+        return found;
+    }
+    for authority in above {
+        match authority.lets_through(looked, place == 0) {
+            Ok(()) => {}
+            Err(AuthorityError::OutsideConstraints) => found.push(Finding::OutsideConstraints(authority.called())),
+            Err(_) => found.push(Finding::UnknownConstraints(authority.called())),
+        }
+    }
+    found
 }
 
 /// Whether a certificate names an authority as its issuer and is signed by its key.
@@ -200,6 +183,43 @@ impl<'a> Looked<'a> {
         Some(key.verify(signed, &self.parsed.signature_value.data).is_ok())
     }
 
+    /// How many authorities it allows below it, if it says so.
+    fn path_length(&self) -> Option<u32> {
+        self.parsed.basic_constraints().ok().flatten()?.value.path_len_constraint
+    }
+
+    /// Whether its key usage is for signing certificates; none when it says nothing of that.
+    fn may_sign(&self) -> Option<bool> {
+        Some(self.parsed.key_usage().ok().flatten()?.value.key_cert_sign())
+    }
+
+    /// Whether its name constraints let a certificate through, as verifiers read them: they have none for users and URIs, and
+    /// take the name of a subject for a host only where the last of a chain has no other.
+    fn lets_through(&self, other: &Self, is_last: bool) -> Result<(), AuthorityError> {
+        if matches!(self.parsed.name_constraints(), Ok(None)) {
+            return Ok(());
+        }
+        let mut said = Template::of(other.der).map_err(|_| IssueError)?;
+        let subject = Subject::parse(&said.subject).map_err(|_| IssueError)?;
+        said.names.emails.extend(subject.emails().map(str::to_owned));
+        (said.names.upns, said.names.uris) = (Vec::new(), Vec::new());
+        if !is_last || !said.names.dns.is_empty() {
+            said.subject = String::new();
+        }
+        keeps_constraints(&Certificate::from_der(self.der)?, &said)
+    }
+
+    /// Its subject, for people.
+    fn called(&self) -> String {
+        Name::from_der(&self.facts.subject).map(|name| name.to_string()).unwrap_or_default()
+    }
+
+    /// Name or object identifier of the algorithm of its signature.
+    fn signature(&self) -> String {
+        let oid = self.parsed.signature_algorithm.algorithm.to_id_string();
+        algorithm_name(&oid).map_or(oid, str::to_owned)
+    }
+
     /// What is wrong with it by itself.
     fn findings(&self, now: i64) -> Vec<Finding> {
         let mut found = Vec::new();
@@ -219,6 +239,11 @@ impl<'a> Looked<'a> {
         {
             found.push(Finding::WeakSignature(weak));
         }
+        match (self.parsed.is_ca(), self.may_sign()) {
+            (false, Some(true)) => found.push(Finding::SignsWithoutAuthority),
+            (true, Some(false)) => found.push(Finding::MayNotSign),
+            _ => {}
+        }
         found
     }
 
@@ -229,7 +254,6 @@ impl<'a> Looked<'a> {
         let texts =
             sorts.into_iter().flat_map(|(sort, names)| names.into_iter().map(move |name| format!("{sort}:{name}")));
         let addresses = said.addresses.iter().map(|address| format!("ip:{address}"));
-        let signature = self.parsed.signature_algorithm.algorithm.to_id_string();
         Ok(Inspected {
             place: self.place,
             subject: name(&self.facts.subject)?,
@@ -243,7 +267,7 @@ impl<'a> Looked<'a> {
                 Some(PublicKey::Ec { crv, .. }) => format!("EC {}", crv.as_str()),
                 None => self.parsed.public_key().algorithm.algorithm.to_id_string(),
             },
-            signature: algorithm_name(&signature).map_or(signature, str::to_owned),
+            signature: self.signature(),
             authority: self.parsed.is_ca(),
             findings,
         })
