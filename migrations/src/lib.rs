@@ -41,6 +41,7 @@ mod m0031_acme_proofs;
 mod m0032_certificates_by_serial;
 mod m0033_ends_and_rotations;
 mod m0034_ages_of_secrets;
+mod m0035_what_lists_are_searched_by;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0032_certificates_by_serial::Migration),
             Box::new(m0033_ends_and_rotations::Migration),
             Box::new(m0034_ages_of_secrets::Migration),
+            Box::new(m0035_what_lists_are_searched_by::Migration),
         ]
     }
 }

@@ -53,7 +53,7 @@ impl StageEffect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// `vault`, `network`, `identity`, `grants`, `access-policy`, `object`, `policy:<attachment>`, `modules`,
-    /// `approvals`, `documents`, `state` (of the object, behind the gate, of a described request alone), `described` (whom and what a caller asked about) or `shadow:<attachment>`; an attachment to all vaults is `everywhere/<attachment>`.
+    /// `approvals`, `documents`, `search` (what was looked through), `state` (of the object, behind the gate, of a described request alone), `described` (whom and what a caller asked about) or `shadow:<attachment>`; an attachment to all vaults is `everywhere/<attachment>`.
     pub stage: String,
     /// What it said.
     pub effect: StageEffect,

@@ -50,6 +50,7 @@ pub mod rotation;
 mod schedule;
 pub mod scrub;
 pub mod seal;
+pub mod search;
 pub mod secret;
 pub mod secrets;
 pub mod setup;

@@ -150,6 +150,11 @@ impl Permits {
         others.iter().all(alike).then_some(Self { first, others })
     }
 
+    /// One alone.
+    pub(crate) fn one(first: Permit) -> Self {
+        Self { first, others: Vec::new() }
+    }
+
     /// What each is for.
     pub fn iter(&self) -> impl Iterator<Item = &Permit> {
         std::iter::once(&self.first).chain(&self.others)

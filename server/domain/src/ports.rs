@@ -29,6 +29,7 @@ use crate::{
     role::RoleDefinition,
     rotation::LifetimeAction,
     seal::SealedKeys,
+    search::{Found, Search},
     secret::{Endings, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
     vault::{Vault, VaultEvidence},
 };
@@ -548,6 +549,11 @@ pub trait ObjectStore: Send + Sync {
         behind: i64,
         limit: usize,
     ) -> Held<Result<Endings, StoreError>>;
+
+    /// Active objects in the vaults that the permits are for, of their kind, that are like what is searched for, in its
+    /// order, at most `limit`. All names are looked through, up to [`crate::search::MOST_LOOKED_THROUGH`] over all of the
+    /// vaults. What is found may be fewer than there was room for, although there is more.
+    async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>>;
 }
 
 /// Identities and sessions.

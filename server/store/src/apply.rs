@@ -6,9 +6,9 @@
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    sea_query::{CaseStatement, OnConflict},
 };
 use strongroom_domain::{
     approval::{ApprovalRequest, MAX_IN_VAULT, MAX_OF_PRINCIPAL, MAX_OF_STRANGERS},
@@ -90,7 +90,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
     match change.change() {
         Change::SetSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision(), Some(version.meta.created)).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), current(secret, [&version.meta])).await?;
             let row = rows::version_row(vault, kind, &secret.name, version)?;
             insert(db, secret_version::Entity::insert(row.into_active_model())).await
         }
@@ -99,7 +99,7 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
             if permit.revision().is_none() {
                 bounds::for_issuer(db, vault, kind).await?;
             }
-            put_name(db, (vault, kind), secret, permit.revision(), Some(version.meta.created)).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), current(secret, [&version.meta])).await?;
             let row = rows::version_row(vault, kind, &secret.name, version)?;
             if permit.revision().is_none() {
                 return insert(db, secret_version::Entity::insert(row.into_active_model())).await;
@@ -116,19 +116,22 @@ async fn carry_out(db: &DatabaseTransaction, change: &PermittedChange) -> Result
         }
         Change::UpdateSecret { secret, version } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision(), None).await?;
+            put_name(db, (vault, kind), secret, permit.revision(), current(secret, [&**version])).await?;
             update_version(db, (vault, kind), secret, version).await
         }
         Change::RestoreSecret { secret, versions } => {
             let vault = vault_of(permit)?;
-            put_name(db, (vault, kind), secret, permit.revision(), made(secret, versions)).await?;
+            let current = current(secret, versions.iter().map(|version| &version.meta));
+            put_name(db, (vault, kind), secret, permit.revision(), current).await?;
             insert_versions(db, (vault, kind), secret, versions).await
         }
         Change::WriteCertificate(writes) => {
             let vault = vault_of(permit)?;
             serials::contradict_none(db, vault, change).await?;
             for write in writes {
-                put_name(db, (vault, write.kind), &write.name, write.judged, made(&write.name, &write.new)).await?;
+                let written = write.new.iter().map(|version| &version.meta).chain(&write.updated);
+                let current = current(&write.name, written);
+                put_name(db, (vault, write.kind), &write.name, write.judged, current).await?;
                 insert_versions(db, (vault, write.kind), &write.name, &write.new).await?;
                 for version in &write.updated {
                     update_version(db, (vault, write.kind), &write.name, version).await?;
@@ -468,32 +471,39 @@ where
     exactly_one(db.execute(&statement).await?.rows_affected())
 }
 
-/// When the current version was made, if it is one of these.
-fn made(secret: &SecretMeta, versions: &[SealedVersion]) -> Option<i64> {
-    let current = versions.iter().find(|version| version.meta.version == secret.current);
-    current.map(|version| version.meta.created)
+/// The current version, if it is one of these.
+fn current<'a>(secret: &SecretMeta, versions: impl IntoIterator<Item = &'a VersionMeta>) -> Option<&'a VersionMeta> {
+    versions.into_iter().find(|version| version.version == secret.current)
 }
 
-/// Writes the row of a name: a new one, or over the permitted revision. When its current version was made stays as it
-/// is unless that is another one.
+/// Writes the row of a name: a new one, or over the permitted revision, with copies of what is written of its current
+/// version. Where nothing is, those that are there stay, and stay true as long as that version does.
 async fn put_name(
     db: &DatabaseTransaction,
     (vault, kind): (VaultId, ObjectKind),
     meta: &SecretMeta,
     revision: Option<i64>,
-    made: Option<i64>,
+    current: Option<&VersionMeta>,
 ) -> Result<(), Obstacle> {
-    let row = rows::secret_row(vault, kind, meta, made)?;
+    let row = rows::secret_row(vault, kind, meta, current)?;
     let Some(revision) = revision else {
         return insert(db, secret::Entity::insert(row.into_active_model())).await;
     };
     let name = row.name.clone();
     let mut row = row.into_active_model().reset_all();
     (row.vault_id, row.name) = (NotSet, NotSet);
-    if made.is_none() {
+    let mut update = secret::Entity::update_many();
+    if current.is_none() {
         row.made = NotSet;
+        (row.noted, row.updated, row.starts) = (NotSet, NotSet, NotSet);
+        (row.ends, row.enabled, row.labels) = (NotSet, NotSet, NotSet);
+        let same = Condition::all()
+            .add(secret::Column::Noted.eq(revision))
+            .add(secret::Column::Current.eq(meta.current.as_str()));
+        let noted = CaseStatement::new().case(same, meta.revision);
+        update = update.col_expr(secret::Column::Noted, noted.into());
     }
-    let update = secret::Entity::update_many()
+    let update = update
         .set(row)
         .filter(secret::Column::VaultId.eq(vault.0))
         .filter(secret::Column::Name.eq(name))

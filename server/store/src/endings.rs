@@ -56,7 +56,7 @@ fn words(backend: DbBackend) -> [&'static str; 3] {
 }
 
 /// How qualified names of a kind begin; those of secrets are not qualified.
-fn prefix(kind: ObjectKind) -> String {
+pub(crate) fn prefix(kind: ObjectKind) -> String {
     match kind {
         ObjectKind::Secret => String::new(),
         kind => format!("{}/", kind.as_str()),

@@ -57,6 +57,7 @@ mod purge;
 mod reading;
 mod rows;
 mod seal;
+mod search;
 mod secrets;
 mod serials;
 mod strangers;

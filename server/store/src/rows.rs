@@ -17,7 +17,7 @@ use strongroom_domain::{
     record::{Checkpoint, INSTALLATION, Record},
     role::{RoleDefinition, RoleRef},
     rotation::Rotation,
-    secret::{LifeState, SealedVersion, SecretMeta, VersionMeta},
+    secret::{LifeState, SealedVersion, SecretAttributes, SecretMeta, VersionMeta},
     vault::Vault,
 };
 
@@ -108,7 +108,7 @@ pub(crate) fn secret_row(
     vault: VaultId,
     kind: ObjectKind,
     meta: &SecretMeta,
-    made: Option<i64>,
+    current: Option<&VersionMeta>,
 ) -> Result<secret::Model, StoreError> {
     let (state, deleted_at, purge_at) = life_columns(meta.life);
     Ok(secret::Model {
@@ -126,7 +126,15 @@ pub(crate) fn secret_row(
         rotation: meta.rotation.as_ref().map(json).transpose()?,
         rotate_at: meta.rotation.as_ref().and_then(|rotation| rotation.looked_at()),
         notify_at: meta.rotation.as_ref().and_then(|rotation| rotation.notify_at),
-        made,
+        made: current.map(|version| version.created),
+        noted: current.map(|_| meta.revision),
+        updated: current.map(|version| version.updated),
+        starts: current.and_then(|version| version.attributes.not_before),
+        ends: current.and_then(|version| version.attributes.expires),
+        enabled: current.map(|version| i64::from(version.attributes.enabled)),
+        labels: current
+            .map(|version| json(&version.attributes).map(|text| labels(&text).collect::<String>()))
+            .transpose()?,
         tag: meta.tag.clone(),
     })
 }
@@ -150,12 +158,30 @@ pub(crate) fn secret_meta(row: &secret::Model) -> Result<SecretMeta, StoreError>
     })
 }
 
+/// What stands before the tags in attributes. The quotation marks of what a caller wrote are escaped, so that nothing
+/// else looks like it.
+const TAGS: &str = r#""tags":"#;
+
+/// The tags in attributes as they are stored, in small letters, for finding them.
+fn labels(attributes: &str) -> impl Iterator<Item = char> {
+    let tags = attributes.split_once(TAGS).map_or("", |(_, tags)| tags);
+    tags.chars().map(|letter| letter.to_ascii_lowercase())
+}
+
 /// A name and its current version, if what was copied from the version is not younger: nothing that Strongroom writes
-/// makes a secret look younger than it is.
+/// makes a secret look younger than it is. Nor does anything it writes hide a name from who searches for it.
 pub(crate) fn current_of(row: &secret::Model, version: VersionRow) -> Result<(SecretMeta, VersionMeta), StoreError> {
+    let is_noted = row.noted == Some(row.revision) && version.version == row.current;
+    let as_noted = !is_noted || row.labels.as_ref().is_some_and(|noted| labels(&version.attributes).eq(noted.chars()));
     let (secret, version) = (secret_meta(row)?, version_meta(version)?);
     if version.version == secret.current && row.made.is_some_and(|made| made > version.created) {
         return Err(damaged("secret", "its age is not that of its version"));
+    }
+    let SecretAttributes { enabled, not_before, expires, .. } = version.attributes;
+    let copies = (row.updated, row.enabled, row.starts, row.ends);
+    let told = (Some(version.updated), Some(i64::from(enabled)), not_before, expires);
+    if !as_noted || (is_noted && copies != told) {
+        return Err(damaged("secret", "it is searched by something else than what its version says"));
     }
     Ok((secret, version))
 }

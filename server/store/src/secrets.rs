@@ -12,6 +12,7 @@ use strongroom_domain::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
+    search::{Found, Search},
     secret::{Endings, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
@@ -34,7 +35,7 @@ fn versions_where(condition: impl Fn() -> Condition + Send + Sync + 'static) -> 
         .into()
 }
 
-fn current() -> RelationDef {
+pub(crate) fn current() -> RelationDef {
     versions_where(|| {
         Expr::col((secret_version::Entity, secret_version::Column::Version))
             .eq(Expr::col((secret::Entity, secret::Column::Current)))
@@ -155,13 +156,18 @@ impl ObjectStore for Store {
         let endings = self.endings(&permits, within, behind, limit).await;
         permits.hold(endings)
     }
+
+    async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>> {
+        let found = self.searched(&permits, search, limit.clamp(1, MAX_PAGE)).await;
+        permits.hold(found)
+    }
 }
 
 /// A name with the metadata of one version.
 #[derive(DerivePartialModel)]
-struct NameWithVersion {
+pub(crate) struct NameWithVersion {
     #[sea_orm(nested)]
-    name: secret::Model,
+    pub(crate) name: secret::Model,
     #[sea_orm(nested)]
     version: Option<VersionRow>,
 }
@@ -175,7 +181,7 @@ struct NameWithSealed {
     version: Option<secret_version::Model>,
 }
 
-fn item(row: NameWithVersion) -> Result<SecretItem, StoreError> {
+pub(crate) fn item(row: NameWithVersion) -> Result<SecretItem, StoreError> {
     let version = row.version.ok_or_else(|| damaged("secret", "it has no current version"))?;
     let (secret, version) = rows::current_of(&row.name, version)?;
     Ok(SecretItem { secret, version })

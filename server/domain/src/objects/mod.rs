@@ -5,6 +5,7 @@
 //! Each use case conducts one operation: gate, store, keyring, record. Nothing here may answer without a
 //! permit spent and a record written, and no error may tell more than the caller could find out anyway.
 
+mod across;
 mod authority;
 mod companions;
 mod copy;
@@ -12,6 +13,7 @@ mod duplicate;
 mod ending;
 mod life;
 mod read;
+mod search;
 mod verbs;
 mod whole;
 mod write;
@@ -25,6 +27,7 @@ pub(crate) use companions::{Companions, Faces, Finished};
 pub use copy::RestorePlace;
 pub use ending::{Ahead, ENDING, EndingSoon, MAX_VAULTS_AT_ONCE};
 pub(crate) use read::{active, deleted};
+pub use search::{FoundOfKind, MAX_VAULTS_SEARCHED, NAME_SEARCH, Searched};
 pub use verbs::Verbs;
 pub(crate) use whole::{opened_whole, spent};
 pub(crate) use write::{NewVersion, VersionPatch, first_revision};

@@ -120,7 +120,7 @@ impl Objects {
 
     /// The page without the entries that a policy module denies. Where it goes on stays where it was: a page may be short,
     /// and empty.
-    async fn shown(
+    pub(super) async fn shown(
         &self,
         ctx: &RequestContext,
         ask: &Ask<'_>,
@@ -145,7 +145,7 @@ impl Objects {
     }
 
     /// Checks every row of a page. One foreign row fails the page: a listing must not lie.
-    fn authentic(
+    pub(super) fn authentic(
         &self,
         verbs: &Verbs,
         keys: &VaultKeys,

@@ -29,6 +29,17 @@ pub(crate) struct Model {
     pub(crate) notify_at: Option<i64>,
     /// Since when the current version is there, copied from it for counting; none where nobody noted it.
     pub(crate) made: Option<i64>,
+    /// The revision of which the copies below are, by which lists are searched and sorted. They are copied from the current
+    /// version, whose own are authenticated; none, or another one, where the row was last written by who copies nothing.
+    pub(crate) noted: Option<i64>,
+    pub(crate) updated: Option<i64>,
+    pub(crate) starts: Option<i64>,
+    pub(crate) ends: Option<i64>,
+    /// 1 or 0.
+    pub(crate) enabled: Option<i64>,
+    /// The tags as they stand in the attributes, in small letters.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) labels: Option<String>,
     #[sea_orm(column_type = "Blob")]
     pub(crate) tag: Vec<u8>,
 }

@@ -8,6 +8,7 @@ use strongroom_domain::{
     permit::ObjectRef,
     ports::{AuditLog, ObjectStore, StoreError},
     record::Settled,
+    search::{Expiry, NEAR, Search, SortedBy, Standing},
     secret::{LifeState, SealedVersion, SecretItem, VersionMeta},
     test_support,
 };
@@ -28,6 +29,8 @@ on_both!(
     names_are_listed_in_order_by_pages,
     versions_are_listed_by_pages,
     what_ends_first_is_found_wherever_it_is,
+    names_and_tags_are_searched_wherever_they_are,
+    what_hides_a_name_from_a_search_is_damage,
 );
 
 const DELETED: LifeState = LifeState::Deleted { deleted_at: 10, purge_at: 20 };
@@ -279,4 +282,110 @@ async fn what_ends_first_is_found_wherever_it_is(place: Place) {
     let store = Store::open(&place.url, options()).await.unwrap();
     let younger = store.facts(vault, ObjectKind::Secret, &name("soon"), None).await;
     assert!(matches!(younger, Err(StoreError::Damaged(_))), "nothing looks younger than it is");
+}
+
+/// Sets a secret with tags and dates; the row's revision before is said.
+async fn noted(s: &Started, object: ObjectRef, judged: Option<i64>, tags: &[(&str, &str)], dates: (i64, Option<i64>)) {
+    let mut sealed = sealed(&version(), judged.unwrap_or(0) + 1, b"x");
+    sealed.meta.key = (object.kind == ObjectKind::Key).then(|| Box::new(properties()));
+    // What a caller wrote is no tag, however it looks.
+    sealed.meta.attributes.content_type = Some("\"tags\":{\"zone\":\"x\"}".to_owned());
+    sealed.meta.attributes.tags = tags.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    (sealed.meta.updated, sealed.meta.attributes.expires) = dates;
+    assert_eq!(s.put(set_sealed(object, judged, sealed)).await, Settled::Recorded);
+}
+
+/// What a search finds, and whether there is more.
+async fn searched(store: &Store, object: ObjectRef, search: &Search, limit: usize) -> (String, bool) {
+    let action = if object.kind == ObjectKind::Key { Action::KeyList } else { Action::SecretList };
+    let collection = ObjectRef { name: None, ..object };
+    let permits = test_support::permits(vec![permit(action, collection, None)]).unwrap();
+    let found = test_support::open(store.search(permits, search, limit).await).unwrap();
+    assert!(!found.in_part);
+    let names: Vec<_> = found.items.iter().map(|(_, item)| item.secret.name.to_string()).collect();
+    (names.join(" "), found.more)
+}
+
+async fn names_and_tags_are_searched_wherever_they_are(place: Place) {
+    let s = place.start().await;
+    let near = 1000 + NEAR;
+    noted(&s, s.secret("Alpha"), None, &[("Env", "Prod"), ("say", "a \"b\"")], (30, Some(900))).await;
+    noted(&s, s.secret("beta"), None, &[("env", "test")], (10, Some(near))).await;
+    noted(&s, s.secret("gamma"), None, &[], (20, None)).await;
+    noted(&s, s.secret("kEy-of-alpha"), None, &[("a", "env")], (40, Some(near + 1))).await;
+    noted(&s, s.key("k1"), None, &[("env", "prod")], (50, None)).await;
+    // What the last version says counts.
+    noted(&s, s.secret("gamma"), Some(1), &[("zone", "é")], (25, None)).await;
+    let base = Search { now: 1000, ..Search::default() };
+    let found = async |search: Search, limit| searched(&s.store, s.secret("x"), &search, limit).await;
+    let all = |names: &str| (names.to_owned(), false);
+    let words = |words: &str, in_tags| Search { words: words.to_owned(), in_tags, ..base.clone() };
+    assert_eq!(found(words("ALPHA", false), 9).await, all("Alpha kEy-of-alpha"));
+    assert_eq!(found(words("alpha", false), 1).await, ("Alpha".to_owned(), true));
+    let after = Search { after: Some(name("alpha")), ..words("alpha", false) };
+    assert_eq!(found(after, 9).await, all("kEy-of-alpha"));
+    assert_eq!(found(words("env", false), 9).await, all(""));
+    assert_eq!(found(words("env", true), 9).await, all("Alpha beta kEy-of-alpha"));
+    assert_eq!(found(words("\"B\"", true), 9).await, all("Alpha"));
+    assert_eq!(found(words("é", true), 9).await, all("gamma"));
+    assert_eq!(found(words("tags", true), 9).await, all(""), "no name of what tags stand in");
+    assert_eq!(searched(&s.store, s.key("x"), &words("key", false), 9).await, all(""), "nor how names of keys begin");
+    assert_eq!(searched(&s.store, s.key("x"), &words("k", false), 9).await, all("k1"));
+    let tag = |tag: &str, value: Option<&str>| Search {
+        tag: Some((tag.to_owned(), value.map(str::to_owned))),
+        ..base.clone()
+    };
+    assert_eq!(found(tag("env", None), 9).await, all("Alpha beta"), "small and capital letters are told apart later");
+    assert_eq!(found(tag("env", Some("test")), 9).await, all("beta"));
+    assert_eq!(found(tag("a", None), 9).await, all("kEy-of-alpha"));
+    let stands = |standing| Search { standing: Some(standing), ..base.clone() };
+    assert_eq!(found(stands(Standing::Expired), 9).await, all("Alpha"));
+    assert_eq!(found(stands(Standing::Expiring), 9).await, all("beta"));
+    assert_eq!(found(stands(Standing::Enabled), 9).await, all("gamma kEy-of-alpha"));
+    assert_eq!(found(stands(Standing::Disabled), 9).await, all(""));
+    let ends = |expires| Search { expires: Some(expires), ..base.clone() };
+    assert_eq!(found(ends(Expiry::Never), 9).await, all("gamma"));
+    assert_eq!(found(ends(Expiry::Within(900..near)), 9).await, all("Alpha"));
+    assert_eq!(found(Search { made_before: Some(5), ..base.clone() }, 9).await, all(""), "made at 5, all of them");
+    let by = |by, descending| Search { by, descending, ..base.clone() };
+    assert_eq!(found(by(SortedBy::Name, true), 9).await, all("kEy-of-alpha gamma beta Alpha"));
+    assert_eq!(found(by(SortedBy::Updated, false), 9).await, all("beta gamma Alpha kEy-of-alpha"));
+    assert_eq!(found(by(SortedBy::Updated, true), 2).await, ("kEy-of-alpha Alpha".to_owned(), true));
+    assert_eq!(found(Search { from: 2, ..by(SortedBy::Updated, true) }, 2).await, all("gamma beta"));
+    assert_eq!(found(by(SortedBy::Expires, false), 9).await, all("Alpha beta kEy-of-alpha gamma"));
+    assert_eq!(found(by(SortedBy::Expires, true), 9).await, all("kEy-of-alpha beta Alpha gamma"), "none comes last");
+    assert_eq!(found(by(SortedBy::Standing, false), 9).await, all("gamma kEy-of-alpha Alpha beta"));
+    assert_eq!(found(by(SortedBy::Tags, false), 9).await, all("kEy-of-alpha Alpha beta gamma"));
+
+    // In two vaults at once, and in one that is not there.
+    let elsewhere = test_support::secret_ref(VaultId(crate::support::id()), VaultName::parse("other").unwrap(), None);
+    let here = ObjectRef { name: None, ..s.secret("x") };
+    let request = crate::support::id();
+    let permits = [elsewhere, here].map(|vault| test_support::permit(request, Action::SecretList, vault, None));
+    let permits = test_support::permits(permits.into()).unwrap();
+    let both = test_support::open(s.store.search(permits, &words("beta", true), 9).await).unwrap();
+    assert_eq!((both.items.len(), both.items[0].0, both.in_part), (1, s.vault, false));
+}
+
+async fn what_hides_a_name_from_a_search_is_damage(place: Place) {
+    let s = place.start().await;
+    for secret in ["a", "b", "c"] {
+        noted(&s, s.secret(secret), None, &[("env", "prod")], (10, Some(900))).await;
+    }
+    // An older release writes the row, and not what is copied from the version.
+    place.tamper(&["UPDATE secrets SET noted = NULL, labels = NULL WHERE name = 'a'"]).await;
+    place.tamper(&["UPDATE secrets SET labels = '{}}' WHERE name = 'b'"]).await;
+    place.tamper(&["UPDATE secrets SET ends = NULL WHERE name = 'c'"]).await;
+    let (vault, object) = (s.vault, s.secret("x"));
+    drop(s);
+    let store = Store::open(&place.url, options()).await.unwrap();
+    let env = Search { tag: Some(("env".to_owned(), None)), ..Search::default() };
+    let permits = test_support::permits(vec![permit(Action::SecretList, ObjectRef { name: None, ..object }, None)]);
+    let found = test_support::open(store.search(permits.unwrap(), &env, 1).await).unwrap();
+    let first = &found.items[0].1.secret.name;
+    assert_eq!((first.as_str(), found.more), ("a", true), "what is not noted is looked at");
+    for (secret, damaged) in [("a", false), ("b", true), ("c", true)] {
+        let facts = store.facts(vault, ObjectKind::Secret, &name(secret), None).await;
+        assert_eq!(matches!(facts, Err(StoreError::Damaged(_))), damaged, "{secret}");
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId},
     permit::{Held, Permit, Permits},
     ports::{ObjectStore, StoreError},
+    search::{Found, Search},
     secret::{Endings, LifeState, Page, SealedVersion, SecretFacts, SecretItem, VersionMeta},
 };
 
@@ -247,6 +248,38 @@ impl ObjectStore for MemoryStore {
         ending.truncate(limit);
         let items = ending.into_iter().filter_map(|(_, shown)| shown).collect();
         permits.hold(Ok(Endings { items, more, behind: counts.into_iter().collect() }))
+    }
+
+    async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>> {
+        self.pause().await;
+        let mut found = Found::default();
+        for permit in permits.iter() {
+            let Some((vault, _)) = &permit.object().vault else { continue };
+            let mut items: Vec<SecretItem> = {
+                let durable = self.durable();
+                let here =
+                    |(id, kind, _): &(VaultId, ObjectKind, String)| (*id, *kind) == (*vault, permit.object().kind);
+                let rows =
+                    durable.objects.iter().filter(|&(place, row)| here(place) && row.meta.life == LifeState::Active);
+                let items = rows.filter_map(|(_, row)| {
+                    let version = row.versions.get(&row.meta.current)?.meta.clone();
+                    Some(SecretItem { secret: row.meta.clone(), version })
+                });
+                items.collect()
+            };
+            let behind = |item: &SecretItem| {
+                search.after.as_ref().is_none_or(|after| item.secret.name.as_str() > after.as_str())
+            };
+            items.retain(|item| behind(item) && search.takes(item));
+            items.sort_by(|one, other| search.compare(one, other));
+            let from = usize::try_from(search.from).unwrap_or(usize::MAX);
+            found.items.extend(items.into_iter().skip(from).map(|item| (*vault, item)));
+        }
+        found.more = found.items.len() > limit;
+        found.items.truncate(limit);
+        let last = found.items.last().filter(|_| found.more);
+        found.next = last.map(|(_, item)| item.secret.name.as_str().to_owned());
+        permits.hold(Ok(found))
     }
 }
 

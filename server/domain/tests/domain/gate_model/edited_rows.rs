@@ -18,6 +18,7 @@ use strongroom_domain::{
     ports::{ObjectStore, StoreError},
     principal::Grantee,
     role::Role,
+    search::{Found, Search},
     secret::{Endings, Page, SealedVersion, SecretAttributes, SecretFacts, SecretItem, VersionMeta},
     secrets::{SecretError, Secrets},
     test_support::{
@@ -424,6 +425,10 @@ impl ObjectStore for TwoFaced {
         limit: usize,
     ) -> Held<Result<Endings, StoreError>> {
         self.0.ending(permits, within, behind, limit).await
+    }
+
+    async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>> {
+        self.0.search(permits, search, limit).await
     }
 }
 

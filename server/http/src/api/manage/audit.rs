@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use strongroom_domain::{
     action::Action,
-    objects::ENDING,
+    objects::{ENDING, NAME_SEARCH},
     ports::MAX_CHAIN_PAGE,
     principal::{PrincipalId, SYSTEM_ISSUER},
     record::{ChainedRecord, IdPrefix, Outcome, Record, RecordFilter, TreeCheckpoint, Without},
@@ -32,9 +32,10 @@ const LONGEST: usize = 1024;
 const LONGEST_OPERATION: usize = 64;
 /// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
 /// called, and what no route was found for.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "AuditResume",
     ENDING,
+    NAME_SEARCH,
     "Request",
     "SetupLook",
     scrub::ROUND,
