@@ -11,7 +11,7 @@ use strongroom_domain::{
     network::{NetworkAction, NetworkRule, NetworkRules},
     vault::{Vault, VaultUpdate},
 };
-use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
+use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{
     Failure,
@@ -69,7 +69,7 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     match change.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
+            let refusal = Refusal::of(failure)?.keeping();
             let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
             Ok(page(viewer, &vault, None, Some(&sent), Some(&refusal)).await)
         }
@@ -88,10 +88,8 @@ async fn page(
     let (address, listener) = (viewer.call.ctx.client.to_canonical(), &*viewer.call.ctx.listener);
     let hits = if rules.rules.is_empty() { None } else { network_hits::of(viewer, name).await };
     let mut main = vec![listed(rules, hits.as_ref(), now), tester(viewer, rules, name, tried)];
-    let written = sent.map_or_else(
-        || rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n"),
-        |sent| sent.text("rules").to_owned(),
-    );
+    let stored = rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n");
+    let written = sent.map_or_else(|| stored.clone(), |sent| sent.text("rules").to_owned());
     let default = sent.map_or(word(rules.default_action), |sent| sent.text("default"));
     let mut fields = vec![
         Field::lines("rules", say!("network-rules-the-first-that-fits"), written, 8)
@@ -118,6 +116,15 @@ async fn page(
     let mut offers = Offers::new(viewer, &place);
     if offers.open(&Ask::vault(Action::VaultUpdate, name), say!("network-changing-the-rules")).await {
         main.insert(usize::from(refusal.is_none()) * 2, Panel::new(say!("network-change"), Body::Form(form)));
+        // As it is written in the box, so that both can be compared line by line.
+        let lines = || {
+            let default =
+                say!("network-what-no-rule-fits-is-default", default_action = word_past(rules.default_action));
+            Body::Snippets(vec![Snippet::new(&default, stored)])
+        };
+        if let Some(panel) = refusal::stored(refusal, lines) {
+            main.insert(1, panel);
+        }
     }
     if hits.is_none() && !rules.rules.is_empty() {
         offers.note(say!("network-hits-are-hidden-seeing-them"));

@@ -6,7 +6,7 @@ use strongroom_domain::{
     decision::{Denial, DenyReason},
     gate::Ask,
 };
-use strongroom_web::{Field, Form, PanelsPage, say};
+use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
 
 use super::{Failure, frame::Viewer, links, rendered};
@@ -80,6 +80,19 @@ impl Refusal {
     /// The same with the field that is to blame.
     pub(super) fn at(self, field: impl Into<String>) -> Self {
         Self { field: Some(field.into()), ..self }
+    }
+
+    /// The same where the form keeps what was typed: another change stands, and sending it again would undo that.
+    pub(super) fn keeping(self) -> Self {
+        match self.reason {
+            CHANGED_MEANWHILE => Self { sentence: say!("refusal-it-was-changed-meanwhile-kept").to_owned(), ..self },
+            _ => self,
+        }
+    }
+
+    /// Whether somebody else changed it since the form was opened.
+    fn is_late(&self) -> bool {
+        self.reason == CHANGED_MEANWHILE
     }
 
     /// Its machine-readable reason.
@@ -160,6 +173,11 @@ impl From<Problem> for Stopped {
     fn from(problem: Problem) -> Self {
         Failure::from(problem).into()
     }
+}
+
+/// What is stored now, beside a form that keeps what was typed before somebody else changed it.
+pub(super) fn stored(refusal: Option<&Refusal>, body: impl FnOnce() -> Body) -> Option<Panel> {
+    refusal.filter(|refusal| refusal.is_late()).map(|_| Panel::new(say!("refusal-stored-now"), body()))
 }
 
 /// A form, with what was wrong when it was refused.

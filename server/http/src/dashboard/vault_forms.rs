@@ -191,7 +191,7 @@ fn vault_name(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
 pub(super) async fn settings(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let name = vault_name(viewer)?;
     let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
-    Ok(settings_page(viewer, &vault, None).await)
+    Ok(settings_page(viewer, &vault, None, None).await)
 }
 
 /// POST /vaults/{vault}/settings
@@ -216,17 +216,24 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     match change.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
+            let refusal = Refusal::of(failure)?.keeping();
             let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
-            Ok(settings_page(viewer, &vault, Some(&refusal)).await)
+            Ok(settings_page(viewer, &vault, Some(&sent), Some(&refusal)).await)
         }
     }
 }
 
-async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal>) -> Response {
+async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, sent: Option<&Sent>, refusal: Option<&Refusal>) -> Response {
     let (name, settings) = (&vault.name, &vault.settings);
-    let mut fields = vec![mode_field(settings.access_mode)];
-    fields.extend(label_fields(settings.region.as_deref().unwrap_or_default(), &settings.tags));
+    let region = settings.region.as_deref().unwrap_or_default();
+    let typed_mode = sent.and_then(|sent| mode(sent).ok()).unwrap_or(settings.access_mode);
+    let typed_tags = sent.filter(|sent| sent.given("tags-shown").is_some());
+    let typed_tags = typed_tags.and_then(|sent| sent.pairs("tag", MAX_TAGS).ok());
+    let mut fields = vec![mode_field(typed_mode)];
+    fields.extend(label_fields(
+        sent.map_or(region, |sent| sent.text("region")),
+        typed_tags.as_ref().unwrap_or(&settings.tags),
+    ));
     // Two people who change the same settings must not undo each other's work.
     fields.push(Field::hidden("revision", vault.revision.to_string()));
     let form = Form {
@@ -242,16 +249,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&Ask::vault(Action::VaultUpdate, name), say!("vault-forms-changing-settings")).await;
     let (_, cannot) = offers.told();
-    let body = if open {
-        Body::Form(form)
-    } else {
-        let region =
-            settings.region.clone().map_or_else(|| Cell::None(say!("vault-forms-not-set").to_owned()), Cell::text);
-        Body::Facts(vec![
-            Fact::text(say!("vault-forms-access-by"), mode_words(settings.access_mode)),
-            Fact { name: say!("vault-forms-region").to_owned(), value: region },
-        ])
-    };
+    let body = if open { Body::Form(form) } else { Body::Facts(shown_facts(settings)) };
     let protection = if settings.purge_protection {
         let words = say!("vault-forms-on-for-good-nothing-in");
         Panel::new(say!("vault-forms-purge-protection"), Body::Text(vec![words.to_owned()]))
@@ -266,6 +264,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
             .note(say!("vault-forms-revision-revision", revision = vault.revision)),
     ];
     if open {
+        main.extend(refusal::stored(refusal, || Body::Facts(stored_facts(settings))));
         main.push(other_modes(settings.access_mode));
     }
     main.push(protection);
@@ -292,6 +291,25 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refu
         ..PanelsPage::new(viewer.shell(&place).await, say!("vault-forms-settings-of-name", name = name))
     };
     refusal::answer(&page, refusal)
+}
+
+/// What the form changes, as it is.
+fn shown_facts(settings: &VaultSettings) -> Vec<Fact> {
+    let region = settings.region.clone().map_or_else(|| Cell::None(say!("vault-forms-not-set").to_owned()), Cell::text);
+    vec![
+        Fact::text(say!("vault-forms-access-by"), mode_words(settings.access_mode)),
+        Fact { name: say!("vault-forms-region").to_owned(), value: region },
+    ]
+}
+
+/// The same with the tags.
+fn stored_facts(settings: &VaultSettings) -> Vec<Fact> {
+    let tags: Vec<_> = settings.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let value =
+        if tags.is_empty() { Cell::None(say!("vault-forms-not-set").to_owned()) } else { Cell::text(tags.join(", ")) };
+    let mut facts = shown_facts(settings);
+    facts.push(Fact { name: say!("vault-forms-tags").to_owned(), value });
+    facts
 }
 
 /// GET /vaults/{vault}/protect

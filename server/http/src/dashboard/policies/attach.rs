@@ -378,7 +378,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
                 draft.typed = None;
             }
             let schema = module_of_fields.as_ref().map(|module| module.facts.settings_schema.as_str());
-            blamed(failure, &draft, schema)?
+            blamed(failure, &draft, schema)?.keeping()
         }
         Err(refusal) => refusal,
     };
@@ -430,6 +430,11 @@ async fn edit_page(
     };
     let form = refusal::form(viewer, form, refusal).await;
     let mut aside = Vec::new();
+    aside.extend(refusal::stored(refusal, || {
+        let label = say!("policies-attach-version-of-the-module");
+        let label = format!("{label}: {}", short(&attachment.module));
+        Body::Snippets(vec![Snippet::new(&label, pretty(&attachment.settings))])
+    }));
     aside.extend(now.map(schema));
     let module = draft.module.parse().map_or_else(|_| draft.module.clone(), |digest| short(&digest));
     let settings = snippets::quoted(&compact(&draft.settings));

@@ -57,8 +57,18 @@ async fn a_vault_is_made_configured_deleted_recovered_and_purged() {
     let settings = "/vaults/payments/settings";
     let change = "access_mode=layered&region=east&tags-shown=yes&tag-name-1=tier&tag-value-1=0&revision=1";
     assert_eq!(location(&story.submit(settings, &cookie, change).await), settings);
-    let late = story.submit(settings, &cookie, change).await;
+    let late = story.submit(settings, &cookie, &change.replace("east", "north")).await;
     assert_eq!(late.status, 412, "{}", late.text);
+    assert!(
+        late.text.contains("value=\"north\"") && late.text.contains("the form holds what you typed"),
+        "{}",
+        late.text
+    );
+    assert!(
+        late.text.contains("Stored now") && late.text.contains("east") && late.text.contains("tier=0"),
+        "{}",
+        late.text
+    );
     let page = story.get(settings, &cookie).await;
     assert!(
         page.text.contains("value=\"east\"") && page.text.contains("value=\"tier\"") && !page.text.contains("ledger")
@@ -104,6 +114,12 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     assert!(counted["all_allowed"] == true && counted["all_denied"] == true, "{counted}");
     let page = story.get(&format!("{at}?address=::1"), &cookie).await;
     assert!(page.text.contains("allowed by the default"));
+    // Who comes late keeps what was typed, and sees beside it what would be undone.
+    let late = story.submit(at, &cookie, "rules=allow+0.0.0.0%2F0&default=allow&revision=1").await;
+    assert!(late.status == 412 && late.text.contains("the form holds what you typed"), "{}", late.text);
+    for shown in ["allow 0.0.0.0/0", "Stored now", "deny 192.0.2.0/24\nallow 10.0.0.0/8 listener main"] {
+        assert!(late.text.contains(shown), "{shown}: {}", late.text);
+    }
 
     let bad = story.submit(at, &cookie, "rules=permit+all&default=deny&revision=2").await;
     assert!(bad.status == 400 && bad.text.contains("Line 1 is no rule"), "{}", bad.text);
