@@ -335,17 +335,29 @@ pub(super) fn who(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, Stri
     view::who(&record.principal_kind, name, small)
 }
 
-/// `demo/secrets/db-password`, `demo`, or what of the installation it was.
+/// `demo/secrets/db-password`, `demo/keys`, `demo`, or what of the installation it was: the path of its address. What
+/// has no folder of its own stands right below its vault.
 pub(super) fn object(record: &Record) -> String {
-    let secret = record.kind.as_deref() == Some(ObjectKind::Secret.as_str());
-    match (record.vault.as_deref(), record.object.as_deref()) {
-        (Some(vault), Some(name)) if secret => format!("{vault}/secrets/{name}"),
-        (Some(vault), None) if secret => format!("{vault}/secrets"),
-        (Some(vault), _) => vault.to_owned(),
-        (None, Some(name)) => name.to_owned(),
-        (None, None) => "installation".to_owned(),
+    let folder = record.kind.as_deref().and_then(|kind| FOLDERS.iter().find(|(known, _)| known.as_str() == kind));
+    match (record.vault.as_deref(), folder, record.object.as_deref()) {
+        (Some(vault), Some((_, folder)), Some(name)) => format!("{vault}/{folder}/{name}"),
+        (Some(vault), Some((_, folder)), None) => format!("{vault}/{folder}"),
+        (Some(vault), None, Some(name)) => format!("{vault}/{name}"),
+        (Some(vault), None, None) => vault.to_owned(),
+        (None, _, Some(name)) => name.to_owned(),
+        (None, _, None) => "installation".to_owned(),
     }
 }
+
+/// Where what a vault holds stands in addresses.
+const FOLDERS: [(ObjectKind, &str); 6] = [
+    (ObjectKind::Secret, "secrets"),
+    (ObjectKind::Key, "keys"),
+    (ObjectKind::Certificate, "certificates"),
+    (ObjectKind::Issuer, "certificates/issuers"),
+    (ObjectKind::Contacts, "certificates/contacts"),
+    (ObjectKind::Revocations, "revocations"),
+];
 
 fn chain(status: ChainStatus) -> ChainBadge {
     let short = |head: &str| head.chars().take(HASH_DIGITS).collect::<String>();
@@ -360,5 +372,42 @@ fn chain(status: ChainStatus) -> ChainBadge {
             at: view::moment_millis(at),
         },
         Some(Verified { at, verdict: Err(finding) }) => ChainBadge::Broken { finding, at: view::moment_millis(at) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn record(about: &serde_json::Value) -> Record {
+        let mut whole = json!({
+            "id": Uuid::nil(), "at": 0, "principal_kind": "user", "client": "", "listener": "main",
+            "operation": "KeySign", "outcome": "allowed", "reason": "ok", "duration_micros": 1,
+        });
+        for (name, value) in about.as_object().expect("an object") {
+            whole[name] = value.clone();
+        }
+        serde_json::from_value(whole).expect("a record")
+    }
+
+    #[test]
+    fn whatever_a_record_is_about_is_named() {
+        for (about, named) in [
+            (json!({"vault": "demo", "kind": "secret", "object": "db"}), "demo/secrets/db"),
+            (json!({"vault": "demo", "kind": "key", "object": "payroll-signing"}), "demo/keys/payroll-signing"),
+            (json!({"vault": "demo", "kind": "certificate", "object": "web"}), "demo/certificates/web"),
+            (json!({"vault": "demo", "kind": "issuer", "object": "house"}), "demo/certificates/issuers/house"),
+            (json!({"vault": "demo", "kind": "contacts"}), "demo/certificates/contacts"),
+            (json!({"vault": "demo", "kind": "revocations", "object": "root"}), "demo/revocations/root"),
+            (json!({"vault": "demo", "kind": "key"}), "demo/keys"),
+            (json!({"vault": "demo", "kind": "vault", "object": "naming"}), "demo/naming"),
+            (json!({"vault": "demo", "kind": "vault"}), "demo"),
+            (json!({"kind": "workload", "object": "5f0c3f1d"}), "5f0c3f1d"),
+            (json!({}), "installation"),
+        ] {
+            assert_eq!(object(&record(&about)), named);
+        }
     }
 }
