@@ -203,6 +203,15 @@ impl CertificatePolicy {
         Ok(())
     }
 
+    /// The same for what is to be made by it, and not of what others made.
+    ///
+    /// # Errors
+    /// The first [`PolicyError`] that applies.
+    pub fn check_to_make(&self) -> Result<(), PolicyError> {
+        self.check()?;
+        Ok(self.template.check_signing()?)
+    }
+
     /// What the key may be used for: what the certificate says, in the words of keys (Azure), as far as a key of the
     /// type can.
     #[must_use]
@@ -283,6 +292,9 @@ impl PolicyPatch {
         let ca = self.ca.unwrap_or(said.ca);
         // What was said of an authority goes with it.
         let (length, names) = if ca { (said.path_length, Some(&said.constraints)) } else { (None, None) };
+        // An authority is for everything that those above it are for, unless it is said otherwise.
+        let everything = (ca && !said.ca).then(Vec::new);
+        let usages = self.usages.as_ref().filter(|usages| !ca || !usages.is_empty());
         CertificatePolicy {
             key: KeyPolicy {
                 spec: self.spec.unwrap_or(stored.key.spec),
@@ -293,8 +305,12 @@ impl PolicyPatch {
             template: Template {
                 subject: self.subject.as_ref().unwrap_or(&said.subject).clone(),
                 names: self.names.as_ref().unwrap_or(&said.names).clone(),
-                extended_usages: self.extended_usages.as_ref().unwrap_or(&said.extended_usages).clone(),
-                usages: self.usages.as_ref().unwrap_or(&said.usages).clone(),
+                extended_usages: self
+                    .extended_usages
+                    .clone()
+                    .or(everything)
+                    .unwrap_or_else(|| said.extended_usages.clone()),
+                usages: usages.cloned().unwrap_or_else(|| usages_without_word(ca, &said.usages)),
                 ca,
                 path_length: self.path_length.unwrap_or(length),
                 constraints: self.constraints.as_ref().or(names).cloned().unwrap_or_default(),
@@ -304,6 +320,17 @@ impl PolicyPatch {
             issuer: self.issuer.as_ref().unwrap_or(&stored.issuer).clone(),
         }
     }
+}
+
+/// The usages of a certificate of which nobody said any: what was stored, as far as it goes with being an authority or not.
+fn usages_without_word(ca: bool, stored: &BTreeSet<Usage>) -> BTreeSet<Usage> {
+    let signing = BTreeSet::from([Usage::KeyCertSign, Usage::CrlSign]);
+    if ca {
+        return if stored.contains(&Usage::KeyCertSign) { stored.clone() } else { signing };
+    }
+    let rest: BTreeSet<Usage> = stored.difference(&signing).copied().collect();
+    let of_authority_alone = rest.is_empty() && !stored.is_empty();
+    if of_authority_alone { CertificatePolicy::default().template.usages } else { rest }
 }
 
 /// How an operation on a certificate stands.
@@ -614,6 +641,36 @@ mod tests {
             let action = LifetimeAction { trigger, work: LifetimeWork::AutoRenew };
             let policy = CertificatePolicy { lifetime_actions: vec![action], ..good.clone() };
             assert_eq!(policy.check(), Err(PolicyError::LifetimeAction), "{trigger:?}");
+        }
+    }
+
+    #[test]
+    fn an_authority_can_sign_and_nothing_else_can() {
+        use Usage::{CrlSign, DigitalSignature, KeyCertSign};
+        let usual = CertificatePolicy::default();
+        let after = |stored: &CertificatePolicy, ca: Option<bool>, usages: Option<&[Usage]>| {
+            let usages = usages.map(|usages| usages.iter().copied().collect());
+            let subject = Some("CN=a".to_owned());
+            PolicyPatch { subject, ca, usages, ..PolicyPatch::default() }.over(stored)
+        };
+        let said = |policy: &CertificatePolicy| {
+            let usages: Vec<Usage> = policy.template.usages.iter().copied().collect();
+            (usages, policy.template.extended_usages.len(), policy.check_to_make())
+        };
+        let root = after(&usual, Some(true), None);
+        assert_eq!(said(&root), (vec![KeyCertSign, CrlSign], 0, Ok(())));
+        assert_eq!(after(&usual, Some(true), Some(&[])), root, "named none");
+        assert_eq!(said(&after(&root, None, None)), said(&root));
+        assert_eq!(after(&root, Some(false), None).template.usages, usual.template.usages);
+        for (stored, ca, usages, wrong) in [
+            (&usual, Some(true), &[DigitalSignature][..], TemplateError::MayNotSign),
+            (&root, None, &[CrlSign][..], TemplateError::MayNotSign),
+            (&usual, None, &[DigitalSignature, KeyCertSign][..], TemplateError::SignsWithoutAuthority),
+            (&root, Some(false), &[CrlSign][..], TemplateError::SignsWithoutAuthority),
+        ] {
+            let policy = after(stored, ca, Some(usages));
+            assert_eq!(policy.check_to_make(), Err(PolicyError::Template(wrong)), "{usages:?}");
+            assert_eq!(policy.check(), Ok(()), "of others it is taken");
         }
     }
 

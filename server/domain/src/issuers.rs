@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::{Plaintext, SecretText};
+use strongroom_crypto::{
+    Plaintext, SecretText,
+    x509::{Template, Usage},
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -49,7 +52,9 @@ pub enum IssuerError {
     )]
     NoSuchAuthority(String),
     /// A certificate that may not sign others.
-    #[error("{0} is not the certificate of an authority: its policy's basic_constraints do not say ca")]
+    #[error(
+        "{0} is not the certificate of an authority: its policy's basic_constraints do not say ca, or its key usages leave out keyCertSign"
+    )]
     NotAnAuthority(String),
     /// Nobody speaks with this provider on this server.
     #[error("this server cannot ask issuers of the provider {0}: its operator lists no directories under [acme]")]
@@ -480,8 +485,10 @@ impl Issuers {
         let version = facts.version.as_ref().ok_or_else(unknown)?;
         self.objects.keyring.verify_version(&keys, kind, &name, version).map_err(ObjectError::from)?;
         let leaf = version.certificate.as_ref().and_then(|certificate| certificate.leaf()).ok_or_else(unknown)?;
-        let template = strongroom_crypto::x509::Template::of(leaf).map_err(|_| ObjectError::Tampered)?;
-        if !template.ca {
+        let template = Template::of(leaf).map_err(|_| ObjectError::Tampered)?;
+        // One that says nothing of its usages has them all.
+        let signs = template.usages.is_empty() || template.usages.contains(&Usage::KeyCertSign);
+        if !template.ca || !signs {
             return Err(IssuerError::NotAnAuthority(authority.certificate.clone()));
         }
         Ok(AuthorityLife { vault: found.id, revision: facts.secret.revision })

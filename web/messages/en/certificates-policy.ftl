@@ -61,6 +61,7 @@ certificates-policy-keep-the-key-when-it = Keep the key when it is renewed
 certificates-policy-the-private-key-may-be = The private key may be exported
 certificates-policy-if-not-the-secret-of = If not, the secret of this name holds the certificate alone.
 certificates-policy-it-is-an-authority-and = It is an authority and may sign others
+certificates-policy-it-can-then-sign-certificates = It then has the usages for signing certificates and revocation lists, and no extended usages unless you choose others than the usual ones
 certificates-policy-of-an-authority-how-many = Of an authority: how many may stand below it, one above the other. Empty for any number.
 certificates-policy-of-an-authority-one-a = Of an authority, one a line: dns:app.example, email:app.example, network:10.0.0.0/8.
 certificates-policy-of-an-authority-written-alike = Of an authority, written alike.

@@ -66,6 +66,12 @@ pub enum TemplateError {
     /// Constraints of an authority in a certificate that is none.
     #[error("a path length and name constraints are for certificates of authorities (ca) alone")]
     NoAuthority,
+    /// Usages of an authority in a certificate that is none (RFC 5280, 4.2.1.9).
+    #[error("the key usages keyCertSign and cRLSign are for certificates of authorities (ca) alone")]
+    SignsWithoutAuthority,
+    /// An authority that could sign nothing.
+    #[error("an authority (ca) has the key usage keyCertSign; it has that and cRLSign where no key usages are named")]
+    MayNotSign,
     /// A name constraint that is none.
     #[error(
         "a name constraint is not a domain (app.example), the domain of mail addresses or a network (10.0.0.0/8) without \
@@ -311,6 +317,20 @@ impl Template {
         }
         self.constraints.check()?;
         self.names.check()
+    }
+
+    /// Whether what is to be made signs others if it is an authority, and only then. Certificates that others made may say
+    /// what they like of that.
+    ///
+    /// # Errors
+    /// [`TemplateError::SignsWithoutAuthority`] or [`TemplateError::MayNotSign`].
+    pub fn check_signing(&self) -> Result<(), TemplateError> {
+        let has = |usage| self.usages.contains(&usage);
+        match self.ca {
+            true if !has(Usage::KeyCertSign) => Err(TemplateError::MayNotSign),
+            false if has(Usage::KeyCertSign) || has(Usage::CrlSign) => Err(TemplateError::SignsWithoutAuthority),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn name(&self) -> Result<Name, der::Error> {

@@ -51,7 +51,7 @@ impl Certificates {
         not_reserved(name)?;
         let given = given.map(|patch| patch.over(&CertificatePolicy::default()));
         if let Some(policy) = &given {
-            policy.check()?;
+            policy.check_to_make()?;
         }
         self.put(ctx, (vault, name), Action::CertificateCreate, given, None, attributes).await
     }

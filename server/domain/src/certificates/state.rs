@@ -319,6 +319,6 @@ fn patched(version: VersionMeta, patch: &AttributePatch, now: i64) -> VersionMet
 
 fn with_policy(state: &CertificateState, patch: &PolicyPatch, now: i64) -> Result<CertificateState, CertificateError> {
     let policy: CertificatePolicy = patch.over(&state.policy);
-    policy.check()?;
+    policy.check_to_make()?;
     Ok(CertificateState { policy, policy_updated: now, ..state.clone() })
 }

@@ -161,6 +161,8 @@ pub(super) struct Draft {
     usages: BTreeSet<&'static str>,
     extended: String,
     ca: bool,
+    /// Whether it is one as it is stored, so that who makes it one need not say what an authority has.
+    ca_was: bool,
     path_length: String,
     permitted: String,
     excluded: String,
@@ -201,6 +203,7 @@ impl Draft {
             usages: said.usages.iter().map(|usage| usage.as_str()).collect(),
             extended: said.extended_usages.join("\n"),
             ca: said.ca,
+            ca_was: said.ca,
             path_length: said.path_length.map(|count| count.to_string()).unwrap_or_default(),
             permitted: named(&said.constraints.permitted).join("\n"),
             excluded: named(&said.constraints.excluded).join("\n"),
@@ -229,6 +232,7 @@ impl Draft {
             usages: Usage::ALL.iter().filter(|usage| ticked(usage)).map(|usage| usage.as_str()).collect(),
             extended: lines("extended"),
             ca: sent.ticked("ca"),
+            ca_was: !sent.text("ca-was").is_empty(),
             path_length: line("path-length"),
             permitted: lines("permitted"),
             excluded: lines("excluded"),
@@ -274,8 +278,8 @@ impl Draft {
                 uris: listed(&self.uris),
                 addresses: listed(&self.addresses).into_iter().map(address).collect::<Result<_, _>>()?,
             }),
-            extended_usages: Some(listed(&self.extended)),
-            usages: Some(self.usages.iter().filter_map(|name| Usage::parse(name)).collect()),
+            extended_usages: self.extended_usages(),
+            usages: self.usages(),
             ca: Some(self.ca),
             path_length: Some(self.below()?),
             constraints: Some(Constraints {
@@ -293,6 +297,26 @@ impl Draft {
                 transparency: None,
             }),
         })
+    }
+
+    /// Usages; none are said where an authority is made by its tick alone.
+    fn usages(&self) -> Option<BTreeSet<Usage>> {
+        let signing = [Usage::KeyCertSign, Usage::CrlSign];
+        let mut usages: BTreeSet<Usage> = self.usages.iter().filter_map(|name| Usage::parse(name)).collect();
+        match (self.ca_was, self.ca) {
+            (false, true) if usages == CertificatePolicy::default().template.usages => return None,
+            (false, true) => usages.extend(signing),
+            (true, false) => usages.retain(|usage| !signing.contains(usage)),
+            _ => {}
+        }
+        Some(usages)
+    }
+
+    /// The same of extended usages.
+    fn extended_usages(&self) -> Option<Vec<String>> {
+        let said = listed(&self.extended);
+        let untouched = self.ca && !self.ca_was && said == CertificatePolicy::default().template.extended_usages;
+        (!untouched).then_some(said)
     }
 
     /// How many authorities may stand below one.
@@ -341,7 +365,9 @@ impl Draft {
             fields.push(Field::check(&usage_field(usage), usage_words(usage), ticked));
         }
         fields.extend([
-            Field::check("ca", say!("certificates-policy-it-is-an-authority-and"), self.ca),
+            Field::hidden("ca-was", if self.ca_was { "yes" } else { "" }),
+            Field::check("ca", say!("certificates-policy-it-is-an-authority-and"), self.ca)
+                .hint(say!("certificates-policy-it-can-then-sign-certificates")),
             Field::line("path-length", say!("certificates-policy-authorities-below-it"), self.path_length, 3)
                 .hint(say!("certificates-policy-of-an-authority-how-many")),
             several("permitted", say!("certificates-policy-names-that-it-may-certify"), self.permitted)
@@ -423,6 +449,24 @@ mod tests {
         let other = Draft { issuer: "self".to_owned(), ..Draft::of(&policy) };
         let Ok(patch) = other.patch() else { panic!("it is one") };
         assert_eq!(patch.over(&policy).issuer.name, SELF);
+    }
+
+    #[test]
+    fn whoever_ticks_that_it_is_an_authority_makes_one_that_can_sign() {
+        let made = |draft: Draft, stored: &CertificatePolicy| {
+            let Ok(patch) = Draft { subject: "CN=House".to_owned(), ..draft }.patch() else { panic!("it is one") };
+            let policy = patch.over(stored);
+            assert_eq!(policy.check_to_make(), Ok(()));
+            policy
+        };
+        let (usual, signing) = (CertificatePolicy::default(), BTreeSet::from([Usage::KeyCertSign, Usage::CrlSign]));
+        let root = made(Draft { ca: true, ..Draft::usual() }, &usual);
+        assert_eq!((&root.template.usages, root.template.extended_usages.len()), (&signing, 0));
+        let chosen = BTreeSet::from([Usage::DigitalSignature.as_str()]);
+        let both = made(Draft { ca: true, usages: chosen, ..Draft::usual() }, &usual).template.usages;
+        assert_eq!(both.len(), 3, "what was chosen, and what an authority has");
+        assert_eq!(made(Draft::of(&root), &root).template.usages, signing);
+        assert!(made(Draft { ca: false, ..Draft::of(&root) }, &root).template.usages.is_disjoint(&signing));
     }
 
     #[test]

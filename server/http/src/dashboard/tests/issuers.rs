@@ -36,6 +36,25 @@ fn shows(page: &Page, all: &[&str]) {
     }
 }
 
+/// With everything else of the form as it was.
+#[tokio::test]
+async fn an_authority_that_was_ticked_alone_signs_and_one_that_cannot_is_no_issuer() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let untouched = "&subject=CN%3DHouse&issuer=Self&months=240&kind=EC+P-256&form=application%2Fx-pem-file&exportable=yes\
+                     &enabled=yes&usage-digitalSignature=yes&usage-keyEncipherment=yes&ca-was=\
+                     &extended=1.3.6.1.5.5.7.3.1%0D%0A1.3.6.1.5.5.7.3.2&actions=renew+at+80%25";
+    for (name, ca, status) in [("house", "&ca=yes", 303), ("leaf", "", 400)] {
+        let made = story.submit("/vaults/demo/new-certificate", &cookie, &format!("name={name}{untouched}{ca}")).await;
+        assert_eq!(made.status, 303, "{}", made.text);
+        let over = format!("name=by-{name}&{}", INSIDE.replace("certificate=root", &format!("certificate={name}")));
+        let issuer = story.submit("/vaults/demo/new-issuer", &cookie, &over).await;
+        assert_eq!(issuer.status, status, "{}", issuer.text);
+    }
+    let page = story.get("/vaults/demo/certificates/house", &cookie).await;
+    shows(&page, &["Certificate signing, Signing of revocation lists"]);
+}
+
 #[tokio::test]
 async fn an_issuer_is_set_up_shown_changed_and_taken_away() {
     let story = Story::start();
