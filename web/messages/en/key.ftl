@@ -36,6 +36,7 @@ key-for = For
 key-private-part = Private part
 key-never-leaves-the-hardware-token = Never leaves the hardware token
 key-never-leaves-this-vault = Never leaves this vault
+key-goes-out-with-the-secret = Goes out with the secret of its certificate, to whoever may read that
 key-created = Created
 key-updated = Updated
 key-not-before = Not before

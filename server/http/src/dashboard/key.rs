@@ -309,6 +309,8 @@ fn details(
                 say!("key-private-part"),
                 if properties.in_token() {
                     say!("key-never-leaves-the-hardware-token")
+                } else if properties.exportable {
+                    say!("key-goes-out-with-the-secret")
                 } else {
                     say!("key-never-leaves-this-vault")
                 },

@@ -145,9 +145,12 @@ async fn a_policy_is_changed_by_its_form_and_counts_for_the_next_version() {
     assert!(page.contains("CN=web.example"), "the version that is there stays");
     let refused = story.submit(policy, &cookie, &said.replace("10+days", "1000+days")).await;
     assert!(refused.status == 400 && refused.text.contains("A lifetime action has"), "{}", refused.text);
+    let key = async || story.get("/vaults/demo/keys/web", &cookie).await.text;
+    assert!(key().await.contains("Goes out with the secret of its certificate"), "as long as it does");
     assert_eq!(story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await.status, 303);
     let page = story.get("/vaults/demo/certificates/web", &cookie).await.text;
     assert!(page.contains("its policy says that it may not be exported"), "{page}");
+    assert!(key().await.contains("Never leaves this vault"));
 }
 
 #[tokio::test]
