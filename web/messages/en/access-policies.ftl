@@ -39,3 +39,7 @@ access-policies-read-issuers = read issuers
 access-policies-list-issuers = list issuers
 access-policies-set-issuers-up = set issuers up
 access-policies-take-issuers-away = take issuers away
+access-policies-none = None
+access-policies-on-secrets = On secrets
+access-policies-on-keys = On keys
+access-policies-on-certificates = On certificates

@@ -5,7 +5,7 @@
 //! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
 //! can always be mended.
 
-use super::{AdminError, Administration, OwnRestriction, content};
+use super::{AdminError, Administration, OwnRestriction, content, is_other};
 use crate::{
     access_policy::{
         AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, ObjectPermission, ObjectPermissions, all_of_a_vault,
@@ -81,6 +81,30 @@ impl Administration {
         grantee: &Grantee,
         permissions: &ObjectPermissions,
     ) -> Result<AccessPolicyGiven, AdminError> {
+        self.write_access_policy(ctx, name, (grantee, permissions), None).await
+    }
+
+    /// The same in place of the one at this revision alone; 0 where there is none.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_access_policy_at(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        (grantee, permissions): (&Grantee, &ObjectPermissions),
+        expected: i64,
+    ) -> Result<AccessPolicyGiven, AdminError> {
+        self.write_access_policy(ctx, name, (grantee, permissions), Some(expected)).await
+    }
+
+    async fn write_access_policy(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        (grantee, permissions): (&Grantee, &ObjectPermissions),
+        expected: Option<i64>,
+    ) -> Result<AccessPolicyGiven, AdminError> {
         let asked = content(ctx, &(grantee, Some(permissions)), |told| {
             told.detail_access_policy(grantee, None, Some(permissions));
         })?;
@@ -92,6 +116,9 @@ impl Administration {
             };
             let all = self.grants.all_access_policies(vault.id).await?;
             let before = all.iter().find(|policy| policy.grantee == *grantee);
+            if is_other(expected, before.map(|policy| policy.revision)) {
+                return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
+            }
             if before.is_none() && all.len() >= MAX_ACCESS_POLICIES {
                 return Err(self.refuse(ctx, case, AdminError::TooManyAccessPolicies).await);
             }

@@ -469,6 +469,12 @@ pub struct Administration {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// Whether something is at another revision than whoever changes it saw, which is 0 for what was not there. Two people at
+/// once must not undo each other's work.
+fn is_other(expected: Option<i64>, present: Option<i64>) -> bool {
+    expected.is_some_and(|expected| expected != present.unwrap_or_default())
+}
+
 impl Administration {
     /// Whether the gate would allow something now, without a record: for showing or leaving out what
     /// leads there. Whoever goes there is judged and recorded.

@@ -1,6 +1,6 @@
 //! Use cases of the documents that policy modules read.
 
-use super::{AdminError, Administration, vaults::ATTEMPTS};
+use super::{AdminError, Administration, is_other, vaults::ATTEMPTS};
 use crate::{
     action::Action,
     change::Change,
@@ -20,6 +20,28 @@ impl Administration {
         name: &str,
         text: &str,
     ) -> Result<PolicyDocument, AdminError> {
+        self.write_document(ctx, (name, text), None).await
+    }
+
+    /// The same in place of the one at this revision alone; 0 where there is none.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_document_at(
+        &self,
+        ctx: &RequestContext,
+        (name, text): (&str, &str),
+        expected: i64,
+    ) -> Result<PolicyDocument, AdminError> {
+        self.write_document(ctx, (name, text), Some(expected)).await
+    }
+
+    async fn write_document(
+        &self,
+        ctx: &RequestContext,
+        (name, text): (&str, &str),
+        expected: Option<i64>,
+    ) -> Result<PolicyDocument, AdminError> {
         for _ in 0..ATTEMPTS {
             let mut case = self.admit(ctx, Ask::server(Action::PolicyDocumentWrite)).await?;
             if !is_document_name(name) {
@@ -36,6 +58,9 @@ impl Administration {
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
             let replaces = all.iter().find(|document| document.name == name).map(|document| document.revision);
+            if is_other(expected, replaces) {
+                return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
+            }
             // As of every row: without a gap from its making to its end, by which the log can be verified.
             let revision = replaces.map_or(ctx.now, |before| before.saturating_add(1));
             let mut document = PolicyDocument {

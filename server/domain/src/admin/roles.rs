@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, ScopeRequest, content, names::Names};
+use super::{AdminError, Administration, ScopeRequest, content, is_other, names::Names};
 use crate::{
     action::Action,
     approval::Content,
@@ -59,6 +59,8 @@ pub struct RoleShown {
     pub not_data_actions: Vec<String>,
     /// Where it may be assigned.
     pub assignable_scopes: Vec<String>,
+    /// Grows with every change; 0 of one that is built in.
+    pub revision: i64,
 }
 
 impl RoleShown {
@@ -75,6 +77,7 @@ impl RoleShown {
             data_actions: list(permissions.data.granted),
             not_data_actions: list(permissions.data.excluded),
             assignable_scopes: vec!["/".to_owned()],
+            revision: 0,
         }
     }
 
@@ -91,6 +94,7 @@ impl RoleShown {
             data_actions: role.data_actions.clone(),
             not_data_actions: role.not_data_actions.clone(),
             assignable_scopes: seen.map(|scope| names.scope(scope)).collect(),
+            revision: role.revision,
         }
     }
 }
@@ -186,6 +190,30 @@ impl Administration {
         new: &NewRole,
         at: Option<&ScopeRequest>,
     ) -> Result<RoleShown, AdminError> {
+        self.write_role(ctx, id, new, (at, None)).await
+    }
+
+    /// Replaces a custom definition, at this revision alone.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn put_role_at(
+        &self,
+        ctx: &RequestContext,
+        id: Uuid,
+        new: &NewRole,
+        expected: i64,
+    ) -> Result<RoleShown, AdminError> {
+        self.write_role(ctx, Some(id), new, (None, Some(expected))).await
+    }
+
+    async fn write_role(
+        &self,
+        ctx: &RequestContext,
+        id: Option<Uuid>,
+        new: &NewRole,
+        (at, expected): (Option<&ScopeRequest>, Option<i64>),
+    ) -> Result<RoleShown, AdminError> {
         let asked = asked_for(ctx, id, new)?;
         let id = match id {
             Some(id) => id,
@@ -205,6 +233,9 @@ impl Administration {
             Ok(place) => place,
             Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
+        if is_other(expected, before.as_ref().map(|before| before.revision)) {
+            return Err(self.refuse(ctx, case, AdminError::OtherRevision).await);
+        }
         let (role, replaces) = match self.definition(ctx, id, new, before.as_deref()).await {
             Ok(role) => (role, before.as_ref().map(|before| before.revision)),
             Err(why) => return Err(self.refuse(ctx, case, why).await),

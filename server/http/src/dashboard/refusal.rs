@@ -9,7 +9,7 @@ use strongroom_domain::{
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
 
-use super::{Failure, frame::Viewer, links, rendered};
+use super::{Failure, form::Sent, frame::Viewer, links, rendered};
 use crate::{message::Response, problem::Problem};
 
 /// The reason of a change that would lock its author out.
@@ -91,7 +91,7 @@ impl Refusal {
     }
 
     /// Whether somebody else changed it since the form was opened.
-    fn is_late(&self) -> bool {
+    pub(super) fn is_late(&self) -> bool {
         self.reason == CHANGED_MEANWHILE
     }
 
@@ -173,6 +173,11 @@ impl From<Problem> for Stopped {
     fn from(problem: Problem) -> Self {
         Failure::from(problem).into()
     }
+}
+
+/// The revision that was on the page of a form; 0 where nothing was there yet, as for a page that names none.
+pub(super) fn revision_of(sent: &Sent) -> i64 {
+    sent.text("revision").parse().unwrap_or_default()
 }
 
 /// What is stored now, beside a form that keeps what was typed before somebody else changed it.

@@ -4,7 +4,7 @@ use strongroom_domain::{
     access_policy::{CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     names::VaultName,
 };
-use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
+use strongroom_web::{Body, Fact, Field, Form, Panel, PanelsPage, say};
 
 use super::{known::Known, whom};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         form::{SHORT, Sent},
         frame::{Place, Viewer},
         links, redirect,
-        refusal::{self, Refusal},
+        refusal::{self, Refusal, revision_of},
         snippets::{self, Commands},
     },
     message::{Request, Response},
@@ -49,8 +49,17 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
     let alike = |parts: &[(&str, String); 4]| parts.iter().all(|(name, value)| filled(name) == *value);
     let held = all.policies.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
+    let revision = held.map(|policy| policy.revision).unwrap_or_default();
     let held = held.map(|policy| policy.permissions.clone()).unwrap_or_default();
-    Ok(page(viewer, &vault, filled, &held, None).await)
+    Ok(page(viewer, &vault, filled, (&held, revision), None).await)
+}
+
+/// What the grantee of a form has now, and at which revision.
+async fn stored(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Result<(ObjectPermissions, i64), Failure> {
+    let grantee = whom::read(viewer, sent)?;
+    let all = viewer.services.admin.list_access_policies(&viewer.further()?, vault).await?;
+    let held = all.policies.into_iter().find(|policy| policy.grantee == grantee);
+    Ok(held.map(|policy| (policy.permissions, policy.revision)).unwrap_or_default())
 }
 
 /// POST /vaults/{vault}/access-policy: in place of the one that the grantee has.
@@ -70,14 +79,19 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     };
     let put = async {
         let grantee = whom::read(viewer, &sent)?;
-        viewer.services.admin.put_access_policy(&viewer.call.ctx, &vault, &grantee, &permissions).await?;
+        let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
+        admin.put_access_policy_at(ctx, &vault, (&grantee, &permissions), revision_of(&sent)).await?;
         Ok::<_, Failure>(links::in_vault(&vault, "access", &[]))
     };
     match put.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
-            Ok(page(viewer, &vault, |name: &str| sent.text(name).to_owned(), &permissions, Some(&refusal)).await)
+            let refusal = Refusal::of(failure)?.keeping();
+            let late = if refusal.is_late() { Some(stored(viewer, &vault, &sent).await?) } else { None };
+            let revision = late.as_ref().map_or_else(|| revision_of(&sent), |(_, revision)| *revision);
+            let filled = |name: &str| sent.text(name).to_owned();
+            let refused = Some((&refusal, late.map(|(held, _)| held).unwrap_or_default()));
+            Ok(page(viewer, &vault, filled, (&permissions, revision), refused).await)
         }
     }
 }
@@ -98,9 +112,10 @@ async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     filled: impl Fn(&str) -> String,
-    held: &ObjectPermissions,
-    refusal: Option<&Refusal>,
+    (held, revision): (&ObjectPermissions, i64),
+    refused: Option<(&Refusal, ObjectPermissions)>,
 ) -> Response {
+    let (refusal, stored) = refused.unzip();
     let known = Known::of(viewer, Some(vault)).await;
     let mut fields = whom::fields(&filled, &known);
     fields.extend(SecretPermission::ALL.map(|permission| {
@@ -127,6 +142,8 @@ async fn page(
         );
         Field::check(&on_certificates(permission), &label, held.certificates.contains(&permission))
     }));
+    // Two people who change the same one must not undo each other's work.
+    fields.push(Field::hidden("revision", revision.to_string()));
     let form = Form {
         action: links::in_vault(vault, "access-policy", &[]),
         csrf_token: Some(viewer.form_token()),
@@ -139,9 +156,11 @@ async fn page(
     let commands = Commands::of_installation(viewer.services);
     let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"],"keys":["get","sign"]}}"#;
     let place = Place::VaultAccess(vault.clone()).below(say!("access-policies-access-policy"));
+    let mut main = vec![Panel::new(say!("access-policies-access-policy"), Body::Form(form))];
+    main.extend(refusal::stored(refusal, || told(&stored.unwrap_or_default())));
     let page = PanelsPage {
         lead: Some(say!("access-policies-it-replaces-the-one-that").to_owned()),
-        main: vec![Panel::new(say!("access-policies-access-policy"), Body::Form(form))],
+        main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!(
                 "access-policy set {vault} --workload ID --secret-permissions get,list --key-permissions get,sign"
@@ -151,6 +170,19 @@ async fn page(
         ..PanelsPage::new(viewer.shell(&place).await, say!("access-policies-access-policy-in-vault", vault = vault))
     };
     refusal::answer(&page, refusal)
+}
+
+/// Without one, that no permission is given.
+fn told(held: &ObjectPermissions) -> Body {
+    let words = |all: Vec<&str>| if all.is_empty() { say!("access-policies-none").to_owned() } else { all.join(", ") };
+    Body::Facts(vec![
+        Fact::text(say!("access-policies-on-secrets"), words(held.secrets.iter().map(|one| one.as_str()).collect())),
+        Fact::text(say!("access-policies-on-keys"), words(held.keys.iter().map(|one| one.as_str()).collect())),
+        Fact::text(
+            say!("access-policies-on-certificates"),
+            words(held.certificates.iter().map(|one| one.as_str()).collect()),
+        ),
+    ])
 }
 
 fn of_secrets(permission: SecretPermission) -> &'static str {

@@ -5,7 +5,7 @@ use strongroom_domain::{
     admin::{NewRole, RoleShown, ScopeRequest},
     gate::Ask,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 use uuid::Uuid;
 
 use super::{lines, tabs};
@@ -18,7 +18,7 @@ use crate::{
         links,
         offers::Offers,
         redirect,
-        refusal::{self, Refusal},
+        refusal::{self, Refusal, revision_of},
         rendered,
         snippets::{self, Commands},
         sort::Sort,
@@ -179,6 +179,7 @@ struct Draft {
     data_actions: String,
     not_data_actions: String,
     scopes: String,
+    revision: i64,
 }
 
 impl Draft {
@@ -191,6 +192,7 @@ impl Draft {
             data_actions: role.data_actions.join("\n"),
             not_data_actions: role.not_data_actions.join("\n"),
             scopes: role.assignable_scopes.join("\n"),
+            revision: role.revision,
         }
     }
 
@@ -204,7 +206,23 @@ impl Draft {
             data_actions: text("data_actions"),
             not_data_actions: text("not_data_actions"),
             scopes: text("scopes"),
+            revision: revision_of(sent),
         }
+    }
+
+    /// What it contains, as it is written.
+    fn told(self) -> Body {
+        let lists = [
+            (say!("access-roles-name"), self.name),
+            (say!("access-roles-description"), self.description),
+            (say!("access-roles-actions-on-what-is-in"), self.data_actions),
+            (say!("access-roles-except-these"), self.not_data_actions),
+            (say!("access-roles-actions-on-vaults-and-the"), self.actions),
+            (say!("access-roles-except-these-of-vaults-and"), self.not_actions),
+            (say!("access-roles-assignable-at"), self.scopes),
+        ];
+        let said = lists.into_iter().filter(|(_, text)| !text.is_empty());
+        Body::Snippets(said.map(|(label, text)| Snippet::new(label, text)).collect())
     }
 
     fn role(&self) -> Result<NewRole, Problem> {
@@ -245,28 +263,44 @@ pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
     let id = if viewer.call.endpoint == Endpoint::NewRoleForm { None } else { Some(id(viewer)?) };
-    let draft = Draft::of_sent(&sent);
+    let mut draft = Draft::of_sent(&sent);
     let put = async {
-        let role = viewer.services.admin.put_role(&viewer.call.ctx, id, &draft.role()?, None).await?;
+        let (admin, ctx, new) = (&viewer.services.admin, &viewer.call.ctx, draft.role()?);
+        let role = match id {
+            None => admin.put_role(ctx, None, &new, None).await?,
+            // Two people who change the same one must not undo each other's work.
+            Some(id) => admin.put_role_at(ctx, id, &new, draft.revision).await?,
+        };
         Ok::<_, Failure>(links::role(role.id))
     };
     match put.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
-            Ok(form_page(viewer, id, draft, Some(&refusal)).await)
+            let refusal = Refusal::of(failure)?.keeping();
+            let mut now = Draft::default();
+            if let Some(id) = id.filter(|_| refusal.is_late()) {
+                now = Draft::of(&viewer.services.admin.show_role(&viewer.further()?, id, None).await?);
+                draft.revision = now.revision;
+            }
+            Ok(form_page(viewer, id, draft, Some((&refusal, now))).await)
         }
     }
 }
 
-async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal: Option<&Refusal>) -> Response {
+async fn form_page(
+    viewer: &Viewer<'_>,
+    id: Option<Uuid>,
+    draft: Draft,
+    refused: Option<(&Refusal, Draft)>,
+) -> Response {
+    let (refusal, now) = refused.unzip();
     let title = if id.is_some() {
         say!("access-roles-change-name", name = draft.name)
     } else {
         say!("access-roles-new-role").to_owned()
     };
     let one_a_line = say!("access-roles-one-pattern-a-line-stands");
-    let fields = vec![
+    let mut fields = vec![
         Field::line("name", say!("access-roles-name"), draft.name, 128).required(),
         Field::line("description", say!("access-roles-description"), draft.description, 512)
             .hint(say!("access-roles-for-whoever-gives-it")),
@@ -281,6 +315,7 @@ async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal:
             .required()
             .hint(say!("access-roles-one-scope-a-line-or")),
     ];
+    fields.extend(id.map(|_| Field::hidden("revision", draft.revision.to_string())));
     let form = Form {
         action: id.map_or_else(|| links::NEW_ROLE.to_owned(), |id| format!("{}/edit", links::role(id))),
         csrf_token: Some(viewer.form_token()),
@@ -303,8 +338,10 @@ async fn form_page(viewer: &Viewer<'_>, id: Option<Uuid>, draft: Draft, refusal:
     };
     let rows = actions.into_iter().map(|action| Row::new(vec![Cell::Code(action)])).collect();
     let commands = Commands::of_installation(viewer.services);
+    let mut main = vec![Panel::new(say!("access-roles-role"), Body::Form(form))];
+    main.extend(refusal::stored(refusal, || now.unwrap_or_default().told()));
     let page = PanelsPage {
-        main: vec![Panel::new(say!("access-roles-role"), Body::Form(form))],
+        main,
         aside: vec![
             Panel::new(
                 say!("access-roles-actions-that-mean-something-here"),

@@ -15,7 +15,7 @@ use crate::{
         links,
         offers::Offers,
         redirect,
-        refusal::{self, Refusal},
+        refusal::{self, Refusal, revision_of},
         rendered,
         snippets::{self, Commands},
         sort::Sort,
@@ -157,7 +157,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 /// # Errors
 /// None: whoever sends the form is judged.
 pub(crate) async fn new(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    Ok(form_page(viewer, None, ("", ""), None).await)
+    Ok(form_page(viewer, None, ("", "", 0), None).await)
 }
 
 /// GET /policy/documents/{document}/edit
@@ -166,7 +166,7 @@ pub(crate) async fn new(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 /// The gate's denial, or why the document cannot be read.
 pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let document = viewer.services.admin.show_document(&viewer.call.ctx, viewer.call.parameter(0)).await?;
-    Ok(form_page(viewer, Some(&document.name), (&document.name, &document.text), None).await)
+    Ok(form_page(viewer, Some(&document.name), (&document.name, &document.text, document.revision), None).await)
 }
 
 /// POST /policy/new-document and /policy/documents/{document}/edit
@@ -189,21 +189,31 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
             (Some(_), Err(error)) => return Err(Failure::from(error)),
             _ => {}
         }
-        viewer.services.admin.put_document(&viewer.call.ctx, name, text.expose()).await?;
+        let revision = if there.is_some() { revision_of(&sent) } else { 0 };
+        viewer.services.admin.put_document_at(&viewer.call.ctx, (name, text.expose()), revision).await?;
         Ok::<_, Failure>(())
     };
     match put.await {
         Ok(()) => Ok(redirect(links::document(name))),
-        Err(failure) => Ok(form_page(viewer, there, (name, text.expose()), Some(&Refusal::of(failure)?)).await),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?.keeping();
+            let (mut revision, mut now) = (revision_of(&sent), String::new());
+            if refusal.is_late() {
+                let document = viewer.services.admin.show_document(&viewer.further()?, name).await?;
+                (revision, now) = (document.revision, document.text);
+            }
+            Ok(form_page(viewer, there, (name, text.expose(), revision), Some((&refusal, now))).await)
+        }
     }
 }
 
 async fn form_page(
     viewer: &Viewer<'_>,
     there: Option<&str>,
-    (name, text): (&str, &str),
-    refusal: Option<&Refusal>,
+    (name, text, revision): (&str, &str, i64),
+    refused: Option<(&Refusal, String)>,
 ) -> Response {
+    let (refusal, now) = refused.unzip();
     let mut fields = Vec::new();
     if there.is_none() {
         fields.push(
@@ -216,6 +226,9 @@ async fn form_page(
         Field::code("text", say!("policies-documents-text"), text, 12)
             .hint(say!("policies-documents-at-most-4-096-bytes")),
     );
+    if there.is_some() {
+        fields.push(Field::hidden("revision", revision.to_string()));
+    }
     let form = Form {
         action: there.map_or_else(|| links::NEW_DOCUMENT.to_owned(), |name| links::document_act(name, "edit")),
         csrf_token: Some(viewer.form_token()),
@@ -232,9 +245,13 @@ async fn form_page(
     );
     let place = Place::Policies.below(title.clone());
     let called = there.unwrap_or("NAME");
+    let mut main = vec![Panel::new(say!("policies-documents-document"), Body::Form(form))];
+    main.extend(refusal::stored(refusal, || {
+        Body::Snippets(vec![Snippet::new(say!("policies-documents-what-modules-are-given"), now.unwrap_or_default())])
+    }));
     let page = PanelsPage {
         lead: Some(nothing_secret().to_owned()),
-        main: vec![Panel::new(say!("policies-documents-document"), Body::Form(form))],
+        main,
         aside: vec![snippets::panel(vec![
             commands.server(&format!("policy document put {called} FILE")),
             commands.curl_server("PUT", &format!("/api/v1/policy-documents/{called}"), Some(r#"{"text":"..."}"#)),

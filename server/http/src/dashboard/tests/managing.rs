@@ -183,8 +183,12 @@ async fn custom_roles_and_access_policies_are_written_and_removed() {
     let at = location(&story.submit("/access/new-role", &cookie, fields).await).to_owned();
     let page = story.get(&at, &cookie).await;
     assert!(page.text.contains("Lister") && page.text.contains("&#60;i&#62;") && page.text.contains("/vaults/demo"));
-    let changed = fields.replace("name=Lister", "name=Looker");
+    let seen = story.revision(&format!("{at}/edit"), &cookie).await;
+    let changed = format!("{}&revision={seen}", fields.replace("name=Lister", "name=Looker"));
     assert_eq!(location(&story.submit(&format!("{at}/edit"), &cookie, &changed).await), at);
+    let late = story.submit(&format!("{at}/edit"), &cookie, &changed.replace("Looker", "Late")).await;
+    assert!(late.status == 412 && late.text.contains("Stored now"), "{}", late.text);
+    assert!(late.text.contains("value=\"Late\"") && late.text.contains("Looker"), "{}", late.text);
     assert!(story.get("/access/roles", &cookie).await.text.contains("Looker"));
     let nothing = story.submit("/access/new-role", &cookie, "name=Empty&scopes=%2F").await;
     assert_eq!(nothing.status, 400, "{}", nothing.text);
@@ -204,8 +208,14 @@ async fn custom_roles_and_access_policies_are_written_and_removed() {
         edit.text.contains("name=\"get\" value=\"yes\" checked")
             && !edit.text.contains("name=\"purge\" value=\"yes\" checked")
     );
+    // What was taken away meanwhile does not come back by an older page, nor is one made over another.
+    let seen = edit.text.split("name=\"revision\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let made = story.submit("/vaults/demo/access-policy", &cookie, put).await;
+    assert!(made.status == 412 && made.text.contains("Stored now") && made.text.contains("get, list"), "{}", made.text);
     let whom = "issuer=https%3A%2F%2Fi.example&subject=eve";
     location(&story.submit("/vaults/demo/access-policy/remove", &cookie, whom).await);
+    let late = story.submit("/vaults/demo/access-policy", &cookie, &format!("{put}&revision={seen}")).await;
+    assert!(late.status == 412 && late.text.contains("name=\"revision\" value=\"0\""), "{}", late.text);
     assert!(!story.get("/vaults/demo/access", &cookie).await.text.contains("get, list"));
 }
 

@@ -33,7 +33,14 @@ async fn a_document_is_written_changed_and_removed() {
     }
     let edit = "/policy/documents/known-sites/edit";
     assert!(story.get(edit, &cookie).await.text.contains("&#60;b&#62;\nfra"));
-    assert_eq!(story.submit(edit, &cookie, "text=changed").await.status, 303);
+    let seen = story.revision(edit, &cookie).await;
+    assert_eq!(story.submit(edit, &cookie, &format!("text=changed&revision={seen}")).await.status, 303);
+    // Who comes late does not undo it, and sees it beside what was typed.
+    for late in [format!("text=typed&revision={seen}"), "text=typed".to_owned()] {
+        let late = story.submit(edit, &cookie, &late).await;
+        assert!(late.status == 412 && late.text.contains("Stored now"), "{}", late.text);
+        assert!(late.text.contains("changed</code>") && late.text.contains("typed"), "{}", late.text);
+    }
     assert_eq!(story.submit("/policy/documents/none/edit", &cookie, "text=x").await.status, 404);
     let remove = "/policy/documents/known-sites/remove";
     assert_eq!(story.submit(remove, &cookie, "confirm=other").await.status, 400);

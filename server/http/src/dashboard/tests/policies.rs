@@ -51,7 +51,7 @@ impl Story {
         assert_eq!(location(&made), format!("/policy/attached/{to}/{name}"));
     }
 
-    async fn revision(&self, page: &str, cookie: &str) -> String {
+    pub(super) async fn revision(&self, page: &str, cookie: &str) -> String {
         let page = self.get(page, cookie).await;
         let field = page.text.split("name=\"revision\" value=\"").nth(1);
         field.unwrap_or_else(|| panic!("{}", page.text)).split('"').next().unwrap().to_owned()
