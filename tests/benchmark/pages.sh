@@ -52,10 +52,22 @@ run_pages() {
     page 'vaults' /vaults
     page 'secrets' /vaults/figures/secrets
     page 'secrets, the next page' "$(next_page /vaults/figures/secrets)"
-    page 'secrets, searched: found' '/vaults/figures/secrets?q=s-1000'
-    page 'secrets, searched: not found' '/vaults/figures/secrets?q=nothing'
+    # Names are s-0 to s-99999, in the order of their letters: one in the middle, the last, and none.
+    local middle last
+    middle=s-$((secrets / 2 + secrets / 20)) last=s-$((secrets - 1))
+    page 'secrets, searched: in the middle' "/vaults/figures/secrets?q=$middle"
+    page 'secrets, searched: the last' "/vaults/figures/secrets?q=$last"
+    page 'secrets, searched: not there' '/vaults/figures/secrets?q=nothing'
+    page 'secrets, of a tag not there' '/vaults/figures/secrets?tag=nothing'
+    page 'secrets, that expire within 30 days' '/vaults/figures/secrets?expires=30'
+    page 'secrets, by update' '/vaults/figures/secrets?sort=updated&order=desc'
+    page 'secrets, by expiry' '/vaults/figures/secrets?sort=expires'
+    page 'secrets, by name, the last first' '/vaults/figures/secrets?sort=name&order=desc'
+    page 'secrets, by update, in the middle' "/vaults/figures/secrets?sort=updated&from=$((secrets / 2))"
     page 'secret' /vaults/figures/secrets/s-77
-    page 'search' '/search?q=s-1000'
+    page 'palette: in the middle' "/search?q=$middle&as=list"
+    page 'palette: the last' "/search?q=$last&as=list"
+    page 'palette: not there' '/search?q=nothing&as=list'
     page 'audit' /audit
     page 'audit, last hour' '/audit?range=1h'
     page 'audit, last day' '/audit?range=24h'

@@ -1,6 +1,5 @@
 ### server/http/src/dashboard/object_list.rs
 
-object-list-only-searched-names-have-been = Only { $searched } names have been searched so far; the next page searches on.
 object-list-items-on-this-page = { $items } on this page
 object-list-search-names = Search names
 object-list-part-of-a-name = part of a name

@@ -353,6 +353,20 @@ macro_rules! common_life {
                 $crate::objects::in_its_words(self.objects.list($verbs, ctx, vault, deleted, after, limit).await)
             }
 
+            /// Active names that are like this, at most `limit`.
+            ///
+            /// # Errors
+            #[doc = concat!("[`", stringify!($error), "`].")]
+            pub async fn search(
+                &self,
+                ctx: &RequestContext,
+                vault: &VaultName,
+                search: &$crate::search::Search,
+                limit: usize,
+            ) -> Result<$crate::objects::Searched, $error> {
+                $crate::objects::in_its_words(self.objects.search($verbs, ctx, vault, search, limit).await)
+            }
+
             /// The versions of a name. A name that does not exist has none, as in Azure.
             ///
             /// # Errors

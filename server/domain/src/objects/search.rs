@@ -62,7 +62,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError`].
-    pub async fn search(
+    pub(crate) async fn search(
         &self,
         verbs: &Verbs,
         ctx: &RequestContext,

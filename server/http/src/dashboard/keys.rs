@@ -1,7 +1,7 @@
 //! The keys of a vault: names, kinds and dates, page by page, or those that a filter takes.
 
 use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, say};
 
 use super::{
     Failure,
@@ -52,9 +52,7 @@ fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Body {
     if listed.found.items.is_empty() {
         return listed.empty(Kind::Key, say!("keys-a-key-is-made-here"));
     }
-    let rows = listed.found.items.iter().map(|item| row(viewer, vault, item)).collect();
-    let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
-    Body::Table(listed.sort.table(table, &[]))
+    listed.table(&COLUMNS, listed.found.items.iter().map(|item| row(viewer, vault, item)).collect())
 }
 
 fn row(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Row {

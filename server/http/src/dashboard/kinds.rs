@@ -5,6 +5,8 @@ use strongroom_domain::{
     context::RequestContext,
     gate::Ask,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
+    objects::Searched,
+    search::Search,
     secret::{SecretItem, VaultFacts},
     secrets::{MAX_PAGE, SecretPage},
 };
@@ -104,6 +106,20 @@ impl Kind {
             Self::Secret => viewer.services.secrets.list(ctx, vault, deleted, after, MAX_PAGE).await?,
             Self::Key => viewer.services.keys.list(ctx, vault, deleted, after, MAX_PAGE).await?,
             Self::Certificate => viewer.services.certificates.list(ctx, vault, deleted, after, MAX_PAGE).await?,
+        })
+    }
+
+    pub(super) async fn search(
+        self,
+        viewer: &Viewer<'_>,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        (search, limit): (&Search, usize),
+    ) -> Result<Searched, Failure> {
+        Ok(match self {
+            Self::Secret => viewer.services.secrets.search(ctx, vault, search, limit).await?,
+            Self::Key => viewer.services.keys.search(ctx, vault, search, limit).await?,
+            Self::Certificate => viewer.services.certificates.search(ctx, vault, search, limit).await?,
         })
     }
 

@@ -1,7 +1,7 @@
 //! What the lists of keys and of certificates have alike: a filter, pages, and a heading that says what was found.
 
 use strongroom_domain::names::VaultName;
-use strongroom_web::{Body, Field, FieldKind, Form, Paging, say};
+use strongroom_web::{Body, Field, FieldKind, Form, Paging, Row, Table, say};
 
 use super::{
     Failure,
@@ -43,16 +43,14 @@ impl<'a> Listed<'a> {
         let tokens = PageTokens { services: viewer.services, vault, listing: kind.plural() };
         let after = cursor(request, &tokens, &sort)?;
         let found = read(viewer, kind, vault, (&filter, &sort), after.clone()).await?;
-        let (set, whole) = (filter.is_set(), found.next.is_none() && after.is_none());
-        let notices = sort.notice(found.items.len(), found.next.is_some()).or_else(|| {
-            (set && found.next.is_some())
-                .then(|| say!("object-list-only-searched-names-have-been", searched = found.searched))
-        });
+        let (set, sorted) = (filter.is_set(), found.paging.clone().unwrap_or_default());
+        let whole = !found.more && !found.in_part && after.is_none() && sorted.first_href.is_none();
+        let notices = found.notice(&sort);
         let next = following(&tokens, found.next.as_ref(), &sort)?;
         let paging = Paging {
             words: say!("object-list-items-on-this-page", items = found.items.len()),
-            first_href: after.map(|_| filter.address(kind, vault, None)),
-            next_href: next.map(|next| filter.address(kind, vault, Some(&next))),
+            first_href: after.map(|_| filter.address(kind, vault, None)).or(sorted.first_href),
+            next_href: next.map(|next| filter.address(kind, vault, Some(&next))).or(sorted.next_href),
         };
         let shown = filter.shown();
         let words = shown.words.clone();
@@ -87,6 +85,12 @@ impl<'a> Listed<'a> {
             words,
             sort,
         })
+    }
+
+    /// A table of what was found, in the order that is asked for.
+    pub(super) fn table(&self, columns: &[&str], rows: Vec<Row>) -> Body {
+        let table = Table { paging: self.paging.clone(), ..Table::new(columns, rows) };
+        Body::Table(if self.found.paging.is_some() { self.sort.headed(table) } else { self.sort.table(table, &[]) })
     }
 
     /// What stands there when nothing was found.

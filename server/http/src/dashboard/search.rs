@@ -1,12 +1,19 @@
-//! GET /search: one search over the names and tags of everything that this person may list. The same
-//! lists as everywhere, judged and recorded page by page; it says how far it came. With `as=list` it is what the
-//! palette shows while somebody types: the same search, in JSON.
+//! GET /search: one search over the names and tags of everything that this person may list, in all vaults: one record, and
+//! words where it did not look at everything. With `as=list` it is what the palette shows while somebody types: the same
+//! search, in JSON.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use strongroom_domain::{
-    action::Action, admin::MAX_WORKLOAD_PAGE, gate::Ask, names::ObjectName, record::IdPrefix, vault::Vault,
+    action::Action,
+    admin::MAX_WORKLOAD_PAGE,
+    gate::Ask,
+    names::{ObjectKind, VaultName},
+    objects::{FoundOfKind, MAX_VAULTS_SEARCHED, ObjectError},
+    record::IdPrefix,
+    search::Search,
+    vault::Vault,
 };
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, say};
 
@@ -23,9 +30,7 @@ use crate::{
 
 /// Longest text to search for, in characters.
 const MAX_QUERY: usize = 127;
-/// Pages of names that one search reads, over all vaults.
-const PAGES: usize = 24;
-/// Most lines of a result.
+/// Most secrets, keys and certificates that are shown, of each.
 const MOST: usize = 50;
 
 /// Pages to go to by their names.
@@ -92,52 +97,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                 ));
             }
         }
-        let (mut pages, mut searched, mut whole) = (0, 0, true);
-        let kinds = [
-            (Kind::Secret, Action::SecretList),
-            (Kind::Key, Action::KeyList),
-            (Kind::Certificate, Action::CertificateList),
-        ];
-        for (vault, (kind, listing)) in vaults.iter().flat_map(|vault| kinds.map(|kind| (vault, kind))) {
-            if !viewer.may(&kind.ask(listing, &vault.name)).await {
-                continue;
-            }
-            let mut after: Option<ObjectName> = None;
-            loop {
-                if pages >= PAGES || rows.len() >= MOST {
-                    whole = false;
-                    break;
-                }
-                pages += 1;
-                let ctx = viewer.further()?;
-                let list = kind.list(viewer, &ctx, &vault.name, false, after.as_ref()).await;
-                let Ok((page, _)) = list else {
-                    notices.push(say!("search-the-plural-of-name-could", plural = kind.plural(), name = vault.name));
-                    break;
-                };
-                searched += page.items.len();
-                for item in &page.items {
-                    let (name, tags) = (&item.secret.name, &item.version.attributes.tags);
-                    if has(name.as_str()) || tags.iter().any(|(name, value)| has(name) || has(value)) {
-                        let text = format!("{}/{name}", vault.name);
-                        let (icon, word) = match kind {
-                            Kind::Secret => (Icon::Lock, say!("search-secret")),
-                            Kind::Key => (Icon::Key, say!("search-key")),
-                            Kind::Certificate => (Icon::Certificate, say!("search-certificate")),
-                        };
-                        let href = kind.href(&vault.name, name);
-                        rows.push(line(icon, word, &text, &href, view::tags_cell(tags)));
-                    }
-                }
-                after = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
-                if after.is_none() {
-                    break;
-                }
-            }
-        }
-        if !whole {
-            notices.push(say!("search-only-searched-names-were-searched", searched = searched));
-        }
+        objects(viewer, query, vaults, (&mut rows, &mut notices)).await?;
         if viewer.may(&Ask::server(Action::WorkloadRead)).await
             && let Ok(page) = viewer.services.admin.list_workloads(&viewer.further()?, None, MAX_WORKLOAD_PAGE).await
         {
@@ -154,6 +114,55 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
         }
     }
     Ok((rows, notices))
+}
+
+/// Secrets, keys and certificates in all vaults.
+async fn objects(
+    viewer: &Viewer<'_>,
+    query: &str,
+    vaults: &[Arc<Vault>],
+    (rows, notices): (&mut Vec<Hit>, &mut Vec<String>),
+) -> Result<(), Failure> {
+    if vaults.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
+    let search = Search { words: query.to_owned(), in_tags: true, now: viewer.now(), ..Search::default() };
+    let kinds = match viewer.services.objects.search_all(&viewer.further()?, &names, &search, MOST).await {
+        Ok(kinds) => kinds,
+        Err(why @ (ObjectError::Denied(_) | ObjectError::NoRecord(_))) => return Err(why.into()),
+        // What is found besides is shown all the same.
+        Err(_) => {
+            notices.push(say!("search-secrets-keys-and-certificates-could").to_owned());
+            return Ok(());
+        }
+    };
+    for FoundOfKind { kind, items, .. } in &kinds {
+        let (kind, icon, word) = match kind {
+            ObjectKind::Key => (Kind::Key, Icon::Key, say!("search-key")),
+            ObjectKind::Certificate => (Kind::Certificate, Icon::Certificate, say!("search-certificate")),
+            _ => (Kind::Secret, Icon::Lock, say!("search-secret")),
+        };
+        rows.extend(items.iter().map(|(vault, item)| {
+            let name = &item.secret.name;
+            let tags = view::tags_cell(&item.version.attributes.tags);
+            line(icon, word, &format!("{vault}/{name}"), &kind.href(vault, name), tags)
+        }));
+    }
+    if kinds.iter().any(|kind| kind.more) {
+        notices.push(say!("search-there-is-more-like-that").to_owned());
+    }
+    if kinds.iter().any(|kind| kind.in_part) {
+        notices.push(say!("search-not-all-names-were-looked").to_owned());
+    }
+    if vaults.len() > MAX_VAULTS_SEARCHED {
+        notices.push(say!("search-only-the-first-vaults-were", searched = MAX_VAULTS_SEARCHED));
+    }
+    let kept_back = kinds.iter().map(|kind| kind.kept_back).max().unwrap_or(0);
+    if kept_back > 0 {
+        notices.push(say!("search-policy-modules-gave-no-answer", vaults = kept_back));
+    }
+    Ok(())
 }
 
 async fn page(

@@ -1,9 +1,12 @@
 //! The filter of the lists of secrets and of keys, as it stands in the address.
 
-use strongroom_domain::{names::VaultName, secret::SecretItem};
-use strongroom_web::{Choice, ItemState, SecretFilter, say};
+use strongroom_domain::{
+    names::VaultName,
+    search::{Expiry, Search, Standing},
+};
+use strongroom_web::{Choice, SecretFilter, say};
 
-use super::{kinds::Kind, links, view};
+use super::{kinds::Kind, links};
 use crate::{message::Request, problem::Problem};
 
 /// Longest text to search for, in characters: no name is longer.
@@ -12,14 +15,14 @@ const MAX_QUERY: usize = 127;
 const MAX_TAG: usize = 513;
 const DAY: i64 = 86_400;
 
-fn states() -> [(&'static str, &'static str, Option<ItemState>); 6] {
+fn states() -> [(&'static str, &'static str, Option<Standing>); 6] {
     [
         ("", say!("secret-filter-any"), None),
-        ("enabled", say!("secret-filter-enabled"), Some(ItemState::Enabled)),
-        ("disabled", say!("secret-filter-disabled"), Some(ItemState::Disabled)),
-        ("expired", say!("secret-filter-expired"), Some(ItemState::Expired)),
-        ("expiring", say!("secret-filter-expiring"), Some(ItemState::Expiring)),
-        ("not-yet-valid", say!("secret-filter-not-yet-valid"), Some(ItemState::NotYetValid)),
+        ("enabled", say!("secret-filter-enabled"), Some(Standing::Enabled)),
+        ("disabled", say!("secret-filter-disabled"), Some(Standing::Disabled)),
+        ("expired", say!("secret-filter-expired"), Some(Standing::Expired)),
+        ("expiring", say!("secret-filter-expiring"), Some(Standing::Expiring)),
+        ("not-yet-valid", say!("secret-filter-not-yet-valid"), Some(Standing::NotYetValid)),
     ]
 }
 
@@ -101,27 +104,26 @@ impl Filter {
         links::in_vault(vault, kind.plural(), &query)
     }
 
-    /// Whether a secret belongs to the list at a moment (Unix seconds).
-    pub(super) fn takes(&self, item: &SecretItem, now: i64) -> bool {
-        let attributes = &item.version.attributes;
-        let named = item.secret.name.as_str().contains(&self.query.to_ascii_lowercase());
-        let tagged = match self.tag.split_once('=') {
-            _ if self.tag.is_empty() => true,
-            Some((name, value)) => attributes.tags.get(name.trim()).is_some_and(|held| held == value.trim()),
-            None => attributes.tags.contains_key(&self.tag),
+    /// What is searched for at a moment (Unix seconds).
+    pub(super) fn search(&self, now: i64) -> Search {
+        let tag = || match self.tag.split_once('=') {
+            Some((name, value)) => (name.trim().to_owned(), Some(value.trim().to_owned())),
+            None => (self.tag.clone(), None),
         };
-        let wanted = states().iter().find(|(sent, ..)| *sent == self.state).and_then(|(.., state)| *state);
-        let in_state = wanted.is_none_or(|wanted| view::state(attributes, now) == wanted);
-        let in_time = match (self.expires, attributes.expires) {
-            ("", _) => true,
-            ("never", expires) => expires.is_none(),
-            (days, Some(expires)) => days.parse().is_ok_and(|days: i64| (now..=now + days * DAY).contains(&expires)),
-            (_, None) => false,
+        let expires = match self.expires {
+            "never" => Some(Expiry::Never),
+            // Empty for any.
+            days => days.parse().ok().map(|days: i64| Expiry::Within(now..now + days * DAY + 1)),
         };
-        // Empty for any.
-        let days: Option<i64> = self.rotated.parse().ok();
-        let of_age = days.is_none_or(|days| item.version.created < now - days * DAY);
-        named && tagged && in_state && in_time && of_age
+        Search {
+            words: self.query.clone(),
+            tag: (!self.tag.is_empty()).then(tag),
+            standing: states().iter().find(|(sent, ..)| *sent == self.state).and_then(|(.., state)| *state),
+            expires,
+            made_before: self.rotated.parse().ok().map(|days: i64| now - days * DAY),
+            now,
+            ..Search::default()
+        }
     }
 
     /// As the page shows it.

@@ -5,6 +5,8 @@ use strongroom_domain::{
     action::Action,
     gate::Ask,
     names::{ObjectName, VaultName},
+    objects::Searched,
+    search::{MOST_LOOKED_THROUGH, Search},
     secret::SecretItem,
     secrets::MAX_PAGE,
 };
@@ -28,9 +30,8 @@ use crate::{
     problem::Problem,
 };
 
-/// Pages of the list that one search goes through. The list is read like any other list: every page
-/// is judged and recorded.
-const SEARCH_PAGES: usize = sort::PAGES;
+/// How many are read to be sorted by what only their page knows.
+const SORTED_HERE: usize = sort::PAGES * MAX_PAGE;
 /// What the list can be sorted by.
 const COLUMNS: [&str; 5] = ["Name", "State", "Updated", "Expires", "Tags"];
 
@@ -44,16 +45,16 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let sort = Sort::of(viewer, request, &COLUMNS);
     let tokens = PageTokens { services: viewer.services, vault: &vault, listing: Kind::Secret.plural() };
     let after = cursor(request, &tokens, &sort)?;
-    let mut read = read(viewer, Kind::Secret, &vault, (&filter, &sort), after.clone()).await?;
+    let found = read(viewer, Kind::Secret, &vault, (&filter, &sort), after.clone()).await?;
     let now = viewer.now();
-    let next = following(&tokens, read.next.as_ref(), &sort)?;
-    let sorted = sort.notice(read.items.len(), read.next.is_some());
-    let paging = sort.arrange(&mut read.items, |item, column| key(item, column, now)).unwrap_or_else(|| Paging {
+    let next = following(&tokens, found.next.as_ref(), &sort)?;
+    let partial = found.notice(&sort);
+    let paging = found.paging.unwrap_or_else(|| Paging {
         first_href: after.as_ref().map(|_| filter.address(Kind::Secret, &vault, None)),
         next_href: next.map(|next| filter.address(Kind::Secret, &vault, Some(&next))),
         ..Paging::default()
     });
-    let rows: Vec<SecretRow> = read.items.iter().map(|item| row(&vault, item, now)).collect();
+    let rows: Vec<SecretRow> = found.items.iter().map(|item| row(&vault, item, now)).collect();
     let filtered = filter.is_set();
     let untouched = rows.is_empty() && !filtered && after.is_none();
     let address = viewer.services.addresses.vault(&vault);
@@ -89,10 +90,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         kept: sort.kept(),
         next_href: paging.next_href,
         first_href: paging.first_href,
-        partial: sorted.or_else(|| {
-            (filtered && read.next.is_some())
-                .then(|| say!("secrets-only-searched-names-have-been", searched = read.searched))
-        }),
+        partial,
         create_command: untouched.then(|| format!("strongroom secret set first-secret --vault-url {address}")),
         copy_as: vec![commands.vault("secret list"), commands.curl_vault("GET", "/secrets", None)],
         filter: filter.shown(),
@@ -133,12 +131,29 @@ pub(super) fn following(
 /// What was found and how far it was looked for.
 pub(super) struct Found {
     pub(super) items: Vec<SecretItem>,
+    /// In the list's own order: where it goes on.
     pub(super) next: Option<ObjectName>,
-    pub(super) searched: usize,
+    /// There is more of it, in any order.
+    pub(super) more: bool,
+    /// There are more names than one search looks through.
+    pub(super) in_part: bool,
+    /// The pages around this one, where the store sorted it.
+    pub(super) paging: Option<Paging>,
 }
 
-/// One page of a list; with a filter, as many pages as it takes to fill one, up to [`SEARCH_PAGES`], and as many as that
-/// to be sorted.
+impl Found {
+    /// What is said where not everything was looked at.
+    pub(super) fn notice(&self, sort: &Sort<'_>) -> Option<String> {
+        let most = usize::try_from(MOST_LOOKED_THROUGH).unwrap_or(usize::MAX);
+        if self.paging.is_some() || !sort.is_set() {
+            let searched = || say!("secrets-only-searched-names-have-been", searched = MOST_LOOKED_THROUGH);
+            return sort.notice(most, self.in_part).or_else(|| self.in_part.then(searched));
+        }
+        sort.notice(self.items.len(), self.more || self.in_part)
+    }
+}
+
+/// One page of a list; with a filter, of what is like that among all names, and sorted where the store can.
 pub(super) async fn read(
     viewer: &Viewer<'_>,
     kind: Kind,
@@ -146,37 +161,28 @@ pub(super) async fn read(
     (filter, sort): (&Filter, &Sort<'_>),
     after: Option<ObjectName>,
 ) -> Result<Found, Failure> {
-    let pages = if filter.is_set() || sort.is_set() { SEARCH_PAGES } else { 1 };
-    let mut found = Found { items: Vec::new(), next: after, searched: 0 };
-    for turn in 0..pages {
-        let further;
-        let ctx = if turn == 0 {
-            &viewer.call.ctx
-        } else {
-            further = viewer.further()?;
-            &further
-        };
-        let (page, _) = kind.list(viewer, ctx, vault, false, found.next.as_ref()).await?;
-        found.searched += page.items.len();
-        found.next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
-        found.items.extend(page.items.into_iter().filter(|item| filter.takes(item, viewer.now())));
-        if found.next.is_none() || (found.items.len() >= MAX_PAGE && !sort.is_set()) {
-            break;
-        }
+    if !filter.is_set() && !sort.is_set() {
+        let (page, _) = kind.list(viewer, &viewer.call.ctx, vault, false, after.as_ref()).await?;
+        let next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
+        return Ok(Found { items: page.items, more: next.is_some(), next, in_part: false, paging: None });
     }
-    Ok(found)
-}
-
-/// What a secret is sorted by.
-fn key(item: &SecretItem, column: &str, now: i64) -> Option<String> {
-    let version = &item.version;
-    match column {
-        "state" => Some(view::state_badge(view::state(&version.attributes, now)).2),
-        "updated" => Some(version.updated.to_string()),
-        "expires" => version.attributes.expires.map(|expires| expires.to_string()),
-        "tags" => view::tags_cell(&version.attributes.tags).sorted_by(),
-        _ => Some(item.secret.name.to_string()),
+    let ctx = &viewer.call.ctx;
+    let search = Search { after, ..filter.search(viewer.now()) };
+    let Some((by, descending)) = sort.asked() else {
+        let limit = if sort.is_set() { SORTED_HERE } else { MAX_PAGE };
+        let Searched { items, more, in_part, next } = kind.search(viewer, ctx, vault, (&search, limit)).await?;
+        return Ok(Found { items, next, more, in_part, paging: None });
+    };
+    let mut from = sort.from();
+    let page = |from: usize| Search { by, descending, from: u64::try_from(from).unwrap_or(u64::MAX), ..search.clone() };
+    let mut found = kind.search(viewer, ctx, vault, (&page(from), MAX_PAGE)).await?;
+    // Beyond the last is the first page.
+    if found.items.is_empty() && !found.more && from > 0 {
+        from = 0;
+        found = kind.search(viewer, &viewer.further()?, vault, (&page(from), MAX_PAGE)).await?;
     }
+    let Searched { items, more, in_part, .. } = found;
+    Ok(Found { items, next: None, more, in_part, paging: Some(sort.around(from, more)) })
 }
 
 fn row(vault: &VaultName, item: &SecretItem, now: i64) -> SecretRow {

@@ -1,7 +1,8 @@
 //! Lists in another order than their own, as the address says: `sort=updated&order=desc`.
 //!
-//! A list that is read page by page is read in its own order, which an index has. Sorted otherwise, as much of it as one
-//! request reads is sorted, and the page says so where that is not all of it; `from` says where its pages go on.
+//! A list that is read page by page is read in its own order, which an index has. Objects of a vault are sorted by the
+//! store, however many there are ([`Sort::asked`]), but by what only the page knows; other lists as much as one request
+//! reads, and the page says so where that is not all of it. `from` says where its pages go on.
 //!
 //! A table within a page ([`table`], [`panel`]) is whole in memory. Its parameters begin with its name
 //! (`versions-sort=created`), so that one address holds the order of each table on the page, and it has pages in any
@@ -14,6 +15,7 @@
 //! the actions that a role can name are words beside its form; and the settings show a few lines of one file as it has
 //! them, and a few keys in the order in which they sign.
 
+use strongroom_domain::search::SortedBy;
 use strongroom_web::{Body, ColumnSort, Order, Paging, Panel, Table, say};
 
 use super::frame::Viewer;
@@ -72,6 +74,41 @@ impl<'a> Sort<'a> {
     /// Whether the list is in another order than its own.
     pub(super) fn is_set(&self) -> bool {
         !self.column.is_empty()
+    }
+
+    /// The order in which the store gives objects, and whether the last come first. None where the list is in its own
+    /// order, or in one that the store does not know.
+    pub(super) fn asked(&self) -> Option<(SortedBy, bool)> {
+        let by = match self.column.as_str() {
+            "name" => SortedBy::Name,
+            "state" => SortedBy::Standing,
+            "updated" => SortedBy::Updated,
+            "expires" => SortedBy::Expires,
+            "tags" => SortedBy::Tags,
+            _ => return None,
+        };
+        Some((by, self.order == Order::Descending))
+    }
+
+    /// How much stands before this page.
+    pub(super) fn from(&self) -> usize {
+        self.from
+    }
+
+    /// The pages around one that the store sorted, which begins there.
+    pub(super) fn around(&self, from: usize, more: bool) -> Paging {
+        let next = from.saturating_add(PAGE).to_string();
+        Paging {
+            first_href: (from > 0).then(|| self.address(&[("from", None)])),
+            next_href: more.then(|| self.address(&[("from", Some(&next))])),
+            ..Paging::default()
+        }
+    }
+
+    /// A table that is in this order already.
+    pub(super) fn headed(&self, table: Table) -> Table {
+        let columns: Vec<&str> = table.columns.iter().map(String::as_str).collect();
+        Table { sorts: self.heads(&columns, &[]), ..table }
     }
 
     /// Where a list is read on, having been read so many times, to be sorted; none where that is enough.

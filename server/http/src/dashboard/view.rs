@@ -1,5 +1,4 @@
-//! Putting times, states and figures into words. Knows no request and decides nothing but how near
-//! an expiry counts as near.
+//! Putting times, states and figures into words. Knows no request and decides nothing.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +6,11 @@ use strongroom_crypto::key::KeySpec;
 use strongroom_domain::{
     key::KeyProperties,
     record::{Outcome, Record},
+    search::Standing,
     secret::{SecretAttributes, VaultFacts},
 };
 use strongroom_web::{Cell, Clock, Icon, ItemState, Moment, Tag, Tone, say};
 use time::{OffsetDateTime, format_description::StaticFormatDescription, macros::format_description};
-
-/// How long before its expiry an item counts as expiring, in seconds: 30 days.
-const NEAR: i64 = 30 * 86_400;
 
 const DAY: StaticFormatDescription = format_description!("[day padding:none] [month repr:short] [year]");
 const MINUTE: StaticFormatDescription = format_description!("[hour]:[minute]");
@@ -99,12 +96,12 @@ pub(super) fn audit_time(millis: i64) -> AuditTime {
 
 /// State of a version at a moment (Unix seconds).
 pub(super) fn state(attributes: &SecretAttributes, now: i64) -> ItemState {
-    match (attributes.not_before, attributes.expires) {
-        _ if !attributes.enabled => ItemState::Disabled,
-        (_, Some(expires)) if expires <= now => ItemState::Expired,
-        (Some(not_before), _) if not_before > now => ItemState::NotYetValid,
-        (_, Some(expires)) if expires - now <= NEAR => ItemState::Expiring,
-        _ => ItemState::Enabled,
+    match Standing::of(attributes, now) {
+        Standing::Disabled => ItemState::Disabled,
+        Standing::Expired => ItemState::Expired,
+        Standing::NotYetValid => ItemState::NotYetValid,
+        Standing::Expiring => ItemState::Expiring,
+        Standing::Enabled => ItemState::Enabled,
     }
 }
 
@@ -204,6 +201,8 @@ pub(super) fn grouped(number: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use strongroom_domain::search::NEAR;
+
     use super::*;
 
     /// 2026-11-23T03:12:07.904Z

@@ -27,6 +27,7 @@ mod revocation;
 mod revoked_keys;
 mod roles;
 mod rotation;
+mod searching;
 mod secrets;
 mod server_certificate;
 mod sessions;

@@ -2,7 +2,7 @@
 
 use strongroom_crypto::x509::Template;
 use strongroom_domain::{action::Action, names::VaultName, secret::SecretItem};
-use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
+use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, say};
 
 use super::state_cell;
 use crate::{
@@ -70,8 +70,7 @@ async fn body(viewer: &Viewer<'_>, vault: &VaultName, listed: &Listed<'_>) -> Bo
         let standing = viewer.services.revoking.standing(vault, item).await;
         rows.push(row(vault, item, state_cell(item, &standing, viewer.now())));
     }
-    let table = Table { paging: listed.paging.clone(), ..Table::new(&COLUMNS, rows) };
-    Body::Table(listed.sort.table(table, &[]))
+    listed.table(&COLUMNS, rows)
 }
 
 fn row(vault: &VaultName, item: &SecretItem, state: Cell) -> Row {

@@ -1,5 +1,7 @@
 //! Lists in the order that the address asks for, page by page.
 
+use strongroom_domain::objects::NAME_SEARCH;
+
 use super::{Page, Story, VALUE};
 
 /// Names of secrets, in the order in which a page lists them.
@@ -39,15 +41,30 @@ async fn a_list_is_sorted_by_its_headings_and_goes_on_in_that_order() {
 }
 
 #[tokio::test]
-async fn more_than_is_read_at_once_is_sorted_in_part_and_the_page_says_so() {
+async fn all_names_are_sorted_and_searched_however_many_there_are() {
     let story = Story::start();
-    for count in 0..201 {
+    for count in 0..620 {
         story.set(&format!("s{count:03}"), VALUE).await;
     }
     let cookie = story.sign_in("ada").await;
     let page = story.get("/vaults/demo/secrets?sort=name&order=desc", &cookie).await;
-    assert!(page.text.contains("Only the first 200 are sorted"), "{}", page.text);
-    assert_eq!(names(&page)[0], "s199");
+    assert!(!page.text.contains("are sorted"), "{}", page.text);
+    assert_eq!((names(&page).len(), names(&page)[0].as_str()), (25, "s619"));
+    let last = story.get("/vaults/demo/secrets?sort=name&order=desc&from=600", &cookie).await;
+    assert_eq!((names(&last).len(), names(&last)[19].as_str()), (20, "s000"));
+    let found = story.get("/vaults/demo/secrets?q=S619", &cookie).await;
+    assert_eq!(names(&found), ["s619"]);
+    let expiring = story.get("/vaults/demo/secrets?state=enabled&q=s61&sort=name&order=desc", &cookie).await;
+    assert_eq!((names(&expiring).len(), names(&expiring)[0].as_str()), (10, "s619"));
+    let before = story.log().len();
+    let palette = story.get("/search?q=s619&as=list", &cookie).await;
+    let told: serde_json::Value = serde_json::from_str(&palette.text).unwrap();
+    assert_eq!((told["found"][0]["name"].as_str(), told["notices"].as_array()), (Some("demo/s619"), Some(&Vec::new())));
+    let searches = story.log().split_off(before).into_iter().filter(|record| record.operation == NAME_SEARCH).count();
+    assert_eq!(searches, 1, "one record for a search");
+    let many = story.get("/search?q=s6&as=list", &cookie).await;
+    assert!(!many.text.contains("There is more") && many.text.contains("demo/s619"), "{}", many.text);
+    assert!(story.get("/search?q=s5&as=list", &cookie).await.text.contains("There is more like that"));
 }
 
 #[tokio::test]
