@@ -8,8 +8,7 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, Condition, DbBackend, EntityTrait, ExprTrait, JoinType, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, Func, Order},
 };
 use strongroom_domain::{
@@ -167,7 +166,7 @@ fn names(
     }
     let room = u64::try_from(room).unwrap_or(u64::MAX).saturating_add(1);
     let query = in_order(backend, query, search).select_only().column(secret::Column::Name);
-    Ok(query.offset(search.from.min(MOST_LOOKED_THROUGH)).limit(room))
+    Ok(query.offset(Ord::min(search.from, MOST_LOOKED_THROUGH)).limit(room))
 }
 
 impl Store {

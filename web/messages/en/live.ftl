@@ -1,13 +1,7 @@
 ### server/http/src/dashboard/live.rs
 
 live-that-is-not-a-records = That is not a record's id.
-live-retry-again-event-records-id =
-    retry: { $again }
-    event: records
-    id: { $newest }
-    data: { $data }
-    
-    
+
 live-allowed = Allowed
 live-denied = Denied
 live-failed = Failed

@@ -3,7 +3,7 @@
 policies-all-vaults = All vaults
 policies-all-vaults-2 = all vaults
 policies-the-vault-vault = the vault { $vault }
-policies-module-digest = Module { $digest }
+policies-attached-module-digest = Module { $digest }
 policies-off = Off
 policies-shadow = Shadow
 policies-enforced = Enforced

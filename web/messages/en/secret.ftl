@@ -12,8 +12,5 @@ secret-you-may-not-read-the = You may not read the value now. It takes the role 
 secret-to-version = to { $version }
 secret-compare = Compare
 secret-roll-back = Roll back
-secret-curl-authority-h-authorization-bearer =
-    curl{ $authority } -H "Authorization: Bearer $TOKEN" \
-      "{ $identifier }?api-version={ $api_version }"
 secret-command-line = Command line
 secret-python = Python

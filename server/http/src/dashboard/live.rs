@@ -66,7 +66,7 @@ pub(super) async fn batch(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         None => Vec::new(),
     };
     let data = json!({ "since": newest, "records": records, "more": more, "again": AGAIN });
-    let body = say!("live-retry-again-event-records-id", again = AGAIN, newest = newest, data = data);
+    let body = format!("retry: {AGAIN}\nevent: records\nid: {newest}\ndata: {data}\n\n");
     Ok(Response { body: Zeroizing::new(body.into_bytes()), ..Response::empty(200) }
         .with("content-type", "text/event-stream; charset=utf-8".to_owned())
         .with("cache-control", "no-store".to_owned()))

@@ -294,11 +294,8 @@ fn copy_as(
     vec![
         snippet(
             "curl",
-            say!(
-                "secret-curl-authority-h-authorization-bearer",
-                authority = authority,
-                identifier = identifier,
-                api_version = API_VERSION
+            format!(
+                "curl{authority} -H \"Authorization: Bearer $TOKEN\" \\\n  \"{identifier}?api-version={API_VERSION}\""
             ),
         ),
         snippet(

@@ -46,9 +46,11 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Without what is only for tests, which stands last.
+    /// Without what is only for tests and samples, which stands last.
     fn program(&self) -> &str {
-        self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+        let aside = ["#[cfg(test)]\nmod tests {", "pub fn samples() ->"];
+        let end = aside.iter().filter_map(|begin| self.text.find(begin)).min().unwrap_or(self.text.len());
+        &self.text[..end]
     }
 
     /// Names and variables of the messages that it asks for.

@@ -178,7 +178,7 @@ impl Modules {
     /// Name and version, or the beginning of the digest.
     fn called(&self, digest: &ModuleDigest) -> String {
         self.find(digest).map_or_else(
-            || say!("policies-module-digest", digest = short(digest)),
+            || say!("policies-attached-module-digest", digest = short(digest)),
             |ModuleShown { facts, .. }| format!("{} {}", facts.name, facts.version),
         )
     }
