@@ -70,8 +70,9 @@ impl Certificates {
     }
 
     async fn look_into_vault(&mut self) {
+        let shown = self.current.0.load_full();
         if let Some(vault) = &mut self.vault
-            && let Some(certified) = vault.look().await
+            && let Some(certified) = vault.look(&shown).await
         {
             self.current.0.store(Arc::new(certified));
         }
@@ -108,21 +109,8 @@ impl Certificates {
 
     /// Which names of an installation at `base` the certificate does not cover.
     fn not_covered(&self, base: &str) -> Vec<String> {
-        let certified = self.current.0.load();
-        let leaf = certified.cert.first().and_then(|leaf| ParsedCertificate::try_from(leaf).ok());
-        let covers = |name: &str| {
-            let (Some(leaf), Ok(name)) = (&leaf, ServerName::try_from(name)) else { return false };
-            verify_server_name(leaf, &name).is_ok()
-        };
-        let mut uncovered = Vec::new();
-        if !covers(base) {
-            uncovered.push(base.to_owned());
-        }
-        // Any label stands for all: only a wildcard covers a vault that has no name yet.
-        if !covers(&format!("any-vault.{base}")) {
-            uncovered.push(format!("*.{base}"));
-        }
-        uncovered
+        let covered = covered(&self.current.0.load(), base);
+        names(base).into_iter().map(|(_, name)| name).filter(|name| !covered.contains(name)).collect()
     }
 
     /// TLS 1.2 and 1.3 with AWS-LC. Offers HTTP/1.1 alone (see `strongroom_http::server`).
@@ -193,6 +181,22 @@ impl Certificates {
     }
 }
 
+/// The names of an installation at `base`: each as it is asked for, and as it is told. Any label stands for all, because only
+/// a wildcard covers a vault that has no name yet.
+fn names(base: &str) -> [(String, String); 2] {
+    [(base.to_owned(), base.to_owned()), (format!("any-vault.{base}"), format!("*.{base}"))]
+}
+
+/// Which names of an installation at `base` a certificate covers.
+pub(crate) fn covered(certified: &CertifiedKey, base: &str) -> Vec<String> {
+    let leaf = certified.cert.first().and_then(|leaf| ParsedCertificate::try_from(leaf).ok());
+    let covers = |name: &str| {
+        let (Some(leaf), Ok(name)) = (&leaf, ServerName::try_from(name)) else { return false };
+        verify_server_name(leaf, &name).is_ok()
+    };
+    names(base).into_iter().filter(|(asked, _)| covers(asked)).map(|(_, told)| told).collect()
+}
+
 fn fault(certificate: &Path, key: &Path) -> String {
     format!("{} with {}", certificate.display(), key.display())
 }
@@ -217,8 +221,91 @@ pub(crate) fn certified((chain, key): &Files) -> anyhow::Result<CertifiedKey> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    };
+
+    use async_trait::async_trait;
+    use strongroom_crypto::{DevAuthority, SecretText, SystemEntropy};
+
     use super::*;
-    use strongroom_crypto::{DevAuthority, SystemEntropy};
+    use crate::own_certificate::{Place, Vaults};
+
+    /// A vault with one certificate, as version and document, and a clock.
+    #[derive(Default)]
+    struct Kept {
+        current: Mutex<Option<(String, String)>>,
+        now: AtomicI64,
+        kept: AtomicBool,
+    }
+
+    #[async_trait]
+    impl Vaults for Kept {
+        async fn read(&self, _: &Place) -> anyhow::Result<(String, SecretText)> {
+            let (version, document) = self.current.lock().unwrap().clone().ok_or_else(|| anyhow::anyhow!("denied"))?;
+            Ok((version, SecretText::new(document)))
+        }
+
+        fn set_kept(&self, kept: bool) {
+            self.kept.store(kept, Ordering::Relaxed);
+        }
+
+        fn now(&self) -> i64 {
+            self.now.load(Ordering::Relaxed)
+        }
+
+        fn host(&self) -> &str {
+            "vault.example"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_renewed_certificate_of_a_vault_is_shown_within_ten_minutes_unless_clients_would_refuse_it() {
+        let (folder, now) = (tempfile::tempdir().unwrap(), 1_800_000_060_000);
+        let (certificate, key) = write(folder.path(), "vault.example");
+        let mut certificates = Certificates::open(&certificate, &key).unwrap();
+        let vault = Arc::new(Kept { now: AtomicI64::new(now), ..Kept::default() });
+        // Each is read for another version from a file of its own.
+        let put = |version: &str, name: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let (certificate, key) = write(folder.path(), name);
+            let document = std::fs::read_to_string(key).unwrap() + &std::fs::read_to_string(certificate).unwrap();
+            *vault.current.lock().unwrap() = Some((version.to_owned(), document));
+        };
+        let passes = |millis: i64| vault.now.fetch_add(millis, Ordering::Relaxed);
+        let is_due = |certificates: &Certificates| certificates.vault.as_ref().unwrap().is_due();
+        put("1", "vault.example");
+        let of_files = leaf(&certificates);
+        certificates.use_vault(InVault::new(Place::parse("demo/server").unwrap(), vault.clone())).await;
+        let first = leaf(&certificates);
+        assert_ne!(first, of_files);
+
+        put("2", "vault.example");
+        passes(599_999);
+        assert!(!is_due(&certificates));
+        passes(1);
+        assert!(is_due(&certificates));
+        certificates.look_into_vault().await;
+        let second = leaf(&certificates);
+        assert!(second != first && !is_due(&certificates) && !vault.kept.load(Ordering::Relaxed));
+
+        // For another name, and then not to be read at all: what is shown stays, and is looked at again soon.
+        put("3", "other.example");
+        for _ in 0..2 {
+            certificates.look_into_vault().await;
+            assert_eq!(leaf(&certificates), second);
+            assert!(vault.kept.load(Ordering::Relaxed) && !is_due(&certificates));
+            passes(60_000);
+            assert!(is_due(&certificates));
+            *vault.current.lock().unwrap() = None;
+        }
+        put("4", "vault.example");
+        certificates.look_into_vault().await;
+        assert!(leaf(&certificates) != second && !vault.kept.load(Ordering::Relaxed));
+        passes(-86_400_000);
+        assert!(is_due(&certificates), "a clock that was put back");
+    }
 
     fn write(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
         let now = time::OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap();

@@ -1,21 +1,24 @@
 //! The certificate that the server shows, kept in a vault of its own: read through the gate and on record like every
 //! value. What cannot be read, or is not fit to be shown, changes nothing: the last good one stays, and this says so.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
+use async_trait::async_trait;
 use rustls::sign::CertifiedKey;
-use strongroom_crypto::x509::{CertificateFacts, Imported, pem};
+use strongroom_crypto::{
+    SecretText,
+    x509::{CertificateFacts, Imported, pem},
+};
 use strongroom_domain::names::{ObjectName, VaultName};
 use strongroom_http::services::Services;
-use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::certificates::certified;
+use crate::certificates::{certified, covered};
 
-/// How far apart looks are, and how soon one is tried again that failed. Each is a record.
-const LOOK_EVERY: Duration = Duration::from_secs(600);
-const AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// How far apart looks are, and how soon one is tried again that failed, in milliseconds. Each is a record.
+const LOOK_EVERY: i64 = 600_000;
+const AGAIN_AFTER: i64 = 60_000;
 
 /// Which certificate it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,18 +39,53 @@ impl Place {
     }
 }
 
+/// What a look at a vault needs of the server.
+#[async_trait]
+pub(crate) trait Vaults: Send + Sync {
+    /// Version and secret of the current version.
+    async fn read(&self, place: &Place) -> anyhow::Result<(String, SecretText)>;
+    /// Whether the last look failed, for whoever asks how the server is.
+    fn set_kept(&self, kept: bool);
+    /// Unix milliseconds.
+    fn now(&self) -> i64;
+    /// The host of the base.
+    fn host(&self) -> &str;
+}
+
+#[async_trait]
+impl Vaults for Services {
+    async fn read(&self, place: &Place) -> anyhow::Result<(String, SecretText)> {
+        let (version, document) = self.certificates.for_server(&place.vault, &place.name, &*self.clock).await?;
+        Ok((version.as_str().to_owned(), document))
+    }
+
+    fn set_kept(&self, kept: bool) {
+        self.certificate.set_kept(kept);
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now_millis()
+    }
+
+    fn host(&self) -> &str {
+        self.addresses.host()
+    }
+}
+
 /// The certificate, and how the last look at it went.
 pub(crate) struct InVault {
     place: Place,
-    services: Arc<Services>,
+    vaults: Arc<dyn Vaults>,
     /// What is shown; none until one was read.
     version: Option<String>,
-    next: Instant,
+    /// Unix milliseconds.
+    next: i64,
 }
 
 impl InVault {
-    pub(crate) fn new(place: Place, services: Arc<Services>) -> Self {
-        Self { place, services, version: None, next: Instant::now() }
+    pub(crate) fn new(place: Place, vaults: Arc<dyn Vaults>) -> Self {
+        let next = vaults.now();
+        Self { place, vaults, version: None, next }
     }
 
     /// Whether it takes the place of the files.
@@ -55,15 +93,16 @@ impl InVault {
         self.version.is_some()
     }
 
+    /// A clock that was put back makes nobody wait for longer.
     pub(crate) fn is_due(&self) -> bool {
-        Instant::now() >= self.next
+        !(1..=LOOK_EVERY).contains(&self.next.saturating_sub(self.vaults.now()))
     }
 
-    /// Another version, if there is one that can be shown.
-    pub(crate) async fn look(&mut self) -> Option<CertifiedKey> {
-        let read = self.read().await;
-        self.services.certificate.set_kept(read.is_err());
-        self.next = Instant::now() + if read.is_ok() { LOOK_EVERY } else { AGAIN_AFTER };
+    /// Another version than the one that is shown, if there is one that can be shown in its place.
+    pub(crate) async fn look(&mut self, shown: &CertifiedKey) -> Option<CertifiedKey> {
+        let read = self.read(shown).await;
+        self.vaults.set_kept(read.is_err());
+        self.next = self.vaults.now().saturating_add(if read.is_ok() { LOOK_EVERY } else { AGAIN_AFTER });
         let Place { vault, name } = &self.place;
         match read {
             Ok(None) => None,
@@ -80,14 +119,17 @@ impl InVault {
         }
     }
 
-    async fn read(&self) -> anyhow::Result<Option<(String, CertifiedKey)>> {
-        let Services { certificates, clock, .. } = &*self.services;
-        let (version, document) = certificates.for_server(&self.place.vault, &self.place.name, &**clock).await?;
-        if self.version.as_deref() == Some(version.as_str()) {
+    async fn read(&self, shown: &CertifiedKey) -> anyhow::Result<Option<(String, CertifiedKey)>> {
+        let (version, document) = self.vaults.read(&self.place).await?;
+        if self.version.as_ref() == Some(&version) {
             return Ok(None);
         }
-        let certified = fit(document.expose(), clock.now_millis().div_euclid(1000))?;
-        Ok(Some((version.as_str().to_owned(), certified)))
+        let certified = fit(document.expose(), self.vaults.now().div_euclid(1000))?;
+        // A mistake in its policy would shut everybody out, and whoever could mend it.
+        let (host, covers) = (self.vaults.host(), covered(&certified, self.vaults.host()));
+        let lost: Vec<String> = covered(shown, host).into_iter().filter(|name| !covers.contains(name)).collect();
+        ensure!(lost.is_empty(), "it is not for {}, for which the one that is shown is", lost.join(" and "));
+        Ok(Some((version, certified)))
     }
 }
 

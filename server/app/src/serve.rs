@@ -109,7 +109,7 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         }
     }
     if let Some(place) = in_vault {
-        certificates.use_vault(InVault::new(place, Arc::clone(&node.services))).await;
+        certificates.use_vault(InVault::new(place, node.services.clone())).await;
     }
     certificates.warn_of_other_names(names.host());
     println!("Strongroom serves {} on {}.", node.services.addresses.base(), bound.shown);

@@ -168,15 +168,23 @@ async fn the_server_shows_the_certificate_of_a_vault_once_it_is_there() {
             "validity_months": 3,
         },
     } });
-    let create = vault.ask(Method::POST, "/certificates/server/create").bearer(&operator).json(&policy);
-    create.send().await.expect(202);
-    let made = vault.ask(Method::GET, "/certificates/server").bearer(&operator).send().await.expect(200).json();
-    vault.signal("HUP");
-    vault.log_says("the certificate of the vault is shown now").await;
-    let der = made["cer"].as_str().expect("a certificate");
-    let own = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
-    assert_eq!(standing(own.as_bytes()).await.expect("an answer"), Value::Null);
+    // A version, shown after a look.
+    let shown = async || {
+        let create = vault.ask(Method::POST, "/certificates/server/create").bearer(&operator).json(&policy);
+        create.send().await.expect(202);
+        let made = vault.ask(Method::GET, "/certificates/server").bearer(&operator).send().await.expect(200).json();
+        vault.signal("HUP");
+        let version = made["id"].as_str().expect("an id").rsplit('/').next().expect("a version");
+        vault.log_says(version).await;
+        let der = made["cer"].as_str().expect("a certificate");
+        format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n")
+    };
+    let first = shown().await;
+    assert_eq!(standing(first.as_bytes()).await.expect("an answer"), Value::Null);
     assert!(standing(&files).await.is_err(), "the one of the files is not shown any more");
+    let second = shown().await;
+    assert_eq!(standing(second.as_bytes()).await.expect("an answer"), Value::Null);
+    assert!(standing(first.as_bytes()).await.is_err(), "new connections get the new one alone");
 }
 
 /// See decision 0014: no frame of HTTP/2 is ever parsed, whichever way a client begins it.
