@@ -11,6 +11,7 @@ mod parts;
 mod render;
 mod samples;
 mod shell;
+mod visible;
 
 pub use asset::{ASSET_PREFIX, Asset, asset, asset_names};
 pub use chart::{Bar, Chart, Mark};
@@ -24,3 +25,4 @@ pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, T
 pub use render::RenderError;
 pub use samples::sample_pages;
 pub use shell::{Account, Clock, Crumb, Look, NavPage, NavVault, Section, Shell, Theme};
+pub use visible::{deceives, visible};

@@ -7,6 +7,7 @@ use strongroom_domain::{
     gate::Ask,
     names::ObjectName,
     principal::{Grantee, PrincipalId},
+    text::deceives,
 };
 use url::{Host, Url};
 use uuid::Uuid;
@@ -67,10 +68,15 @@ impl Whom {
     }
 }
 
-/// A grantee whose issuer could be one. Anything else is a mistake that nobody would notice: the grant would
+/// A grantee that is what it looks like, and whose issuer could be one. Anything else is a mistake that nobody would notice: the grant would
 /// stand and never count.
 pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
-    let (Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. }) = &grantee;
+    let (Grantee::Principal { id: PrincipalId { issuer, subject: name } } | Grantee::Group { issuer, group: name }) =
+        &grantee;
+    // It would stand beside somebody else in every list and look the same.
+    if name.contains(deceives) || issuer.contains(deceives) {
+        return Err(Problem::bad_parameter("A subject or group has no characters that nobody sees."));
+    }
     if could_be_an_issuer(issuer) {
         return Ok(grantee);
     }
@@ -212,6 +218,12 @@ mod tests {
             ["ISSUER", "i", "login.example.com", "http://login.example.com", "https://", "https://a.example?x"]
         {
             assert!(with_an_issuer(group(issuer)).is_err(), "{issuer}");
+        }
+        for name in ["ada\u{200b}", "ada\u{202e}"] {
+            let issuer = || "https://login.example.com".to_owned();
+            let id = PrincipalId { issuer: issuer(), subject: name.to_owned() };
+            assert!(with_an_issuer(Grantee::Principal { id }).is_err(), "{name:?}");
+            assert!(with_an_issuer(Grantee::Group { issuer: issuer(), group: name.to_owned() }).is_err(), "{name:?}");
         }
     }
 }

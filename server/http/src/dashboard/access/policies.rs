@@ -103,7 +103,7 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 pub(crate) async fn remove(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = vault(viewer)?;
-    let grantee = whom::read(viewer, &sent)?;
+    let grantee = whom::read_held(viewer, &sent)?;
     viewer.services.admin.remove_access_policy(&viewer.call.ctx, &vault, &grantee).await?;
     Ok(redirect(links::in_vault(&vault, "access", &[])))
 }

@@ -95,15 +95,22 @@ pub(super) fn fields(filled: impl Fn(&str) -> String, known: &Known) -> Vec<Fiel
     ]
 }
 
-/// Reads the grantee of a form.
+/// Reads the grantee of a form that gives something.
 pub(super) fn read(viewer: &Viewer<'_>, sent: &Sent) -> Result<Grantee, Problem> {
+    named(sent)?.grantee_to_be(viewer.services)
+}
+
+/// Reads the grantee of a form that takes something away: whatever was given can be.
+pub(super) fn read_held(viewer: &Viewer<'_>, sent: &Sent) -> Result<Grantee, Problem> {
+    named(sent)?.grantee(viewer.services)
+}
+
+fn named(sent: &Sent) -> Result<Whom, Problem> {
     let client_id = match sent.given("client_id") {
         Some(text) => {
             Some(Uuid::try_parse(&text).map_err(|_| Problem::bad_parameter(say!("access-whom-a-client-id-is-a")))?)
         }
         None => None,
     };
-    let whom =
-        Whom { issuer: sent.given("issuer"), subject: sent.given("subject"), group: sent.given("group"), client_id };
-    whom.grantee_to_be(viewer.services)
+    Ok(Whom { issuer: sent.given("issuer"), subject: sent.given("subject"), group: sent.given("group"), client_id })
 }

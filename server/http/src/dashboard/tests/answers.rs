@@ -1,12 +1,16 @@
 //! What every answer keeps: statuses, records, headers, escaping.
 
+use std::collections::BTreeMap;
+
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
     grant::Scope,
     principal::Grantee,
     record::Outcome,
     role::Role,
-    test_support::world::{enabled, name, person},
+    secret::SecretAttributes,
+    test_support::world::{PEOPLE, enabled, name, person},
+    text::deceives,
 };
 
 use super::{Story, VALUE};
@@ -160,5 +164,38 @@ async fn a_record_tells_the_status_that_was_answered() {
         assert_eq!(story.get(target, cookie).await.status, 400, "{target}");
         let record = story.last();
         assert_eq!((record.status, record.outcome), (Some(400), Outcome::Failed), "{target}");
+    }
+}
+
+#[test]
+fn pages_and_names_agree_on_what_deceives() {
+    for c in '\0'..=char::MAX {
+        let lays_out = matches!(c, '\n' | '\t');
+        assert_eq!(strongroom_web::deceives(c), deceives(c) && !lays_out, "{c:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_deceives_is_visible_on_pages() {
+    let story = Story::start();
+    let attributes = SecretAttributes {
+        content_type: Some("app\u{202e}xslx".to_owned()),
+        tags: BTreeMap::from([("team\u{200b}".to_owned(), "ops\u{2066}".to_owned())]),
+        ..enabled()
+    };
+    let (ctx, value) = (story.world.request(&story.ada), SecretText::new(VALUE.to_owned()));
+    story.world.secrets.set(&ctx, &story.vault, &name("db").unwrap(), &attributes, value).await.unwrap();
+    let lookalike = Grantee::Group { issuer: PEOPLE.to_owned(), group: "admins\u{200b}".to_owned() };
+    story.world.put_grant(lookalike, Role::Reader, Scope::Server).unwrap();
+    let ada = story.sign_in("ada").await;
+    for (page, shown) in [
+        ("/vaults/demo/secrets", "app\\u{202e}xslx"),
+        ("/vaults/demo/secrets", "team\\u{200b}: ops\\u{2066}"),
+        ("/vaults/demo/secrets/db", "app\\u{202e}xslx"),
+        ("/access", "admins\\u{200b}"),
+    ] {
+        let text = story.get(page, &ada).await.text;
+        assert!(text.contains(shown), "{page}: {text}");
+        assert!(!text.contains(['\u{202e}', '\u{2066}']), "{page}: {text}");
     }
 }

@@ -1,0 +1,49 @@
+//! Text of others as pages show it: a character that nobody sees, or that turns the direction of reading, stands there
+//! as its number, so that two names that differ never look alike. Not for fields and values, which stay as they are.
+
+/// Whether a reader would be deceived by it. The same as names are held to, but for what lays a text out.
+#[must_use]
+pub fn deceives(c: char) -> bool {
+    let lays_out = matches!(c, '\n' | '\t');
+    (c.is_control() && !lays_out)
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The text with every such character as its number.
+#[must_use]
+pub fn visible<T: AsRef<str> + ?Sized>(text: &T) -> String {
+    let mut shown = String::new();
+    for c in text.as_ref().chars() {
+        if deceives(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_deceives_is_seen() {
+        assert_eq!(visible("ada\u{200b}"), r"ada\u{200b}");
+        assert_eq!(visible("app\u{202e}xslx"), r"app\u{202e}xslx");
+        assert_eq!(visible("Zoë, 東京\nteam\tops"), "Zoë, 東京\nteam\tops");
+    }
+}
