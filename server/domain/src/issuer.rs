@@ -65,6 +65,17 @@ impl Profile {
             Self::Authority => &[],
         }
     }
+
+    /// The sorts of names that a certificate of it may have beside those of its subject: whoever logs on by the name of a user or
+    /// of a workload is not made by who may have servers certified.
+    #[must_use]
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Server => &["dns", "ip"],
+            Self::Client => &["dns", "email", "upn", "uri"],
+            Self::CodeSigning | Self::Authority => &[],
+        }
+    }
 }
 
 /// An authority kept in a vault.

@@ -80,11 +80,11 @@ pub(crate) struct IssuerGiven {
 /// What an authority signs.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum ProfileGiven {
-    /// TLS servers, which may be clients of each other.
+    /// TLS servers, which may be clients of each other: DNS names and addresses.
     Server,
-    /// TLS clients.
+    /// TLS clients: DNS names, mail addresses, user principal names and URIs.
     Client,
-    /// Signing code.
+    /// Signing code: no names beside the subject's.
     CodeSigning,
     /// Authorities below it, and nothing else.
     Authority,

@@ -219,7 +219,10 @@ async fn make(vault: &VaultClient, name: &str, body: &Value, wait: u16, at: &Vau
     if text(&operation, "/status") == "failed" {
         let code = text(&operation, "/error/code");
         let hint = match code.as_str() {
-            "outside-profile" => " --eku says the extended usages; without it they are those of servers and clients.",
+            "outside-profile" => {
+                " --eku says the extended usages, without it they are those of servers and clients; the profile of the issuer \
+                 says which sorts of names it certifies too."
+            }
             _ => "",
         };
         bail!("the issuer of {name} failed ({code}): {}{hint}", text(&operation, "/error/message"));

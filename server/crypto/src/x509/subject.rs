@@ -132,7 +132,7 @@ impl Subject {
     }
 
     /// Its mail addresses.
-    pub(super) fn emails(&self) -> impl Iterator<Item = &str> {
+    pub fn emails(&self) -> impl Iterator<Item = &str> {
         self.values_of(EMAIL_ADDRESS)
     }
 

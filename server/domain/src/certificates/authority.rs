@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use strongroom_crypto::{
     sha256,
-    x509::{self, AuthorityError, CertificateFacts, IssueError, Template, Validity, Wanted},
+    x509::{self, AuthorityError, CertificateFacts, IssueError, Subject, Template, Validity, Wanted},
 };
 
 use super::RENEWAL_PRINCIPAL;
@@ -71,6 +71,8 @@ enum NotSigned {
     KeyCompromised,
     #[error("the issuer's profile does not allow the extended key usages or the constraints that the policy asks for")]
     Profile,
+    #[error("the issuer's profile certifies no names of the sort {0}")]
+    Names(String),
 }
 
 impl HowItWent for NotSigned {
@@ -81,7 +83,9 @@ impl HowItWent for NotSigned {
             Self::AlgorithmRefused(_) => (Recorded::Failed, "algorithm-refused"),
             Self::Revoked => (Recorded::Failed, AUTHORITY_REVOKED),
             Self::KeyCompromised => (Recorded::Failed, "key-compromised"),
-            Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile => (Recorded::Failed, "invalid"),
+            Self::Authority(_) | Self::Missing | Self::OtherAuthority | Self::Profile | Self::Names(_) => {
+                (Recorded::Failed, "invalid")
+            }
         }
     }
 }
@@ -103,7 +107,7 @@ impl NotSigned {
             Self::AlgorithmRefused(_) => "algorithm-refused",
             Self::Revoked => AUTHORITY_REVOKED,
             Self::KeyCompromised => "key-compromised",
-            Self::Profile => "outside-profile",
+            Self::Profile | Self::Names(_) => "outside-profile",
         };
         let message = match &self {
             Self::Object(_) => "The authority cannot be used.".to_owned(),
@@ -283,6 +287,12 @@ fn told(order: &Order<'_>, certificate: &[u8]) -> Vec<(&'static str, String)> {
 
 /// The template as the profile allows it.
 fn within(profile: Profile, template: &Template) -> Result<Template, NotSigned> {
+    let mails = Subject::parse(&template.subject).is_ok_and(|subject| subject.emails().next().is_some());
+    let labelled = template.names.labelled();
+    let mut sorts = labelled.iter().filter_map(|name| name.split(':').next()).chain(mails.then_some("email"));
+    if let Some(other) = sorts.find(|sort| !profile.names().contains(sort)) {
+        return Err(NotSigned::Names(other.to_owned()));
+    }
     if profile == Profile::Authority {
         return if template.ca { Ok(template.clone()) } else { Err(NotSigned::Profile) };
     }

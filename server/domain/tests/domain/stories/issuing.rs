@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use strongroom_crypto::{
     SecretText,
     key::{Curve, KeySpec, SignAlgorithm},
-    x509::Usage,
+    x509::{AlternativeNames, Usage},
 };
 use strongroom_domain::{
     certificate::{IssuerReference, PendingStatus, PolicyPatch, Window},
@@ -158,6 +158,47 @@ async fn an_authority_in_the_vault_signs_what_its_issuer_allows() {
     let failed = (PendingStatus::Failed, Some("outside-profile".to_owned()));
     assert_eq!(status(&demo.operation("server").await), failed);
     assert_eq!(demo.run().await, Renewed::default(), "nobody asks again by themselves");
+}
+
+/// By a name of a user or a workload somebody logs on, whoever may have servers certified.
+#[tokio::test]
+async fn a_profile_says_which_sorts_of_names_are_certified() {
+    let demo = Demo::start();
+    demo.issue("root", &root()).await.unwrap();
+    for (issuer, profile) in [("server", Profile::Server), ("client", Profile::Client), ("code", Profile::CodeSigning)]
+    {
+        demo.set_issuer(issuer, &authority(AuthoritySettings { profile, ..Default::default() })).await.unwrap();
+    }
+    let named = |sort: &str| {
+        let (mut names, name) = (AlternativeNames::default(), "a.example".to_owned());
+        match sort {
+            "dns" => names.dns.push(name),
+            "ip" => names.addresses.push([192, 0, 2, 7].into()),
+            "upn" => names.upns.push("ada@a.example".to_owned()),
+            "uri" => names.uris.push("https://a.example/".to_owned()),
+            _ => names.emails.push("ada@a.example".to_owned()),
+        }
+        (Some(names), "CN=a".to_owned())
+    };
+    for (issuer, fine) in
+        [("server", &["dns", "ip"][..]), ("client", &["dns", "email", "upn", "uri"][..]), ("code", &[][..])]
+    {
+        for sort in ["dns", "ip", "email", "upn", "uri", "subject"] {
+            let (names, subject) = match sort {
+                "subject" => (Some(AlternativeNames::default()), "CN=a,emailAddress=ada@a.example".to_owned()),
+                other => named(other),
+            };
+            let policy = PolicyPatch { names, subject: Some(subject), extended_usages: Some(Vec::new()), ..by(issuer) };
+            let certificate = format!("{issuer}-{sort}");
+            demo.issue(&certificate, &policy).await.unwrap();
+            demo.run().await;
+            let expected = match fine.contains(&if sort == "subject" { "email" } else { sort }) {
+                true => (PendingStatus::Completed, None),
+                false => (PendingStatus::Failed, Some("outside-profile".to_owned())),
+            };
+            assert_eq!(status(&demo.operation(&certificate).await), expected, "{certificate}");
+        }
+    }
 }
 
 /// Whoever named an authority could sign with it. That says nothing of one that others make under its name later.
