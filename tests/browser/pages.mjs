@@ -206,6 +206,7 @@ function pagesOfPolicies({ removal, record, module, replay }) {
     documents: '/policy/documents', document: '/policy/documents/known-sites', 'new-document': '/policy/new-document',
     'document-edit': '/policy/documents/known-sites/edit', 'document-remove': '/policy/documents/known-sites/remove',
     'remove-assignment': removal, audit: '/audit', record,
+    why: '/why?issuer=https%3A%2F%2Flogin.example&subject=8b1a&action=SecretGet&vault=demo&name=ledger-db-password',
     policy: '/policy', 'policy-upload': '/policy/upload', 'policy-module': module, 'policy-attach': `${module}/attach`,
     'policy-try': `${module}/try`, 'policy-attachment': '/policy/attached/demo/two-person',
   };
@@ -233,7 +234,7 @@ function others(looked, { role, workload, removal, record, keyEdit, secretEdit, 
     [/^\/access\/roles\/{id}/, role], [/^\/access\/workloads\/{client_id}/, workload],
     [/^\/access\/assignments\/{id}/, removal.replace(/\/remove.*$/, '')],
     [/^\/policy\/modules\/{digest}/, module], [/^\/policy\/attached\/{where}\/{attachment}/, '/policy/attached/demo/two-person'],
-    [/^\/audit\/{id}/, record],
+    [/^\/audit\/{id}/, record], [/^\/why\/{id}/, record.replace('/audit/', '/why/')],
   ];
   return routes.filter((route) => !seen.has(route)).map((route) => {
     const address = known.reduce((path, [pattern, value]) => path.replace(pattern, value), route);

@@ -19,6 +19,7 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         vaults_href: "/vaults".into(),
         vaults: vec![],
         access_href: Some("/access".into()),
+        why_href: Some("/why".into()),
         policy_href: Some("/policy".into()),
         policy_note: Some("1 shadow".into()),
         audit_href: Some("/audit".into()),

@@ -20,6 +20,8 @@ pub struct Shell {
     pub vaults: Vec<NavVault>,
     /// Who may do what; `None` when this person can see nothing of it, and the entry is then absent.
     pub access_href: Option<String>,
+    /// Why something was decided, or would be; `None` when this person may not ask.
+    pub why_href: Option<String>,
     /// The policy modules and where they are attached; `None` when this person can see nothing of it.
     pub policy_href: Option<String>,
     /// What is tried out of them: `1 shadow`.
@@ -113,6 +115,8 @@ pub enum Section {
     InVault,
     /// Who may do what.
     Access,
+    /// Why something was decided, or would be.
+    Why,
     /// The policy modules.
     Policy,
     /// The audit list.

@@ -196,6 +196,8 @@ routes! {
     Base Post "/access/workloads/{client_id}/secrets/{credential}/remove" Session ClientSecretRemoveForm;
     Base Post "/access/workloads/{client_id}/certificates/{credential}/remove" Session CertificateRemoveForm;
     Base Post "/access/workloads/{client_id}/federations/{credential}/remove" Session FederationRemoveForm;
+    Base Get "/why" Session WhyPage;
+    Base Get "/why/{id}" Session WhyDecisionPage;
     Base Get "/policy" Session PoliciesPage;
     Base Get "/policy/upload" Session ModuleUploadPage;
     Base Post "/policy/upload" Session ModuleUploadForm;

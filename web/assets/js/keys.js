@@ -1,6 +1,6 @@
 // Keyboard: Ctrl K or / to search, g and a letter to go, e to explain what is at hand, ? for this list.
 // Single keys do nothing while somebody types, and can be switched off (WCAG 2.1.4).
-const GO = { o: '/overview', v: '/vaults', a: '/audit', w: '/access', s: '/settings', m: '/me' };
+const GO = { o: '/overview', v: '/vaults', a: '/audit', w: '/access', y: '/why', s: '/settings', m: '/me' };
 const OFF = 'strongroom-keys-off';
 
 export function listenToKeys(search, help, openPalette) {
@@ -23,6 +23,8 @@ export function listenToKeys(search, help, openPalette) {
       filter?.focus();
     } else if (event.key === 'j' || event.key === 'k') {
       move(event.key === 'j' ? 1 : -1);
+    } else if (event.key === 'e') {
+      explain();
     } else if (event.key === '?' && help) {
       help.showModal();
     }
@@ -36,6 +38,12 @@ export function listenToKeys(search, help, openPalette) {
 
 function typing(target) {
   return target.closest?.('input, select, textarea, dialog, [contenteditable]');
+}
+
+// Follows the way to why: of the row that is at hand, or the first of the page.
+function explain() {
+  const row = document.activeElement?.closest('tr');
+  (row ?? document).querySelector('a[href^="/why/"]')?.click();
 }
 
 // Moves between the rows' first links, which Enter then opens.

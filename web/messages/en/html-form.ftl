@@ -1,6 +1,6 @@
 ### web/templates/form.html
 
-html-form-see-the-record = See the record
+html-form-why = Why
 html-form-name-of-tag = Name
 html-form-name = name
 html-form-value-of-tag = Value

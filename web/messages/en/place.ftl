@@ -13,6 +13,7 @@ place-settings-of-vault = Settings of { $vault }
 place-access-to-vault = Access to { $vault }
 place-deleted-vaults = Deleted vaults
 place-access = Access
+place-why = Why
 place-you = You
 place-settings = Settings
 place-policy-modules = Policy modules

@@ -7,6 +7,7 @@ search-deleted-vaults = Deleted vaults
 search-access-assignments = Access: assignments
 search-roles = Roles
 search-workloads = Workloads
+search-why = Why something is allowed or denied
 search-audit = Audit
 search-settings = Settings
 search-your-sessions-and-appearance = Your sessions and appearance

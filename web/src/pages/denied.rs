@@ -29,10 +29,12 @@ pub struct DeniedPage {
     pub missing_scope: Option<String>,
     /// The decision's id, to be quoted.
     pub decision_id: String,
-    /// The decision's record, for who may read it.
+    /// Where it is told why, to whoever was denied and to who may read records.
     pub decision_href: Option<String>,
     /// Where to prove again who one is, when that is what is missing.
     pub step_up_href: Option<String>,
+    /// When that was, where the page is looked at later.
+    pub when: Option<crate::Moment>,
     /// A page this person can see, to go on from.
     pub back_href: Option<String>,
 }
@@ -97,8 +99,9 @@ impl DeniedPage {
             missing_role: Some("Key Vault Secrets User".into()),
             missing_scope: Some("/vaults/payments-prod/secrets/paylane-restricted-key".into()),
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into(),
-            decision_href: Some("/audit/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
+            decision_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
             step_up_href: None,
+            when: None,
             back_href: Some("/vaults/payments-prod/secrets".into()),
         };
         let audit = Self {
@@ -114,6 +117,7 @@ impl DeniedPage {
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e60".into(),
             decision_href: None,
             step_up_href: None,
+            when: None,
             back_href: None,
         };
         let step_up = Self {
@@ -127,7 +131,7 @@ impl DeniedPage {
 }
 
 impl StageState {
-    fn class(self) -> &'static str {
+    pub(crate) fn class(self) -> &'static str {
         match self {
             Self::Passed => "ok",
             Self::Stopped => "no",
@@ -135,7 +139,7 @@ impl StageState {
         }
     }
 
-    fn icon(self) -> Option<&'static str> {
+    pub(crate) fn icon(self) -> Option<&'static str> {
         match self {
             Self::Passed => Some("check"),
             Self::Stopped => Some("x"),
@@ -143,7 +147,7 @@ impl StageState {
         }
     }
 
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Passed => say!("page-denied-passed"),
             Self::Stopped => say!("page-denied-stopped-the-request"),

@@ -13,7 +13,7 @@ pub use form::{Choice, Field, FieldKind, Form};
 pub use lanes::{Coming, Lane, Lanes};
 pub use table::{Cell, ColumnSort, Order, Paging, Row, Table};
 
-use crate::{Moment, say};
+use crate::{Moment, Stage, say};
 
 /// One box of a page.
 #[derive(Debug, Clone)]
@@ -39,6 +39,8 @@ pub enum Body {
     Table(Table),
     /// Certificates, each above the one that signed it.
     Chain(Vec<ChainLink>),
+    /// The stages of a decision.
+    Rail(Vec<Stage>),
     /// What comes when.
     Lanes(Lanes),
     /// Something to fill in.

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use uuid::Uuid;
+
 use super::{AdminError, Administration};
 use crate::{
     action::Action,
@@ -52,7 +54,8 @@ pub struct Described {
 impl Described {
     /// The request of a record, as far as it can be made again; none where nobody asked anything of a vault. What a key
     /// or a certificate that was to be made would have been is not on record.
-    pub(super) fn of(record: &Record) -> Option<Self> {
+    #[must_use]
+    pub fn of(record: &Record) -> Option<Self> {
         let recorded = Recorded::of(record, record.at).filter(Recorded::is_of_somebody)?;
         let input = record.input.as_deref().filter(|input| !input.action.is_empty());
         let written = input.filter(|_| writes_attributes(recorded.action)).map(|input| &input.object);
@@ -180,6 +183,11 @@ pub(super) fn writes_attributes(action: Action) -> bool {
     )
 }
 
+/// The request of a record.
+pub(super) fn request_of(record: &Record) -> Result<Described, AdminError> {
+    Described::of(record).ok_or(AdminError::Invalid("this is no request that somebody makes of a vault"))
+}
+
 impl Administration {
     /// What the gate would say of a request that nobody makes, now or at another time by the rules of now. Nothing comes
     /// of it but the record that the caller asked. For who may read the records, and who holds which role in the vault: the
@@ -202,6 +210,35 @@ impl Administration {
         let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
         foreseen.state = self.state_stage(ctx, vault, described, &foreseen).await;
         self.recorder.release(ctx, case.record, case.permit.hold(Ok(foreseen))).await?
+    }
+
+    /// What the gate would say now of the request of a record on this vault, however it came out then: by the rules and
+    /// the objects as they are. For whom [`Administration::foresee`] is, and on record in the same way.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn foresee_again(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        id: Uuid,
+    ) -> Result<(Described, Foreseen), AdminError> {
+        let mut case = self.admit_foreseeing(ctx, vault).await?;
+        let Some(_place) = self.looks.enter(&ctx.principal.id).await else {
+            return Err(self.refuse(ctx, case, AdminError::Busy).await);
+        };
+        let described = match self.recorded_request(ctx, vault, id).await.and_then(|record| request_of(&record)) {
+            Ok(described) => described,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        described.name_object(&mut case.record);
+        if let Err(why) = described.check() {
+            return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
+        }
+        described.note(&mut case.record);
+        let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
+        foreseen.state = self.state_stage(ctx, vault, &described, &foreseen).await;
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok((described, foreseen)))).await?
     }
 
     /// Admits a question of what the gate would say in a vault that is there.

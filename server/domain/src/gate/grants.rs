@@ -121,6 +121,15 @@ impl Gate {
         }))
     }
 
+    /// Whether the caller holds nothing that reaches into the vault of this name; so also of one that is not there, or
+    /// cannot be read.
+    pub(crate) async fn is_stranger_to(&self, ctx: &RequestContext, name: &VaultName) -> bool {
+        match self.vaults.vault(name).await {
+            Ok(Some(vault)) => !self.reaches_into(ctx, Some(vault.id)).await.unwrap_or(false),
+            Ok(None) | Err(_) => true,
+        }
+    }
+
     /// Which vault it is whose row does not read, by what of it does.
     pub(super) async fn id_of_damaged(&self, name: &VaultName) -> Option<VaultId> {
         for deleted in [false, true] {

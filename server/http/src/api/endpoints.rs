@@ -136,6 +136,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NewRolePage
         | Endpoint::ModuleUploadPage
         | Endpoint::NewDocumentPage
+        // What is asked there is a request of its own.
+        | Endpoint::WhyPage
         | Endpoint::NewWorkloadPage => "Page",
         Endpoint::VaultList
         | Endpoint::VaultsPage
@@ -234,6 +236,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NetworkHits
         | Endpoint::AuditPage
         | Endpoint::AuditEntryPage
+        | Endpoint::WhyDecisionPage
         | Endpoint::AuditExportPage
         | Endpoint::AuditLive
         | Endpoint::AuditCheckpoint

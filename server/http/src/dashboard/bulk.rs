@@ -148,7 +148,7 @@ fn row(vault: &VaultName, name: &ObjectName, wanted: &Wanted, came: Result<(), F
         }
         Err(Failure::Denied(denial)) => (
             Cell::badge(Tone::Bad, Icon::Ban, say!("bulk-denied")),
-            Cell::link(told(&denial), links::entry(denial.request_id)),
+            Cell::link(told(&denial), links::why(denial.request_id)),
         ),
         Err(Failure::Problem(problem)) => {
             let sentence = problem.message.lines().next().unwrap_or_default().to_owned();

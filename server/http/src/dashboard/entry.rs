@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     admin::AdminError,
-    decision::{Stage, StageEffect},
     record::{IdPrefix, Record, RecordFilter},
     secret::Page,
 };
-use strongroom_web::{Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone, say};
+use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table, Tone, say};
 use uuid::Uuid;
 
 use super::{
@@ -16,12 +15,9 @@ use super::{
     frame::{Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
-    view, would_allow,
+    view, why,
 };
-use crate::{
-    message::{Request, Response},
-    problem::Problem,
-};
+use crate::{message::Response, problem::Problem};
 
 /// Digits of a chain's head that are shown.
 const HEAD_DIGITS: usize = 16;
@@ -30,33 +26,21 @@ const ALIKE: usize = 20;
 
 /// # Errors
 /// The gate's denial, or why the record cannot be shown.
-pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let asked = IdPrefix::parse(viewer.call.parameter(0)).ok_or_else(Problem::no_route)?;
-    let filter = RecordFilter { id: Some(asked), limit: ALIKE, ..RecordFilter::default() };
-    let page = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
-    if page.items.len() > 1 {
-        return Ok(rendered(200, several(viewer, &page).await.render()));
-    }
-    let Some(record) = page.items.into_iter().next() else {
-        // The look itself went well and is on record as such.
-        let shell = viewer.shell(&Place::Audit.below(say!("entry-not-found"))).await;
-        let message = say!("entry-there-is-no-record-of");
-        let page = PanelsPage {
-            lead: Some(message.to_owned()),
-            ..PanelsPage::new(shell, AdminError::RecordNotFound.to_string())
-        };
-        return Ok(rendered(200, page.render()));
+pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let record = match named(viewer).await? {
+        Named::One(record) => record,
+        Named::Other(page) => return Ok(page),
     };
     let id = record.id;
     let shell = viewer.shell(&Place::Audit.below(id.to_string())).await;
     let (tone, icon, word) = view::outcome(&record);
     let names = audit::names(viewer, std::iter::once(&record)).await;
     let commands = Commands::of_installation(viewer.services);
-    let mut main = vec![trace(&record)];
-    main.extend(would_allow::panels(viewer, request, &record).await?);
-    main.push(chain(viewer, id).await);
+    let ask_why = Act::primary(say!("entry-why"), links::why(id), Icon::Unknown);
+    let main = vec![why::stages(&record), chain(viewer, id).await];
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
+        acts: vec![ask_why],
         lead: Some(say!("entry-operation-on-record", operation = record.operation, record = audit::object(&record))),
         main,
         aside: vec![
@@ -69,6 +53,36 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         ..PanelsPage::new(shell, say!("entry-record-of-at", at = view::moment_millis(record.at).text))
     };
     Ok(rendered(200, page.render()))
+}
+
+/// What an address names.
+pub(super) enum Named {
+    /// A record.
+    One(Box<Record>),
+    /// None or several, as a page.
+    Other(Response),
+}
+
+/// The record whose id stands in the address, or the beginning of it.
+///
+/// # Errors
+/// The gate's denial, or why the records cannot be read.
+pub(super) async fn named(viewer: &Viewer<'_>) -> Result<Named, Failure> {
+    let asked = IdPrefix::parse(viewer.call.parameter(0)).ok_or_else(Problem::no_route)?;
+    let filter = RecordFilter { id: Some(asked), limit: ALIKE, ..RecordFilter::default() };
+    let page = viewer.services.admin.query_audit(&viewer.call.ctx, filter).await?;
+    if page.items.len() > 1 {
+        return Ok(Named::Other(rendered(200, several(viewer, &page).await.render())));
+    }
+    if let Some(record) = page.items.into_iter().next() {
+        return Ok(Named::One(Box::new(record)));
+    }
+    // The look itself went well and is on record as such.
+    let shell = viewer.shell(&Place::Audit.below(say!("entry-not-found"))).await;
+    let message = say!("entry-there-is-no-record-of");
+    let page =
+        PanelsPage { lead: Some(message.to_owned()), ..PanelsPage::new(shell, AdminError::RecordNotFound.to_string()) };
+    Ok(Named::Other(rendered(200, page.render())))
 }
 
 /// Which records begin as what was asked for: more than one.
@@ -94,48 +108,6 @@ async fn several(viewer: &Viewer<'_>, page: &Page<Record>) -> PanelsPage {
             say!("entry-several-decisions-begin-so").to_owned(),
         )
     }
-}
-
-fn trace(record: &Record) -> Panel {
-    if record.trace.is_empty() {
-        return Panel::new(say!("entry-stages"), Body::Text(vec![say!("entry-the-gate-was-not-asked").into()]));
-    }
-    let rows = record.trace.iter().map(|stage| {
-        let (tone, icon, word) = match stage.effect {
-            StageEffect::Allow => (Tone::Good, Icon::Check, say!("entry-passed")),
-            StageEffect::Deny => (Tone::Bad, Icon::Ban, say!("entry-stopped")),
-            StageEffect::Abstain => (Tone::Plain, Icon::Off, say!("entry-no-opinion")),
-            StageEffect::NotAsked => (Tone::Plain, Icon::Off, say!("entry-not-asked")),
-            StageEffect::WouldAbstain => (Tone::Planned, Icon::Hourglass, say!("entry-no-opinion")),
-            StageEffect::WouldAllow => (Tone::Planned, Icon::Hourglass, say!("entry-would-pass")),
-            StageEffect::WouldDeny => (Tone::Planned, Icon::Hourglass, say!("entry-would-stop")),
-        };
-        let fuel = stage
-            .fuel
-            .map_or_else(|| Cell::None(say!("entry-none").to_owned()), |fuel| Cell::text(view::grouped(fuel)));
-        let took = record.module_micros.get(&stage.stage);
-        let took = took.map_or_else(
-            || Cell::None(say!("entry-none").to_owned()),
-            |micros| Cell::text(format!("{} µs", view::grouped(*micros))),
-        );
-        Row::new(vec![
-            Cell::text(stage.stage.clone()),
-            Cell::badge(tone, icon, word),
-            Cell::Text { text: stage.reason.clone(), small: told(stage) },
-            fuel,
-            took,
-        ])
-    });
-    let table = Table::new(&["Stage", "Said", "Reason", "Fuel", "Time"], rows.collect());
-    Panel::new(say!("entry-stages"), Body::Table(table)).note(say!("entry-in-the-order-in-which"))
-}
-
-/// What a stage says besides its reason, and what a module says that this rests on.
-fn told(stage: &Stage) -> Option<String> {
-    let relied_on = (!stage.relied_on.is_empty())
-        .then(|| say!("entry-relied-on-relied-on", relied_on = stage.relied_on.join(", ")));
-    let told: Vec<_> = stage.detail.clone().into_iter().chain(relied_on).collect();
-    (!told.is_empty()).then(|| told.join(" "))
 }
 
 /// Where the record stands in its node's chain, with its neighbours; every link is computed anew.

@@ -125,7 +125,7 @@ impl Sent {
 }
 
 /// `2027-01-31T12:00`, as browsers write a moment, or with a space as people do.
-fn read_moment(text: &str) -> Option<i64> {
+pub(super) fn read_moment(text: &str) -> Option<i64> {
     let text = text.replacen(' ', "T", 1);
     let minute = format_description!("[year]-[month]-[day]T[hour]:[minute]");
     let second = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");

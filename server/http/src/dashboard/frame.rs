@@ -98,6 +98,7 @@ impl Viewer<'_> {
         let audit = self.may(&Ask::server(Action::AuditRead)).await;
         let settings = self.may(&Ask::server(Action::TokenKeyRead)).await;
         let access = self.may(&Ask::server(Action::AssignmentRead)).await;
+        let why = self.may(&Ask::server(Action::DecisionForesee)).await;
         let policy = !vaults.is_empty()
             || self.may(&Ask::server(Action::PolicyModuleRead)).await
             || self.may(&Ask::server(Action::PolicyRead)).await;
@@ -109,6 +110,7 @@ impl Viewer<'_> {
             vaults_href: links::VAULTS.to_owned(),
             vaults: self.pins.first(vaults).iter().map(entry).collect(),
             access_href: access.then(|| links::ACCESS.to_owned()),
+            why_href: why.then(|| links::WHY.to_owned()),
             policy_href: policy.then(|| links::POLICY.to_owned()),
             policy_note: shadow_note(vaults),
             audit_href: audit.then(|| links::AUDIT.to_owned()),

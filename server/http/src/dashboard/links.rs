@@ -41,6 +41,8 @@ pub(super) const SETTINGS: &str = "/settings";
 pub(super) const TOKEN_KEYS_ROTATE: &str = "/settings/token-keys/rotate";
 /// Puts another key in the place of all that sign tokens.
 pub(super) const TOKEN_KEYS_REVOKE: &str = "/settings/token-keys/revoke";
+/// Asks why something would be decided.
+pub(super) const WHY: &str = "/why";
 /// The policy modules and where they are attached.
 pub(super) const POLICY: &str = "/policy";
 /// The documents that policy modules are given.
@@ -257,9 +259,19 @@ pub(super) fn entry(id: impl std::fmt::Display) -> String {
     format!("{AUDIT}/{id}")
 }
 
-/// One audit record, with what would allow what was denied.
+/// Why a decision was made: for whoever was denied, and for who may read records.
+pub(super) fn why(id: impl std::fmt::Display) -> String {
+    format!("{WHY}/{id}")
+}
+
+/// The same in another way: as things are now, or with something else in it.
+pub(super) fn why_as(id: Uuid, mode: &str) -> String {
+    with_query(why(id), &[("mode", Some(mode))])
+}
+
+/// The same, with what would allow what was denied.
 pub(super) fn would_allow(id: Uuid) -> String {
-    with_query(entry(id), &[("would-allow", Some("yes"))])
+    with_query(why(id), &[("would-allow", Some("yes"))])
 }
 
 /// A secret, or one of its versions.
@@ -414,9 +426,14 @@ mod tests {
 
     #[test]
     fn pages_are_returned_to() {
-        for good in
-            ["/", "/vaults", "/vaults/demo/secrets?q=db&after=x", "/vaults/demo/secrets/db", "/audit?outcome=denied"]
-        {
+        for good in [
+            "/",
+            "/vaults",
+            "/why?vault=demo",
+            "/vaults/demo/secrets?q=db&after=x",
+            "/vaults/demo/secrets/db",
+            "/audit?outcome=denied",
+        ] {
             assert_eq!(ReturnTo::parse(good).map(|r| r.0).as_deref(), Some(good));
         }
     }
@@ -484,7 +501,7 @@ mod tests {
                 let joined = base.join(to.as_str()).unwrap();
                 prop_assert_eq!(joined.origin(), base.origin());
                 let first = joined.path().trim_start_matches('/').split('/').next().unwrap_or_default().to_ascii_lowercase();
-                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "settings", "audit", "command-line", "policy"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
+                prop_assert!(["", "vaults", "new-vault", "deleted-vaults", "access", "me", "overview", "search", "settings", "audit", "command-line", "policy", "why"].contains(&first.as_str()) || joined.path().contains('%'), "{}", joined);
             }
         }
     }

@@ -58,6 +58,7 @@ mod vault_forms;
 mod vault_life;
 mod vaults;
 mod view;
+mod why;
 mod would_allow;
 
 use std::sync::Arc;
@@ -85,7 +86,7 @@ pub(crate) const SESSION_MISSING: &str = "session-missing";
 
 /// Whether a path of the base host belongs to the dashboard, so that problems are shown as pages.
 pub(crate) fn is_page(path: &str) -> bool {
-    const FIRST: [&str; 17] = [
+    const FIRST: [&str; 18] = [
         "overview",
         "search",
         "vaults",
@@ -95,6 +96,7 @@ pub(crate) fn is_page(path: &str) -> bool {
         "me",
         "settings",
         "audit",
+        "why",
         "policy",
         "command-line",
         "sign-in",
@@ -292,7 +294,9 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         | Endpoint::ClientSecretRemoveForm
         | Endpoint::CertificateRemoveForm
         | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
-        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer, &request)),
+        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
+        Endpoint::WhyPage => boxed(|| why::ask(&viewer, &request)),
+        Endpoint::WhyDecisionPage => boxed(|| why::decision(&viewer, &request)),
         Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer, &request)),
         Endpoint::ApprovalsPage => boxed(|| approvals::list(&viewer)),
         Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Grant)),
@@ -312,7 +316,7 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         Endpoint::ModulePage => boxed(|| policies::module::show(&viewer)),
         Endpoint::ModuleRemovePage => boxed(|| policies::module::ask_remove(&viewer)),
         Endpoint::ModuleRemoveForm => boxed(|| policies::module::remove(&viewer, &request)),
-        Endpoint::ModuleTryPage => boxed(|| policies::bench::form(&viewer)),
+        Endpoint::ModuleTryPage => boxed(|| policies::bench::form(&viewer, &request)),
         Endpoint::ModuleTryForm => boxed(|| policies::bench::ask(&viewer, &request)),
         Endpoint::AttachPage => boxed(|| policies::attach::new(&viewer, &request)),
         Endpoint::AttachForm => boxed(|| policies::attach::add(&viewer, &request)),

@@ -49,6 +49,8 @@ pub(super) enum Place {
     DeletedVaults,
     /// Who may do what.
     Access,
+    /// Why something was decided, or would be.
+    Why,
     /// What belongs to whoever is signed in.
     Me,
     /// The settings of the installation.
@@ -119,6 +121,7 @@ impl Place {
                 Ok(vault),
                 _,
             ) => Self::Settings(vault),
+            (Endpoint::WhyPage | Endpoint::WhyDecisionPage, ..) => Self::Why,
             (Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage, ..) => Self::Audit,
             (Endpoint::SecretsPage | Endpoint::NewSecretPage | Endpoint::NewSecretForm, Ok(vault), _) => {
                 Self::Secrets(vault)
@@ -261,6 +264,7 @@ impl Place {
             Self::VaultAccess(vault) => say!("place-access-to-vault", vault = vault),
             Self::DeletedVaults => say!("place-deleted-vaults").to_owned(),
             Self::Access => say!("place-access").to_owned(),
+            Self::Why => say!("place-why").to_owned(),
             Self::Me => say!("place-you").to_owned(),
             Self::Installation => say!("place-settings").to_owned(),
             Self::Policies => say!("place-policy-modules").to_owned(),
@@ -292,6 +296,7 @@ impl Place {
             Self::VaultAccess(vault) => links::in_vault(vault, "access", &[]),
             Self::DeletedVaults => links::DELETED_VAULTS.to_owned(),
             Self::Access => links::ACCESS.to_owned(),
+            Self::Why => links::WHY.to_owned(),
             Self::Me => links::ME.to_owned(),
             Self::Installation => links::SETTINGS.to_owned(),
             Self::Policies => links::POLICY.to_owned(),
@@ -326,6 +331,7 @@ impl Place {
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
+            | Self::Why
             | Self::Me
             | Self::Installation
             | Self::Audit
@@ -358,6 +364,7 @@ impl Place {
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
+            | Self::Why
             | Self::Me
             | Self::Installation
             | Self::Audit
@@ -385,6 +392,7 @@ impl Place {
             | Self::VaultAccess(_)
             | Self::Settings(_) => Section::InVault,
             Self::Access => Section::Access,
+            Self::Why => Section::Why,
             Self::Policies | Self::Attachment(..) => Section::Policy,
             Self::Audit => Section::Audit,
             Self::Installation => Section::Settings,
@@ -417,6 +425,7 @@ impl Place {
             | Self::Vaults
             | Self::DeletedVaults
             | Self::Access
+            | Self::Why
             | Self::Me
             | Self::Installation
             | Self::Audit
@@ -496,6 +505,7 @@ impl Place {
             Self::VaultAccess(vault) => vec![vaults(), within(vault), step(say!("place-access"), None)],
             Self::DeletedVaults => vec![vaults(), step(say!("place-deleted-vaults"), None)],
             Self::Access => vec![step(say!("place-access"), None)],
+            Self::Why => vec![step(say!("place-why"), None)],
             Self::Me => vec![step(say!("place-you"), None)],
             Self::Installation => vec![step(say!("place-settings"), None)],
             Self::Secret(vault, name, None) => {

@@ -10,7 +10,6 @@ use strongroom_domain::{
     context::RequestContext,
     decision::{ApprovalWanted, Denial, DenyReason},
     entrance::EntranceError,
-    gate::Ask,
     issuers::IssuerError,
     keys::KeyError,
     objects::ObjectError,
@@ -19,6 +18,7 @@ use strongroom_domain::{
     secrets::SecretError,
 };
 use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage, StageState, say};
+use uuid::Uuid;
 
 use super::{
     frame::{Place, Viewer},
@@ -121,13 +121,12 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
     match failure {
         Failure::Denied(denial) => {
             let shell = viewer.shell(&place).await;
-            let readable = viewer.may(&Ask::server(Action::AuditRead)).await;
-            let record = readable.then(|| links::entry(denial.request_id));
             let step_up_href = match &denial.reason {
                 DenyReason::Policy { step_up: Some(asked), .. } => step_up::href(viewer, Some(asked)),
                 _ => None,
             };
-            let page = DeniedPage { step_up_href, ..denied(&viewer.call.ctx, shell, &place, denial, record) };
+            let Denial { request_id, action, reason } = &denial;
+            let page = DeniedPage { step_up_href, ..denied(shell, &place, Some(*action), reason, *request_id) };
             Response { reason: "denied", ..rendered(403, page.render()) }
         }
         Failure::Problem(problem) => {
@@ -191,30 +190,33 @@ fn headline(status: u16) -> &'static str {
     }
 }
 
-fn denied(
-    ctx: &RequestContext,
+/// What is told of a denial: with it, and to whoever was denied also later.
+pub(super) fn denied(
     shell: Shell,
     place: &Place,
-    denial: Denial,
-    decision_href: Option<String>,
+    action: Option<Action>,
+    reason: &DenyReason,
+    decision: Uuid,
 ) -> DeniedPage {
-    let needs_role = *denial.reason.told() == DenyReason::NoRole;
-    let (headline, reason) = told(ctx, place, &denial);
+    let needs_role = *reason.told() == DenyReason::NoRole;
+    let least = || action.and_then(Role::least_for).map(|role| role.name().to_owned());
+    let (headline, sentence) = told(place, reason);
     DeniedPage {
         shell,
         object: place.title(),
-        refused: refused(denial.action).to_owned(),
+        refused: action.map_or_else(|| say!("problems-you-cannot-do-this"), refused).to_owned(),
         headline: headline.to_owned(),
-        reason,
-        reason_code: denial.reason.told().code().to_owned(),
-        stages: stages(place, &denial.reason),
-        missing_role: needs_role.then(|| Role::least_for(denial.action)).flatten().map(|role| role.name().to_owned()),
+        reason: sentence,
+        reason_code: reason.told().code().to_owned(),
+        stages: stages(place, reason),
+        missing_role: if needs_role { least() } else { None },
         missing_scope: needs_role.then(|| place.scope()),
-        decision_id: denial.request_id.to_string(),
-        decision_href,
+        decision_id: decision.to_string(),
+        decision_href: Some(links::why(decision)),
         step_up_href: None,
+        when: None,
         back_href: Some(match place {
-            Place::Secret(vault, name, Some(_)) if denial.action == Action::SecretGet => {
+            Place::Secret(vault, name, Some(_)) if action == Some(Action::SecretGet) => {
                 links::secret(vault, name, None)
             }
             Place::Secret(vault, ..) => links::secrets(vault),
@@ -309,11 +311,11 @@ fn refused(action: Action) -> &'static str {
 }
 
 /// Headline and sentence of a reason.
-fn told(ctx: &RequestContext, place: &Place, denial: &Denial) -> (&'static str, String) {
-    match &denial.reason {
-        DenyReason::Network(_) => (
+fn told(place: &Place, reason: &DenyReason) -> (&'static str, String) {
+    match reason {
+        DenyReason::Network(address) => (
             say!("problems-your-address-is-not-allowed"),
-            say!("problems-the-vaults-network-rules-do", to_canonical = ctx.client.to_canonical()),
+            say!("problems-the-vaults-network-rules-do", to_canonical = address.to_canonical()),
         ),
         DenyReason::Identity => {
             (say!("problems-this-identity-does-not-count"), say!("problems-the-identity-you-act-as").to_owned())

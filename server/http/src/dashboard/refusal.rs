@@ -1,11 +1,7 @@
 //! A form that was refused for what is in it comes back with the reason, so that it can be corrected.
 //! Secrets in it are not sent back.
 
-use strongroom_domain::{
-    action::Action,
-    decision::{Denial, DenyReason},
-    gate::Ask,
-};
+use strongroom_domain::decision::{Denial, DenyReason};
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
 
@@ -111,17 +107,12 @@ impl Refusal {
     }
 
     /// The form with what was wrong.
-    async fn put_on(&self, viewer: &Viewer<'_>, form: Form) -> Form {
-        let readable = self.record.is_some() && viewer.may(&Ask::server(Action::AuditRead)).await;
+    fn put_on(&self, form: Form) -> Form {
         let mut form = form;
         for field in form.fields.iter_mut().filter(|field| Some(&field.name) == self.field.as_ref()) {
             field.error = Some(self.sentence.clone());
         }
-        Form {
-            error: Some(self.sentence.clone()),
-            error_href: self.record.filter(|_| readable).map(links::entry),
-            ..form
-        }
+        Form { error: Some(self.sentence.clone()), error_href: self.record.map(links::why), ..form }
     }
 }
 
@@ -186,9 +177,9 @@ pub(super) fn stored(refusal: Option<&Refusal>, body: impl FnOnce() -> Body) -> 
 }
 
 /// A form, with what was wrong when it was refused.
-pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
+pub(super) async fn form(_: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
     match refusal {
-        Some(refusal) => refusal.put_on(viewer, form).await,
+        Some(refusal) => refusal.put_on(form),
         None => form,
     }
 }

@@ -34,7 +34,7 @@ const MAX_QUERY: usize = 127;
 const MOST: usize = 50;
 
 /// Pages to go to by their names.
-fn go_to() -> [(&'static str, &'static str); 10] {
+fn go_to() -> [(&'static str, &'static str); 11] {
     [
         (say!("search-overview"), links::OVERVIEW),
         (say!("search-vaults"), links::VAULTS),
@@ -43,6 +43,7 @@ fn go_to() -> [(&'static str, &'static str); 10] {
         (say!("search-access-assignments"), links::ACCESS),
         (say!("search-roles"), links::ROLES),
         (say!("search-workloads"), links::WORKLOADS),
+        (say!("search-why"), links::WHY),
         (say!("search-audit"), links::AUDIT),
         (say!("search-settings"), links::SETTINGS),
         (say!("search-your-sessions-and-appearance"), links::ME),

@@ -29,9 +29,7 @@ pub(super) async fn panels(viewer: &Viewer<'_>, request: &Request, record: &Reco
     let vault = record.vault.as_deref().and_then(|vault| VaultName::parse(vault).ok());
     let Some(vault) = vault.filter(|_| record.outcome == Outcome::Denied) else { return Ok(Vec::new()) };
     if request.query("would-allow").is_none() {
-        let text = say!("would-allow-each-change-of-a-rule");
-        let find = Act::link(say!("would-allow-find-out"), links::would_allow(record.id), Icon::Compare);
-        return Ok(vec![Panel::new(title(), Body::Text(vec![text.to_owned()])).acts(vec![find])]);
+        return Ok(vec![offered(links::would_allow(record.id))]);
     }
     let found = viewer.services.admin.explain(&viewer.further()?, &vault, &About::Decision(record.id), LAST).await;
     match found {
@@ -41,7 +39,15 @@ pub(super) async fn panels(viewer: &Viewer<'_>, request: &Request, record: &Reco
     }
 }
 
-fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Panel> {
+/// The way to find out: it is tried and counted each time.
+pub(super) fn offered(href: String) -> Panel {
+    let text = say!("would-allow-each-change-of-a-rule");
+    let find = Act::link(say!("would-allow-find-out"), href, Icon::Compare);
+    Panel::new(title(), Body::Text(vec![text.to_owned()])).acts(vec![find])
+}
+
+/// What was found out.
+pub(super) fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained) -> Vec<Panel> {
     let Explained { described, foreseen, would_allow } = explained;
     let WouldAllow { changes, not_yours, tried, by_approval, approval, replayed, cut } = would_allow;
     let Some(denied) = &foreseen.denied else {

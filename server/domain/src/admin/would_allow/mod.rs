@@ -22,7 +22,7 @@ use recorded::GROUPS;
 pub use recorded::{Altered, ChangedAlike, Counted, MAX_REPLAYED};
 pub(super) use recorded::{REPLAY_GROUPS, WhatChanges};
 
-use super::{AdminError, Administration, Described};
+use super::{AdminError, Administration, Described, foresee::request_of};
 use crate::{
     action::Action,
     context::RequestContext,
@@ -255,14 +255,23 @@ impl Administration {
 
     /// The request of a recorded denial on this vault.
     async fn described_by(&self, ctx: &RequestContext, vault: &VaultName, id: Uuid) -> Result<Described, AdminError> {
-        let filter = RecordFilter { id: Some(IdPrefix::from(id)), limit: 1, ..RecordFilter::default() };
-        let found = self.records(ctx, filter).await?.into_iter().next();
-        let record =
-            found.filter(|record| record.vault.as_deref() == Some(vault.as_str())).ok_or(AdminError::RecordNotFound)?;
+        let record = self.recorded_request(ctx, vault, id).await?;
         if record.outcome != Outcome::Denied {
             return Err(AdminError::Invalid("what would allow a request is asked of one that was denied"));
         }
-        Described::of(&record).ok_or(AdminError::Invalid("this is no request that somebody makes of a vault"))
+        request_of(&record)
+    }
+
+    /// A record of this vault.
+    pub(super) async fn recorded_request(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        id: Uuid,
+    ) -> Result<Record, AdminError> {
+        let filter = RecordFilter { id: Some(IdPrefix::from(id)), limit: 1, ..RecordFilter::default() };
+        let found = self.records(ctx, filter).await?.into_iter().next();
+        found.filter(|record| record.vault.as_deref() == Some(vault.as_str())).ok_or(AdminError::RecordNotFound)
     }
 
     /// Records for this use case, which tells of them what it counts.

@@ -328,6 +328,15 @@ impl Body {
     }
 }
 
+/// A request as a form of the dashboard describes it, in the words of the body: read as the API reads it.
+///
+/// # Errors
+/// 400 where it describes none.
+pub(crate) fn described(body: serde_json::Value, own_issuer: &str) -> Result<Described, Problem> {
+    let body: Body = serde_json::from_value(body).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
+    body.described(own_issuer)
+}
+
 /// POST /api/v1/vaults/{vault}/why
 pub(crate) async fn foresee(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
     let vault = vault_name(call.parameter(0))?;

@@ -19,22 +19,22 @@ use crate::dashboard::frame::Viewer;
 const MOST: usize = 100;
 
 /// Values of a field with what is said of each beside it.
-pub(super) type Offered = BTreeMap<String, String>;
+pub(in crate::dashboard) type Offered = BTreeMap<String, String>;
 
 /// What is known.
 #[derive(Default)]
-pub(super) struct Known {
+pub(in crate::dashboard) struct Known {
     /// Client ids, by what people call the workload.
-    pub(super) workloads: Offered,
-    pub(super) issuers: Offered,
-    pub(super) subjects: Offered,
+    pub(in crate::dashboard) workloads: Offered,
+    pub(in crate::dashboard) issuers: Offered,
+    pub(in crate::dashboard) subjects: Offered,
     pub(super) groups: Offered,
     pub(super) scopes: Offered,
 }
 
 impl Known {
     /// For a form about one vault, or about any place.
-    pub(super) async fn of(viewer: &Viewer<'_>, vault: Option<&VaultName>) -> Self {
+    pub(in crate::dashboard) async fn of(viewer: &Viewer<'_>, vault: Option<&VaultName>) -> Self {
         let mut known = Self::default();
         let own = &viewer.call.ctx.principal;
         known.person(&own.id, "you");

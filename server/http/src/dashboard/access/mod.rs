@@ -3,7 +3,7 @@
 pub(super) mod assignments;
 pub(super) mod credentials;
 pub(super) mod in_vault;
-mod known;
+pub(super) mod known;
 pub(super) mod own;
 pub(super) mod owners;
 pub(super) mod policies;

@@ -6,11 +6,13 @@ use strongroom_domain::{
     admin::ModuleShown,
     names::ObjectKind,
     policy::{
-        Effect, ObjectState, PolicyAnswer, PolicyConnection, PolicyObject, PolicyPrincipal, PolicyRequest,
-        RECORDED_FOR_1_0, Said,
+        Effect, ModuleDigest, ObjectState, PolicyAnswer, PolicyConnection, PolicyObject, PolicyPrincipal,
+        PolicyRequest, RECORDED_FOR_1_0, Said,
     },
+    record::{IdPrefix, Record, RecordFilter},
 };
 use strongroom_web::{Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone, say};
+use uuid::Uuid;
 
 use super::{attachment::pretty, digest, short, skeleton};
 use crate::{
@@ -21,19 +23,50 @@ use crate::{
         links,
         refusal::{self, Refusal},
         snippets, view,
+        why::Asked,
     },
     message::{Request, Response},
 };
 
-/// GET /policy/modules/{digest}/try
+/// GET /policy/modules/{digest}/try[?decision=], or with the question of [`Asked`]
 ///
 /// # Errors
 /// The gate's denial, or why the module cannot be shown.
-pub(crate) async fn form(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(crate) async fn form(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let module = viewer.services.admin.show_module(&viewer.call.ctx, digest(viewer)?).await?;
-    let settings = pretty(&skeleton::of(&module.facts.settings_schema).to_string());
-    let request = serde_json::to_string_pretty(&example(viewer, &module)).unwrap_or_default();
-    Ok(page(viewer, &module, (&request, &settings), None, None).await)
+    let record = match request.query("decision").and_then(|id| Uuid::try_parse(id).ok()) {
+        Some(id) => recorded(viewer, id).await?,
+        None => None,
+    };
+    let vault = match &record {
+        Some(record) => record.vault.clone(),
+        None => request.query("vault").map(str::to_owned),
+    };
+    let settings = match settings_in(viewer, vault.as_deref(), &module.facts.digest).await {
+        Some(settings) => pretty(&settings),
+        None => pretty(&skeleton::of(&module.facts.settings_schema).to_string()),
+    };
+    let asked = match record.and_then(|record| record.input) {
+        Some(input) => *input,
+        None => Asked::of(request).over(example(viewer, &module)),
+    };
+    let asked = serde_json::to_string_pretty(&asked).unwrap_or_default();
+    Ok(page(viewer, &module, (&asked, &settings), None, None).await)
+}
+
+/// What modules were asked when a decision was made, for whoever may read records.
+async fn recorded(viewer: &Viewer<'_>, id: Uuid) -> Result<Option<Record>, Failure> {
+    let filter = RecordFilter { id: Some(IdPrefix::from(id)), limit: 1, ..RecordFilter::default() };
+    let page = viewer.services.admin.query_audit(&viewer.further()?, filter).await;
+    Ok(page.ok().and_then(|page| page.items.into_iter().next()))
+}
+
+/// The settings with which a vault has the module, as far as they may be seen.
+async fn settings_in(viewer: &Viewer<'_>, vault: Option<&str>, module: &ModuleDigest) -> Option<String> {
+    let vaults = viewer.vaults().await;
+    let vault = vaults.iter().find(|known| Some(known.name.as_str()) == vault)?;
+    let attached = vault.settings.policies.iter().find(|attachment| attachment.module == *module)?;
+    Some(attached.settings.clone())
 }
 
 /// POST /policy/modules/{digest}/try

@@ -226,8 +226,10 @@ async fn a_record_has_a_page() {
         assert!(page.text.contains(text), "{text}: {}", page.text);
     }
     // What would allow it is told on demand, with the command that makes the change.
-    assert!(page.text.contains(&format!("href=\"/audit/{id}?would-allow=yes\"")), "{}", page.text);
-    let page = story.get(&format!("/audit/{id}?would-allow=yes"), &ada).await;
+    assert!(page.text.contains(&format!("href=\"/why/{id}\"")), "{}", page.text);
+    let page = story.get(&format!("/why/{id}"), &ada).await;
+    assert!(page.text.contains(&format!("href=\"/why/{id}?would-allow=yes\"")), "{}", page.text);
+    let page = story.get(&format!("/why/{id}?would-allow=yes"), &ada).await;
     let sections = page
         .text
         .split("<section")

@@ -25,6 +25,7 @@ mod spans;
 mod step_up;
 mod unparsed;
 mod walk;
+mod why;
 
 use std::{
     net::{IpAddr, Ipv4Addr},

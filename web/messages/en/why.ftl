@@ -1,0 +1,30 @@
+### server/http/src/dashboard/why/mod.rs
+
+why-to-ask-why = Asking why
+why-why-is-it-so = Why is it so?
+why-ask-what-the-gate-would-say = What the gate would say of a request that nobody makes. Nothing comes of it but the record that you asked.
+why-question = Question
+why-there-is-no-such-mode = There is no such way to look at a decision.
+why-who = Who
+why-does = Does
+why-to = To
+why-from = From
+why-listener = Listener
+why-answered = Answered
+why-at = At
+why-took = Took
+why-reason = Reason
+why-record = Record
+why-as-things-are-now = As things are now
+why-recorded = Recorded
+why-now = Now
+why-what-if = What if
+why-operation-on-object = { $operation } on { $object }
+why-decision = Decision
+why-now-headline = As things are now: { $headline }
+why-it-is-not-told-why = It is not told: { $why }.
+why-would-be-allowed = Would be allowed
+why-would-fail = Would fail
+why-would-be-denied = Would be denied
+why-if-who-asked-for-operation = If { $who } asked for { $operation } on { $object }. Nobody did.
+why-save-as-test-case-of = Save as test case of { $name }
