@@ -23,6 +23,7 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         policy_href: Some("/policy".into()),
         policy_note: Some("1 shadow".into()),
         audit_href: Some("/audit".into()),
+        step_up_href: None,
         settings_href: Some("/settings".into()),
         crumbs: crumbs
             .iter()

@@ -30,6 +30,8 @@ pub struct Shell {
     pub audit_href: Option<String>,
     /// The installation's settings; `None` when this person may not see them.
     pub settings_href: Option<String>,
+    /// Where to prove once more who one is before a form of this page is filled in; `None` when none will ask for it.
+    pub step_up_href: Option<String>,
     /// From the root to this page; the last is this page.
     pub crumbs: Vec<Crumb>,
     /// Time at which the page was made.

@@ -17,7 +17,7 @@ use super::{
     form::{SHORT, Sent},
     frame::{Place, Viewer},
     kinds::Kind,
-    links, rendered,
+    links, rendered, step_up,
 };
 use crate::{
     message::{Request, Response},
@@ -89,6 +89,10 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         return Err(Problem::bad_parameter(say!("bulk-at-most-max-page-secrets", max_page = MAX_PAGE)).into());
     }
     let wanted = Wanted::of(&sent)?;
+    // As each of them alone would: what is deleted at once takes services down, and what is enabled answers again.
+    if matches!(wanted, Wanted::Delete | Wanted::Enable) && !step_up::is_proven(viewer) {
+        return Ok(step_up::page(viewer).await);
+    }
     if matches!(wanted, Wanted::Delete) && !sent.ticked("sure") {
         return Ok(ask(viewer, &vault, &names).await);
     }

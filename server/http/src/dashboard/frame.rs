@@ -10,7 +10,7 @@ use strongroom_domain::{
 use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone, say};
 
 pub(super) use super::place::Place;
-use super::{links, links::ReturnTo, pins::Pins, view};
+use super::{links, links::ReturnTo, pins::Pins, step_up, view};
 use crate::{
     edge::Call,
     problem::Problem,
@@ -115,6 +115,7 @@ impl Viewer<'_> {
             policy_note: shadow_note(vaults),
             audit_href: audit.then(|| links::AUDIT.to_owned()),
             settings_href: settings.then(|| links::SETTINGS.to_owned()),
+            step_up_href: step_up::beforehand(self),
             crumbs: place.crumbs(),
             clock: view::clock(now),
             account: self.account(),

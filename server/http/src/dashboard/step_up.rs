@@ -19,8 +19,9 @@ const CLOCKS_DIFFER: i64 = 60;
 /// Reason of a record: the person has to prove again who they are.
 const REASON: &str = "step-up-required";
 
-/// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing. The form
-/// of a new vault needs it with purge protection alone, and asks by itself.
+/// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing; those that
+/// show something besides say so beforehand ([`beforehand`]). The form of a new vault needs it with purge protection
+/// alone, that of several secrets to delete or enable them, and both ask by themselves.
 pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
@@ -41,6 +42,12 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::IssuerEnableForm
             | Endpoint::IssuerDeletePage
             | Endpoint::IssuerDeleteForm
+            | Endpoint::VaultDeletePage
+            | Endpoint::VaultDeleteForm
+            | Endpoint::VersionEnableForm
+            | Endpoint::KeyEnableForm
+            | Endpoint::CertificateEnableForm
+            | Endpoint::CertificateExportForm
             | Endpoint::VaultPurgePage
             | Endpoint::VaultPurgeForm
             | Endpoint::VaultProtectPage
@@ -58,14 +65,19 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::TokenKeysRevokeForm
             | Endpoint::NewAssignmentPage
             | Endpoint::NewAssignmentForm
+            | Endpoint::AssignmentRemovePage
+            | Endpoint::AssignmentRemoveForm
             | Endpoint::DropRolePage
             | Endpoint::DropRoleForm
             | Endpoint::NewRolePage
             | Endpoint::NewRoleForm
             | Endpoint::RoleEditPage
             | Endpoint::RoleEditForm
+            | Endpoint::RoleDeletePage
+            | Endpoint::RoleDeleteForm
             | Endpoint::AccessPolicyPage
             | Endpoint::AccessPolicyForm
+            | Endpoint::AccessPolicyRemoveForm
             | Endpoint::CommandLinePage
             | Endpoint::CommandLineAllow
             | Endpoint::NewClientSecretForm
@@ -124,6 +136,23 @@ pub(super) fn href(viewer: &Viewer<'_>, asked: Option<&StepUp>) -> Option<String
     let own = terms(viewer);
     let acr = asked.or(own.as_ref()).map(|asked| asked.acr.as_slice()).unwrap_or_default();
     viewer.provider().map(|provider| links::sign_in_again(&provider, &viewer.here, acr))
+}
+
+/// Where the person may do that before anything is typed into a form of this page that will ask for it; none where it has
+/// no such form, or they did.
+pub(super) fn beforehand(viewer: &Viewer<'_>) -> Option<String> {
+    let has_one = matches!(
+        viewer.call.endpoint,
+        Endpoint::NetworkPage
+            | Endpoint::NewVaultPage
+            | Endpoint::WorkloadPage
+            | Endpoint::ApprovalsPage
+            | Endpoint::AttachmentPage
+            | Endpoint::CertificatePage
+            | Endpoint::CertificateVersionPage
+            | Endpoint::VaultAccessPage
+    );
+    if has_one && !is_proven(viewer) { href(viewer, None) } else { None }
 }
 
 /// The page that asks for it.
