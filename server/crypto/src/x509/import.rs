@@ -43,8 +43,20 @@ pub enum ImportError {
     )]
     TooSlow,
     /// The password does not open it.
-    #[error("the password is wrong, or the document was changed")]
+    #[error("the password is wrong")]
     Password,
+    /// The password opens it, and it is not as it was written.
+    #[error("the password is right, but the document was changed or damaged since it was written")]
+    Changed,
+    /// Nothing in it tells which of the two it is.
+    #[error("the password is wrong, or the document was changed")]
+    PasswordOrDamage,
+    /// Encrypted or protected by something that is not opened here.
+    #[error(
+        "the document is encrypted or protected by {0}, which is not taken: write it with AES and SHA-256, as OpenSSL 3 \
+         does by itself"
+    )]
+    Cipher(String),
     /// Encrypted, and no password.
     #[error("the document is encrypted and no password was given, or it was changed")]
     NoPassword,
@@ -113,7 +125,10 @@ pub enum ImportError {
 impl ImportError {
     /// As it is said of a password: one that was not given is not wrong.
     fn with(self, password: &str) -> Self {
-        if self == Self::Password && password.is_empty() { Self::NoPassword } else { self }
+        match self {
+            Self::Password | Self::PasswordOrDamage if password.is_empty() => Self::NoPassword,
+            other => other,
+        }
     }
 }
 
@@ -189,7 +204,7 @@ impl<'a> EncryptedKey<'a> {
     /// The private key in it, as a document of its own. Takes as long as deriving a key from the password takes.
     ///
     /// # Errors
-    /// [`ImportError`]. A wrong password may give bytes that are no key instead.
+    /// [`ImportError`].
     pub fn open(&self, password: &str) -> Result<Zeroizing<Vec<u8>>, ImportError> {
         if password.len() > MAX_PASSWORD { Err(ImportError::Password) } else { Opener::new(password).key(self.0) }
     }

@@ -7,11 +7,13 @@
 //! a private key while it writes are out of reach of zeroizing; they live as long as the call.
 
 mod authority;
+mod ber;
 mod bundle;
 #[cfg(test)]
 mod chain_tests;
 mod constraints;
 mod crl;
+mod encryption;
 mod finding;
 mod import;
 mod inspect;

@@ -1,21 +1,20 @@
-//! Opening PKCS#12 (RFC 7292) and encrypted PKCS#8 of other makers, modern and legacy.
+//! Opening PKCS#12 (RFC 7292) and encrypted PKCS#8 of other makers, modern and legacy, PKCS#12 also in BER.
 //!
 //! Read here and not by `p12-keystore`, which bounds each derivation of a key but not how many there are, and leaves
 //! private keys behind in memory. Here every round is paid for before it is done, and what is decrypted is zeroized.
 
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{
-    cipher::{AES_128, AES_192, AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey},
-    digest, hmac,
-    iv::FixedLength,
-    pbkdf2,
-};
-use cbc::cipher::{BlockModeDecrypt as _, KeyIvInit as _, block_padding::Pkcs7};
+use aws_lc_rs::hmac;
 use x509_parser::der_parser::{ber::BerObject, der::parse_der};
 use zeroize::Zeroizing;
 
-use super::{import::ImportError, read::MAX_CHAIN};
+use super::{
+    ber::{octets_in, to_der},
+    encryption::{derive, hash},
+    import::ImportError,
+    read::MAX_CHAIN,
+};
 
 /// Most rounds of all derivations of a document together: some seconds of one core. Windows and OpenSSL write a few
 /// thousand, Firefox and Java up to some hundred thousand.
@@ -27,10 +26,6 @@ const KEY_BAG: &str = "1.2.840.113549.1.12.10.1.1";
 const SHROUDED_KEY_BAG: &str = "1.2.840.113549.1.12.10.1.2";
 const CERTIFICATE_BAG: &str = "1.2.840.113549.1.12.10.1.3";
 const X509_CERTIFICATE: &str = "1.2.840.113549.1.9.22.1";
-const PBES2: &str = "1.2.840.113549.1.5.13";
-const PBKDF2: &str = "1.2.840.113549.1.5.12";
-const SHA1_3DES: &str = "1.2.840.113549.1.12.1.3";
-const SHA1_RC2_40: &str = "1.2.840.113549.1.12.1.6";
 
 /// What a document holds.
 #[derive(Default)]
@@ -43,25 +38,27 @@ pub(super) struct Contents {
 
 /// A password in both forms, and how many rounds may still be done with it.
 pub(super) struct Opener {
-    utf8: Zeroizing<Vec<u8>>,
+    pub(super) utf8: Zeroizing<Vec<u8>>,
     /// UTF-16 with a zero behind (RFC 7292, appendix B.1).
-    bmp: Zeroizing<Vec<u8>>,
-    left: u32,
+    pub(super) bmp: Zeroizing<Vec<u8>>,
+    pub(super) left: u32,
+    /// Whether the password opened anything.
+    pub(super) opened: bool,
 }
 
-fn object(der: &[u8]) -> Result<BerObject<'_>, ImportError> {
+pub(super) fn object(der: &[u8]) -> Result<BerObject<'_>, ImportError> {
     match parse_der(der) {
         Ok(([], object)) => Ok(object),
         _ => Err(ImportError::Damaged),
     }
 }
 
-fn parts<'a, 'b>(object: &'b BerObject<'a>) -> Result<&'b [BerObject<'a>], ImportError> {
+pub(super) fn parts<'a, 'b>(object: &'b BerObject<'a>) -> Result<&'b [BerObject<'a>], ImportError> {
     object.as_sequence().map(Vec::as_slice).map_err(|_| ImportError::Damaged)
 }
 
 /// The bytes of an octet string, or within a context-specific tag.
-fn bytes<'a>(object: &BerObject<'a>) -> Result<&'a [u8], ImportError> {
+pub(super) fn bytes<'a>(object: &BerObject<'a>) -> Result<&'a [u8], ImportError> {
     use x509_parser::der_parser::ber::BerObjectContent::{OctetString, Unknown};
     match &object.content {
         OctetString(bytes) => Ok(bytes),
@@ -70,64 +67,14 @@ fn bytes<'a>(object: &BerObject<'a>) -> Result<&'a [u8], ImportError> {
     }
 }
 
-fn oid(object: &BerObject<'_>) -> Result<String, ImportError> {
+pub(super) fn oid(object: &BerObject<'_>) -> Result<String, ImportError> {
     object.as_oid().map(|oid| oid.to_id_string()).map_err(|_| ImportError::Damaged)
 }
 
-fn rounds(object: &BerObject<'_>) -> Result<NonZeroU32, ImportError> {
+pub(super) fn rounds(object: &BerObject<'_>) -> Result<NonZeroU32, ImportError> {
     // A number that is too long for this is too many rounds.
     let number = object.as_u32().map_err(|_| ImportError::TooSlow)?;
     NonZeroU32::new(number).ok_or(ImportError::Damaged)
-}
-
-fn hash(oid: &str) -> Option<(&'static digest::Algorithm, hmac::Algorithm)> {
-    Some(match oid {
-        "1.3.14.3.2.26" => (&digest::SHA1_FOR_LEGACY_USE_ONLY, hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
-        "2.16.840.1.101.3.4.2.4" => (&digest::SHA224, hmac::HMAC_SHA224),
-        "2.16.840.1.101.3.4.2.1" => (&digest::SHA256, hmac::HMAC_SHA256),
-        "2.16.840.1.101.3.4.2.2" => (&digest::SHA384, hmac::HMAC_SHA384),
-        "2.16.840.1.101.3.4.2.3" => (&digest::SHA512, hmac::HMAC_SHA512),
-        _ => return None,
-    })
-}
-
-/// RFC 7292, appendix B.2.
-fn derive(
-    hash: &'static digest::Algorithm,
-    purpose: u8,
-    (password, salt): (&[u8], &[u8]),
-    rounds: NonZeroU32,
-    length: usize,
-) -> Zeroizing<Vec<u8>> {
-    let block = hash.block_len();
-    let filled = |bytes: &[u8]| {
-        let whole = bytes.len().div_ceil(block) * block;
-        Zeroizing::new(bytes.iter().copied().cycle().take(whole).collect::<Vec<u8>>())
-    };
-    let mut input = Zeroizing::new([filled(salt).as_slice(), &filled(password)].concat());
-    let mut key = Zeroizing::new(Vec::with_capacity(length + digest::MAX_OUTPUT_LEN));
-    while key.len() < length {
-        let mut context = digest::Context::new(hash);
-        context.update(&vec![purpose; block]);
-        context.update(&input);
-        let mut last = context.finish();
-        for _ in 1..rounds.get() {
-            last = digest::digest(hash, last.as_ref());
-        }
-        key.extend_from_slice(last.as_ref());
-        // Each block of the input, plus the digest repeated to a block, plus one.
-        for part in input.chunks_mut(block) {
-            let mut carry = 1u16;
-            let step: Vec<u8> = last.as_ref().iter().copied().cycle().take(part.len()).collect();
-            for (byte, added) in part.iter_mut().zip(step).rev() {
-                let sum = u16::from(*byte) + u16::from(added) + carry;
-                *byte = u8::try_from(sum & 0xff).unwrap_or_default();
-                carry = sum >> 8;
-            }
-        }
-    }
-    key.truncate(length);
-    key
 }
 
 impl Opener {
@@ -135,19 +82,13 @@ impl Opener {
         let units = password.encode_utf16().chain([0]);
         let mut bmp = Zeroizing::new(Vec::with_capacity(password.len() * 2 + 2));
         bmp.extend(units.flat_map(u16::to_be_bytes));
-        Self { utf8: Zeroizing::new(password.as_bytes().to_vec()), bmp, left: MAX_ROUNDS }
-    }
-
-    /// Pays for rounds before they are done.
-    fn pay(&mut self, rounds: NonZeroU32, times: usize) -> Result<(), ImportError> {
-        let cost = u32::try_from(times).ok().and_then(|times| rounds.get().checked_mul(times));
-        self.left = cost.and_then(|cost| self.left.checked_sub(cost)).ok_or(ImportError::TooSlow)?;
-        Ok(())
+        Self { utf8: Zeroizing::new(password.as_bytes().to_vec()), bmp, left: MAX_ROUNDS, opened: false }
     }
 
     /// Opens PKCS#12.
     pub(super) fn pkcs12(&mut self, document: &[u8]) -> Result<Contents, ImportError> {
-        let document = object(document)?;
+        let document = to_der(document)?;
+        let document = object(&document)?;
         let (content, mac) = match parts(&document)? {
             [version, content, mac @ ..] if version.as_u32() == Ok(3) && mac.len() < 2 => (content, mac.first()),
             _ => return Err(ImportError::Damaged),
@@ -158,25 +99,59 @@ impl Opener {
         }
         let content = object(bytes(content)?)?;
         let content = bytes(&content)?;
-        if let Some(mac) = mac {
-            self.verify(mac, content)?;
+        let fits = match mac {
+            Some(mac) => self.fits(mac, content)?,
+            None => true,
+        };
+        let safes = to_der(content)?;
+        let safes = object(&safes)?;
+        let safes = parts(&safes)?;
+        if !fits {
+            return Err(self.why_not(safes));
         }
         let mut contents = Contents::default();
-        for safe in parts(&object(content)?)? {
-            let [kind, safe] = parts(safe)? else { return Err(ImportError::Damaged) };
-            let safe = object(bytes(safe)?)?;
-            match oid(kind)?.as_str() {
-                DATA => self.bags(bytes(&safe)?, &mut contents)?,
-                ENCRYPTED_DATA => {
-                    let [_, content, ..] = parts(&safe)? else { return Err(ImportError::Damaged) };
-                    let [_, scheme, content] = parts(content)? else { return Err(ImportError::Damaged) };
-                    let opened = self.decrypt(scheme, bytes(content)?)?;
-                    self.bags(&opened, &mut contents)?;
-                }
-                _ => return Err(ImportError::Damaged),
-            }
+        for safe in safes {
+            self.safe(safe, &mut contents)?;
         }
         Ok(contents)
+    }
+
+    /// Why the document is not what its MAC says. With the right password something of it opens.
+    fn why_not(&mut self, safes: &[BerObject<'_>]) -> ImportError {
+        let (mut wrong, mut damaged) = (false, None);
+        for safe in safes {
+            match self.safe(safe, &mut Contents::default()) {
+                Ok(()) | Err(ImportError::TooSlow | ImportError::Cipher(_)) => {}
+                Err(ImportError::Password) => wrong = true,
+                Err(why) => damaged = Some(why),
+            }
+        }
+        match damaged {
+            _ if self.opened => ImportError::Changed,
+            Some(why) => why,
+            None if wrong => ImportError::Password,
+            None => ImportError::PasswordOrDamage,
+        }
+    }
+
+    fn safe(&mut self, safe: &BerObject<'_>, contents: &mut Contents) -> Result<(), ImportError> {
+        let [kind, safe] = parts(safe)? else { return Err(ImportError::Damaged) };
+        let safe = object(bytes(safe)?)?;
+        match oid(kind)?.as_str() {
+            DATA => self.bags(bytes(&safe)?, contents),
+            ENCRYPTED_DATA => {
+                let [_, content, ..] = parts(&safe)? else { return Err(ImportError::Damaged) };
+                let [_, scheme, content] = parts(content)? else { return Err(ImportError::Damaged) };
+                // An octet string under another tag, which does not tell by itself that it is in parts.
+                let opened = if content.header.is_constructed() {
+                    self.decrypt(scheme, &octets_in(bytes(content)?)?)?
+                } else {
+                    self.decrypt(scheme, bytes(content)?)?
+                };
+                self.bags(&opened, contents)
+            }
+            _ => Err(ImportError::Damaged),
+        }
     }
 
     /// Whether a document has the form of an encrypted private key (RFC 5958).
@@ -196,7 +171,8 @@ impl Opener {
         self.decrypt(scheme, bytes(content)?)
     }
 
-    fn verify(&mut self, mac: &BerObject<'_>, content: &[u8]) -> Result<(), ImportError> {
+    /// Whether a MAC is by the password.
+    fn fits(&mut self, mac: &BerObject<'_>, content: &[u8]) -> Result<bool, ImportError> {
         let (expected, salt, count) = match parts(mac)? {
             [expected, salt] => (expected, salt, NonZeroU32::MIN),
             [expected, salt, count] => (expected, salt, rounds(count)?),
@@ -204,7 +180,7 @@ impl Opener {
         };
         let [algorithm, expected] = parts(expected)? else { return Err(ImportError::Damaged) };
         let algorithm = oid(parts(algorithm)?.first().ok_or(ImportError::Damaged)?)?;
-        let (digest, algorithm) = hash(&algorithm).ok_or(ImportError::Damaged)?;
+        let (digest, algorithm) = hash(&algorithm)?;
         let (expected, salt) = (bytes(expected)?, bytes(salt)?);
         let fits = |opener: &mut Self| {
             opener.pay(count, 1)?;
@@ -212,20 +188,19 @@ impl Opener {
             Ok::<_, ImportError>(hmac::verify(&hmac::Key::new(algorithm, &key), content, expected).is_ok())
         };
         if fits(self)? {
-            return Ok(());
+            return Ok(true);
         }
         // No password is written as two zeros or as nothing at all.
         if self.utf8.is_empty() {
             self.bmp.clear();
-            if fits(self)? {
-                return Ok(());
-            }
+            return fits(self);
         }
-        Err(ImportError::Password)
+        Ok(false)
     }
 
     fn bags(&mut self, safe: &[u8], contents: &mut Contents) -> Result<(), ImportError> {
-        for bag in parts(&object(safe)?)? {
+        let safe = to_der(safe)?;
+        for bag in parts(&object(&safe)?)? {
             let [kind, value, ..] = parts(bag)? else { return Err(ImportError::Damaged) };
             let value = bytes(value)?;
             match oid(kind)?.as_str() {
@@ -247,86 +222,98 @@ impl Opener {
         }
         Ok(())
     }
-
-    fn decrypt(&mut self, scheme: &BerObject<'_>, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
-        let [kind, parameters] = parts(scheme)? else { return Err(ImportError::Damaged) };
-        let parameters = parts(parameters)?;
-        match oid(kind)?.as_str() {
-            PBES2 => self.modern(parameters, content),
-            SHA1_3DES => self.legacy::<des::TdesEde3>(parameters, content, 24),
-            SHA1_RC2_40 => self.legacy::<rc2::Rc2>(parameters, content, 5),
-            _ => Err(ImportError::Damaged),
-        }
-    }
-
-    /// RFC 8018, section 6.2, with PBKDF2 and AES-CBC.
-    fn modern(&mut self, parameters: &[BerObject<'_>], content: &[u8]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
-        let [derivation, cipher] = parameters else { return Err(ImportError::Damaged) };
-        let [kind, derivation] = parts(derivation)? else { return Err(ImportError::Damaged) };
-        let [salt, count, rest @ ..] = parts(derivation)? else { return Err(ImportError::Damaged) };
-        if oid(kind)? != PBKDF2 {
-            return Err(ImportError::Damaged);
-        }
-        let function = match rest.iter().find_map(|part| part.as_sequence().ok()) {
-            Some(said) => oid(said.first().ok_or(ImportError::Damaged)?)?,
-            None => "1.2.840.113549.2.7".to_owned(),
-        };
-        let (function, output) = match function.as_str() {
-            "1.2.840.113549.2.7" => (pbkdf2::PBKDF2_HMAC_SHA1, 20),
-            "1.2.840.113549.2.9" => (pbkdf2::PBKDF2_HMAC_SHA256, 32),
-            "1.2.840.113549.2.10" => (pbkdf2::PBKDF2_HMAC_SHA384, 48),
-            "1.2.840.113549.2.11" => (pbkdf2::PBKDF2_HMAC_SHA512, 64),
-            _ => return Err(ImportError::Damaged),
-        };
-        let [cipher, vector] = parts(cipher)? else { return Err(ImportError::Damaged) };
-        let (cipher, length): (_, usize) = match oid(cipher)?.as_str() {
-            "2.16.840.1.101.3.4.1.2" => (&AES_128, 16),
-            "2.16.840.1.101.3.4.1.22" => (&AES_192, 24),
-            "2.16.840.1.101.3.4.1.42" => (&AES_256, 32),
-            _ => return Err(ImportError::Damaged),
-        };
-        let vector: [u8; 16] = bytes(vector)?.try_into().map_err(|_| ImportError::Damaged)?;
-        let (salt, count) = (bytes(salt)?, rounds(count)?);
-        self.pay(count, length.div_ceil(output))?;
-        let mut key = Zeroizing::new(vec![0; length]);
-        pbkdf2::derive(function, count, salt, &self.utf8, &mut key);
-        let key = UnboundCipherKey::new(cipher, &key).and_then(PaddedBlockDecryptingKey::cbc_pkcs7);
-        let key = key.map_err(|_| ImportError::Damaged)?;
-        let mut opened = Zeroizing::new(content.to_vec());
-        let vector = DecryptionContext::Iv128(FixedLength::from(vector));
-        let length = key.decrypt(&mut opened, vector).map_err(|_| ImportError::Password)?.len();
-        opened.truncate(length);
-        Ok(opened)
-    }
-
-    /// RFC 7292, appendix C.
-    fn legacy<C>(
-        &mut self,
-        parameters: &[BerObject<'_>],
-        content: &[u8],
-        length: usize,
-    ) -> Result<Zeroizing<Vec<u8>>, ImportError>
-    where
-        cbc::Decryptor<C>: cbc::cipher::KeyIvInit + cbc::cipher::BlockModeDecrypt,
-        C: cbc::cipher::BlockCipherDecrypt,
-    {
-        let [salt, count] = parameters else { return Err(ImportError::Damaged) };
-        let (salt, count) = (bytes(salt)?, rounds(count)?);
-        self.pay(count, length.div_ceil(20) + 1)?;
-        let hash = &digest::SHA1_FOR_LEGACY_USE_ONLY;
-        let key = derive(hash, 1, (&self.bmp, salt), count, length);
-        let vector = derive(hash, 2, (&self.bmp, salt), count, 8);
-        let cipher = cbc::Decryptor::<C>::new_from_slices(&key, &vector).map_err(|_| ImportError::Damaged)?;
-        let mut opened = Zeroizing::new(content.to_vec());
-        let length = cipher.decrypt_padded::<Pkcs7>(&mut opened).map_err(|_| ImportError::Password)?.len();
-        opened.truncate(length);
-        Ok(opened)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::x509::{Imported, certificates_in};
+
+    const NOW: i64 = 1_767_225_600;
+    /// The password of all of them. By OpenSSL 3.0 with one round or two, and by `pk12util` of NSS 3.87; of one key.
+    const PASSWORD: &str = "pw";
+    const MODERN: &[u8] = include_bytes!("documents/modern.p12");
+    const TWO_DES: &[u8] = include_bytes!("documents/2des.p12");
+    const LEAF: &str = include_str!("documents/leaf.pem");
+
+    fn why(document: &[u8], password: &str) -> Option<ImportError> {
+        Imported::from_pkcs12(document, password, false, NOW).err()
+    }
+
+    /// A private key in PEM with the certificate.
+    fn with_key(key: &str, password: &str) -> Result<Imported, ImportError> {
+        Imported::from_pem([key, LEAF].concat().as_bytes(), password, false, NOW)
+    }
+
+    #[test]
+    fn what_others_write_is_opened() {
+        let leaf = certificates_in(LEAF.as_bytes()).unwrap();
+        let written: [(&[u8], &str); 5] = [
+            (MODERN, "AES"),
+            (TWO_DES, "Triple DES of two keys"),
+            (include_bytes!("documents/rc2-128.p12"), "RC2 of 128 bits"),
+            (include_bytes!("documents/pbes2-3des.p12"), "Triple DES by PBES2"),
+            (include_bytes!("documents/pk12util.p12"), "NSS, in BER"),
+        ];
+        for (document, by) in written {
+            let opened = Imported::from_pkcs12(document, PASSWORD, false, NOW);
+            assert_eq!(opened.map(|opened| opened.chain), Ok(leaf.clone()), "{by}");
+        }
+        for key in [include_str!("documents/aes.key"), include_str!("documents/3des.key")] {
+            assert_eq!(with_key(key, PASSWORD).map(|opened| opened.chain), Ok(leaf.clone()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_opened_is_named() {
+        let named = |name: &str| Some(ImportError::Cipher(name.to_owned()));
+        assert_eq!(why(include_bytes!("documents/rc4.p12"), PASSWORD), named("RC4 of 128 bits"));
+        assert_eq!(why(include_bytes!("documents/camellia.p12"), PASSWORD), named("Camellia of 128 bits"));
+        assert_eq!(why(include_bytes!("documents/sha3.p12"), PASSWORD), named("SHA3-256"));
+        assert_eq!(with_key(include_str!("documents/md5-des.key"), PASSWORD).err(), named("DES with MD5"));
+        assert_eq!(with_key(include_str!("documents/scrypt.key"), PASSWORD).err(), named("scrypt"));
+    }
+
+    #[test]
+    fn a_wrong_password_is_told_from_a_document_that_was_changed() {
+        let denies = [ImportError::Password, ImportError::PasswordOrDamage];
+        for document in [MODERN, TWO_DES] {
+            for number in 0..300 {
+                assert_eq!(why(document, &format!("pw{number}")), Some(ImportError::Password), "{number}");
+            }
+            let mut changed = document.to_vec();
+            for place in 0..document.len() {
+                for bit in [0x01, 0x20, 0x80] {
+                    changed[place] ^= bit;
+                    let said = why(&changed, PASSWORD);
+                    assert!(said.as_ref().is_none_or(|why| !denies.contains(why)), "{place}: {said:?}");
+                    changed[place] ^= bit;
+                }
+            }
+            *changed.last_mut().unwrap() ^= 1;
+            assert_eq!(why(&changed, PASSWORD), Some(ImportError::Changed), "of the MAC alone");
+        }
+    }
+
+    /// Of a key by itself no MAC tells, and the padding of one wrong password in some hundred seems to fit.
+    #[test]
+    fn a_wrong_password_of_a_key_is_one_whatever_comes_out() {
+        let text: String = include_str!("documents/aes.key").lines().filter(|line| !line.starts_with('-')).collect();
+        let locked = data_encoding::BASE64.decode(text.as_bytes()).unwrap();
+        for number in 0..2000 {
+            let opened = Opener::new(&format!("pw{number}")).key(&locked);
+            assert_eq!(opened.err(), Some(ImportError::Password), "{number}");
+        }
+        assert!(Opener::new(PASSWORD).key(&locked).is_ok());
+        // What is encrypted stands last: 138 octets and their padding.
+        let mut changed = locked.clone();
+        for place in locked.len() - 144..locked.len() {
+            changed[place] ^= 0x04;
+            let opened = Opener::new(PASSWORD).key(&changed);
+            assert!(matches!(opened, Ok(_) | Err(ImportError::Changed)), "{place}: {:?}", opened.err());
+            changed[place] ^= 0x04;
+        }
+    }
 
     #[test]
     fn rounds_are_paid_for_before_they_are_done() {
