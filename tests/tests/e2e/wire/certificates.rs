@@ -382,6 +382,12 @@ async fn what_certificates_cannot_be_is_refused_and_on_record() {
             bad,
         ),
         ("a trigger after the end", with("/lifetime_actions/0/trigger", json!({ "days_before_expiry": 99_999 })), bad),
+        ("an order of one's own", json!({ "policy": policy("Self"), "preserveCertOrder": true }), bad),
+        (
+            "what services of Azure manage",
+            json!({ "policy": { "issuer": { "name": "Self" }, "platformManaged": { "certificateUsage": "tls" } } }),
+            bad,
+        ),
         ("times of one's own", json!({ "policy": policy("Self"), "attributes": { "exp": 4_000_000_000_i64 } }), bad),
     ] {
         let answer = story.send(Method::POST, "/certificates/a/create", &body).await;

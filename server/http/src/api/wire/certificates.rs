@@ -54,10 +54,17 @@ pub(crate) struct Create {
     attributes: Option<Wanted>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
+    #[serde(default, rename = "preserveCertOrder")]
+    preserve_order: Option<bool>,
 }
 
 impl Create {
     pub(crate) fn split(self) -> Result<(Option<PolicyPatch>, SecretAttributes), Problem> {
+        if self.preserve_order == Some(true) {
+            return Err(Problem::bad_parameter(
+                "preserveCertOrder is for imports: what an issuer gives, or is merged, is kept from the leaf to the root.",
+            ));
+        }
         let attributes = SecretAttributes {
             enabled: self.attributes.unwrap_or_default().enabled()?.unwrap_or(true),
             not_before: None,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use strongroom_crypto::{
     key::{Curve, KeySpec},
     x509::{AlternativeNames, Constraints, Subtrees, Usage},
@@ -36,6 +36,9 @@ pub(crate) struct Policy {
     issuer: Option<Issuer>,
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
     attributes: Option<PolicyAttributes>,
+    /// Of Azure's own services, which are not here.
+    #[serde(default, rename = "platformManaged", skip_serializing)]
+    platform_managed: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize, Serialize)]
@@ -288,6 +291,11 @@ impl Lifetime {
 
 impl Policy {
     pub(crate) fn parse(self) -> Result<PolicyPatch, Problem> {
+        if self.platform_managed.is_some() {
+            return Err(Problem::bad_parameter(
+                "platformManaged is for services of Azure, and nothing here manages such.",
+            ));
+        }
         let key = self.key_props.unwrap_or_default();
         let content_type = self.secret_props.and_then(|props| props.content_type);
         let content_type = content_type.map(|text| {
@@ -368,6 +376,7 @@ impl Policy {
                 created: state.policy_created,
                 updated: state.policy_updated,
             }),
+            platform_managed: None,
         })
     }
 }
