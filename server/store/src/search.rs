@@ -267,6 +267,7 @@ fn unqualified(kind: ObjectKind, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sea_orm::ConnectionTrait as _;
     use sea_orm::{Database, QueryTrait};
     use uuid::Uuid;
 

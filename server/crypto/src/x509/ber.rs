@@ -174,7 +174,7 @@ mod tests {
         for (ber, what) in cases {
             assert_eq!(to_der(ber).err(), Some(ImportError::Damaged), "{what}");
         }
-        let deep = |levels: usize| [vec![0x30, 0x80].repeat(levels), vec![0, 0].repeat(levels)].concat();
+        let deep = |levels: usize| [[0x30u8, 0x80].repeat(levels), [0u8, 0].repeat(levels)].concat();
         assert!(to_der(&deep(MAX_DEPTH)).is_ok());
         for levels in [MAX_DEPTH + 1, 6000] {
             assert_eq!(to_der(&deep(levels)).err(), Some(ImportError::Damaged), "{levels}");

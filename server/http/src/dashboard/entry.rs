@@ -34,7 +34,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let id = record.id;
     let shell = viewer.shell(&Place::Audit.below(id.to_string())).await;
     let (tone, icon, word) = view::outcome(&record);
-    let names = audit::names(viewer, std::iter::once(&record)).await;
+    let names = audit::names(viewer, std::iter::once(&*record)).await;
     let commands = Commands::of_installation(viewer.services);
     let ask_why = Act::primary(say!("entry-why"), links::why(id), Icon::Unknown);
     let main = vec![why::stages(&record), chain(viewer, id).await];
