@@ -2,11 +2,13 @@
 //! link on the record's page, because it is tried and counted each time.
 
 use strongroom_domain::{
-    admin::{About, Explained, NotYours, Possible, WouldAllow},
+    admin::{About, Altered, Explained, NotYours, Possible, SingleChange, WouldAllow},
     names::VaultName,
+    principal::PrincipalId,
     record::{Outcome, Record},
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Snippet, Table, say};
+use uuid::Uuid;
 
 use super::{
     Failure,
@@ -55,16 +57,26 @@ pub(super) fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained
         return vec![Panel::new(title(), Body::Text(vec![text.to_owned()]))];
     };
     let principal = &described.principal.id;
-    let rows = changes.iter().map(|Possible { change, recorded }| {
+    let mut panels = Vec::new();
+    // Safe, and nobody has to change a rule for it.
+    if *by_approval {
+        panels.push(by_somebody_else(vault, *approval));
+    }
+    let rows = changes.iter().map(|Possible { change, recorded, lifts_rule }| {
+        let words = Told { change, vault, principal }.words();
+        let small = lifts_rule.then(|| say!("would-allow-it-takes-the-rule-away").to_owned());
+        let cell = match form(viewer, change, principal) {
+            Some(href) => Cell::Link { text: words, href, small },
+            None => Cell::Text { text: words, small },
+        };
         Row::new(vec![
-            Cell::text(Told { change, vault, principal }.words()),
+            cell,
             Cell::text(view::grouped(recorded.newly_allowed)),
             Cell::text(view::grouped(recorded.newly_denied)),
             Cell::text(view::grouped(recorded.indeterminate)),
         ])
     });
     let rows: Vec<_> = rows.collect();
-    let mut panels = Vec::new();
     if rows.is_empty() {
         let mut text = say!("would-allow-no-single-change-that-was").to_owned();
         if !tried.is_empty() {
@@ -88,14 +100,6 @@ pub(super) fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained
         let panel = snippets::panel(changes.iter().map(command).collect());
         panels.push(Panel { title: say!("would-allow-commands-that-make-a-change").to_owned(), ..panel });
     }
-    if *by_approval {
-        let which = match approval {
-            Some(id) => say!("would-allow-the-request-that-waits-for", id = id),
-            None => say!("would-allow-no-request-waits-for-it").to_owned(),
-        };
-        let text = say!("would-allow-it-would-do-if-somebody", which = which);
-        panels.push(Panel::new(say!("would-allow-approval"), Body::Text(vec![text])));
-    }
     if !not_yours.is_empty() {
         let others = not_yours.iter().map(|NotYours { sort, why, role }| {
             let role = role.map_or_else(|| Cell::None(say!("would-allow-none").to_owned()), Cell::text);
@@ -107,10 +111,39 @@ pub(super) fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained
     panels
 }
 
-/// The recorded decisions that changes would alter, grouped.
+/// That somebody else could approve it, with the way to the request that waits for that.
+fn by_somebody_else(vault: &VaultName, approval: Option<Uuid>) -> Panel {
+    let which = match approval {
+        Some(id) => say!("would-allow-the-request-that-waits-for", id = id),
+        None => say!("would-allow-no-request-waits-for-it").to_owned(),
+    };
+    let text = say!("would-allow-it-would-do-if-somebody", which = which);
+    let href = links::in_vault(vault, "approvals", &[]);
+    let open = approval.map(|_| Act::primary(say!("would-allow-open-approvals"), href, Icon::Check));
+    Panel::new(say!("would-allow-approval"), Body::Text(vec![text])).acts(open.into_iter().collect())
+}
+
+/// The form that makes a change, filled in.
+fn form(viewer: &Viewer<'_>, change: &SingleChange, principal: &PrincipalId) -> Option<String> {
+    let SingleChange::Assign { name, scope, .. } = change else { return None };
+    let scope = scope.to_string();
+    let client_id = principal.workload_of(&viewer.services.objects.gate.own_issuer).map(|id| id.to_string());
+    let is_person = client_id.is_none();
+    let whom = [
+        ("client_id", client_id.as_deref()),
+        ("issuer", is_person.then_some(principal.issuer.as_str())),
+        ("subject", is_person.then_some(principal.subject.as_str())),
+    ];
+    let what = [("role", Some(name.as_str())), ("scope", Some(scope.as_str()))];
+    Some(links::asked(links::NEW_ASSIGNMENT, &[&whom[..], &what[..]].concat()))
+}
+
+/// The recorded decisions that changes would alter, grouped. Those of which it cannot be told are counted beside each
+/// change and named here no more.
 fn concerned(changes: &[Possible]) -> Option<Panel> {
-    let groups = changes.iter().flat_map(|Possible { change, recorded }| {
-        recorded.groups.iter().map(move |group| {
+    let groups = changes.iter().flat_map(|Possible { change, recorded, .. }| {
+        let told = recorded.groups.iter().filter(|group| group.altered != Altered::Indeterminate);
+        told.map(move |group| {
             let sample = group.samples.first();
             Row::new(vec![
                 Cell::Text { text: group.altered.word().to_owned(), small: Some(change.sort().to_owned()) },

@@ -13,6 +13,9 @@ pub(super) fn print(decision: &Value) {
         println!("as things are now, it is allowed");
         return;
     }
+    if let Some(line) = by_approval(would_allow, &text(decision, "/vault")) {
+        println!("{line}");
+    }
     println!("What would allow it, each by itself, as things are now ({}):", text(now, "/reason"));
     let changes: Vec<_> = array(would_allow, "changes").collect();
     if changes.is_empty() {
@@ -28,9 +31,6 @@ pub(super) fn print(decision: &Value) {
             println!("{line}");
         }
         println!("of the newest {} decisions on the vault", text(would_allow, "/replayed"));
-    }
-    if let Some(line) = by_approval(would_allow, &text(decision, "/vault")) {
-        println!("{line}");
     }
     for line in array(would_allow, "not_yours").map(others) {
         println!("{line}");
@@ -64,7 +64,9 @@ fn by_approval(would_allow: &Value, vault: &str) -> Option<String> {
 
 /// The command that makes a change, and whom else it would concern.
 fn told(change: &Value) -> Vec<String> {
-    let mut lines = vec![format!("{}:", text(change, "/change")), format!("  {}", text(change, "/command"))];
+    let lifts = change.get("lifts_rule").and_then(Value::as_bool) == Some(true);
+    let note = if lifts { " (takes the rule away for others too)" } else { "" };
+    let mut lines = vec![format!("{}{note}:", text(change, "/change")), format!("  {}", text(change, "/command"))];
     lines.extend(array(change, "groups").map(|group| {
         let part = |pointer| text(group, pointer);
         let samples: Vec<_> = array(group, "samples").filter_map(Value::as_str).collect();

@@ -58,7 +58,7 @@ impl Administration {
                     Err(_) => Err(AdminError::Unavailable),
                 };
                 let change = SingleChange::Assign { role: found.role, name: found.name.clone(), scope: place.clone() };
-                let trial = Trial { change, rule: Some(rule), may };
+                let trial = Trial { change, rule: Some(rule), may, lifts_rule: false };
                 if trial.may.is_ok() {
                     return Ok(Some(trial));
                 }
@@ -169,7 +169,12 @@ impl Administration {
             self.may_permit(ctx, vault, &grantee, &permissions, before).await
         };
         let may = may.await;
-        Ok(Some(Trial { change: SingleChange::Permit { permissions, permission }, rule: Some(rule), may }))
+        Ok(Some(Trial {
+            change: SingleChange::Permit { permissions, permission },
+            rule: Some(rule),
+            may,
+            lifts_rule: false,
+        }))
     }
 }
 

@@ -39,6 +39,8 @@ use crate::{
 const MAX_TRIED: usize = 32;
 /// Most changes of the settings of one attachment that are told, the narrowest that let the request through.
 const MAX_SETTINGS: usize = 6;
+/// Most of them that take the rule away for others too.
+const MAX_LIFTING: usize = 1;
 /// How long is tried and counted in all; what is not reached by then is not told, and that it was cut is.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -58,6 +60,9 @@ pub struct Possible {
     pub change: SingleChange,
     /// What it would make of recorded decisions.
     pub recorded: Counted,
+    /// Whether it takes the rule away for others too, who are nothing like the request: a guard that is set aside, or
+    /// settings after which it judges them no more.
+    pub lifts_rule: bool,
 }
 
 /// A change that would let the request through, and that is not the caller's to make.
@@ -109,6 +114,8 @@ struct Trial {
     rule: Option<Supposition>,
     /// Why the caller may not make it.
     may: Result<(), AdminError>,
+    /// See [`Possible::lifts_rule`].
+    lifts_rule: bool,
 }
 
 impl Administration {
@@ -173,7 +180,7 @@ impl Administration {
                 Vec::new()
             };
             let mut fewest = None;
-            for Trial { change, rule, may } in trials {
+            for Trial { change, rule, may, lifts_rule } in trials {
                 match may {
                     Ok(()) => {
                         let recorded = self
@@ -188,12 +195,14 @@ impl Administration {
                         let asked = usize::try_from(recorded.asked).unwrap_or(usize::MAX);
                         // Where time was up, the fewest that a change was held against.
                         fewest = Some(fewest.map_or(asked, |fewest: usize| fewest.min(asked)));
-                        would_allow.changes.push(Possible { change, recorded });
+                        would_allow.changes.push(Possible { change, recorded, lifts_rule });
                     }
                     Err(why) => would_allow.not_yours.push(not_yours(&change, &why)),
                 }
             }
             would_allow.replayed = fewest.unwrap_or(0);
+            // What concerns others the most stands last.
+            would_allow.changes.sort_by_key(|possible| possible.lifts_rule);
             would_allow.not_yours.sort();
             would_allow.not_yours.dedup();
         }
@@ -224,14 +233,23 @@ impl Administration {
             match candidate {
                 Candidate::OtherSettings(attachment, which) => {
                     let offered = self.other_settings(&attachment, which, foreseen).await;
-                    let mut told = 0;
+                    let (mut told, mut lifting) = (0, 0);
                     for change in offered {
                         if told >= MAX_SETTINGS || Instant::now() >= until {
                             break;
                         }
-                        let trial = self.settled(ctx, theirs, &vault, described, change).await?;
-                        told += usize::from(trial.is_some());
-                        found.extend(trial);
+                        let Some(mut trial) = self.settled(ctx, theirs, &vault, described, change).await? else {
+                            continue;
+                        };
+                        trial.lifts_rule = self.lifts_rule(&attachment, &trial.change, foreseen).await;
+                        if trial.lifts_rule {
+                            lifting += 1;
+                        } else {
+                            told += 1;
+                        }
+                        if !trial.lifts_rule || lifting <= MAX_LIFTING {
+                            found.push(trial);
+                        }
                     }
                 }
                 candidate => found.extend(self.settled(ctx, theirs, &vault, described, candidate).await?),

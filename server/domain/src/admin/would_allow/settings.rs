@@ -8,6 +8,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::policy::{FactValue, MAX_SETTINGS_BYTES, PolicyRequest};
 
@@ -155,6 +156,33 @@ fn hosts(name: &str) -> Vec<String> {
     std::iter::once(host).chain(domain).map(str::to_owned).collect()
 }
 
+/// What sort of text it is, as far as that can be seen. A list of addresses means addresses: a name in it would be in
+/// the wrong list, and nothing but the end of what the list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Address,
+    Url,
+    Path,
+    Uuid,
+    Word,
+}
+
+impl Sort {
+    fn of(text: &str) -> Self {
+        if text.parse::<IpNet>().is_ok() || text.parse::<IpAddr>().is_ok() {
+            Self::Address
+        } else if text.contains("://") {
+            Self::Url
+        } else if text.contains('/') {
+            Self::Path
+        } else if Uuid::try_parse(text).is_ok() {
+            Self::Uuid
+        } else {
+            Self::Word
+        }
+    }
+}
+
 /// Looks through settings along their schema.
 struct Looking<'a> {
     schema: &'a Value,
@@ -220,8 +248,13 @@ impl<'a> Looking<'a> {
                 self.propose(Breadth::Chosen, place, Edit::Add(value.clone()));
             }
         } else if items.is_some_and(|items| is_of(items, "string")) {
+            let default = || schema.get("default").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let known = if elements.is_empty() { default() } else { elements };
+            let sorts: Vec<Sort> = known.iter().filter_map(Value::as_str).map(Sort::of).collect();
             for (index, text) in self.said.texts.clone().into_iter().enumerate() {
-                self.propose(Breadth::Said(index), place, Edit::Add(text.into()));
+                if sorts.is_empty() || sorts.contains(&Sort::of(&text)) {
+                    self.propose(Breadth::Said(index), place, Edit::Add(text.into()));
+                }
             }
         }
         for (index, element) in elements.iter().enumerate() {
@@ -363,11 +396,7 @@ mod tests {
                 "on":{"type":"array","items":{"enum":["mon","tue"]}}}}}}"##;
         let found = offers(schema, r#"{"days":2,"hours":[{"on":["mon"]}],"names":["tmp"]}"#);
         has(&found, r#"add "db" to names"#, r#"{"days":2,"hours":[{"on":["mon"]}],"names":["tmp","db"]}"#);
-        has(
-            &found,
-            r#"add "192.0.2.7/32" to names"#,
-            r#"{"days":2,"hours":[{"on":["mon"]}],"names":["tmp","192.0.2.7/32"]}"#,
-        );
+        assert!(found.iter().all(|(how, _)| !how.contains("192.0.2.7")), "no address among names: {found:#?}");
         has(&found, r#"take "tmp" out of names"#, r#"{"days":2,"hours":[{"on":["mon"]}],"names":[]}"#);
         has(&found, "set days to 3", r#"{"days":3,"hours":[{"on":["mon"]}],"names":["tmp"]}"#);
         has(&found, "set days to 90", r#"{"days":90,"hours":[{"on":["mon"]}],"names":["tmp"]}"#);
@@ -378,6 +407,15 @@ mod tests {
         assert!(found.iter().all(|(how, _)| how != "leave out days" && how != "set strict to true"), "{found:#?}");
         let first: Vec<_> = found.iter().take(2).map(|(how, _)| how.as_str()).collect();
         assert_eq!(first, ["set days to 3", r#"add "db" to names"#], "what the request says comes first");
+    }
+
+    #[test]
+    fn a_list_is_offered_what_is_of_the_sort_of_what_is_in_it() {
+        let schema = r#"{"type":"object","properties":{"from":{"type":"array","items":{"type":"string"}}}}"#;
+        let found = offers(schema, r#"{"from":["10.0.0.0/8"]}"#);
+        has(&found, r#"add "192.0.2.7/32" to from"#, r#"{"from":["10.0.0.0/8","192.0.2.7/32"]}"#);
+        assert!(found.iter().all(|(how, _)| how != r#"add "db" to from"#), "{found:#?}");
+        assert!(offers(schema, r#"{"from":[]}"#).iter().any(|(how, _)| how == r#"add "db" to from"#), "nobody knows");
     }
 
     #[test]

@@ -13,9 +13,15 @@ use crate::{
     action::Action,
     context::RequestContext,
     gate::{Ask, Foreseen, Proposed, Supposition},
-    policy::PolicyAttachment,
+    policy::{AttachmentState, Effect, PolicyAttachment, PolicyRequest},
     vault::Vault,
 };
+
+/// Behind a name, so that it is another.
+const ELSE: &str = "-other";
+/// Addresses that nobody has (RFC 5737).
+const ELSEWHERE: &str = "203.0.113.200";
+const NEITHER: &str = "198.51.100.200";
 
 impl Administration {
     /// The trial of a candidate; none where the change alone does not let the request through.
@@ -79,6 +85,32 @@ impl Administration {
         offered.into_iter().map(change).collect()
     }
 
+    /// Whether somebody else, from elsewhere, with something else, is let through by other settings of a module and is
+    /// not by those that it has: then the change is none for the request that was asked about alone.
+    pub(super) async fn lifts_rule(
+        &self,
+        attachment: &PolicyAttachment,
+        change: &SingleChange,
+        foreseen: &Foreseen,
+    ) -> bool {
+        let (SingleChange::Settings { settings, .. }, Some(input)) = (change, foreseen.input.as_deref()) else {
+            return false;
+        };
+        let other = somebody_else(input);
+        let after = PolicyAttachment { settings: settings.clone(), ..attachment.clone() };
+        let lets = async |attachment: &PolicyAttachment| {
+            let said = self.policies.decide(attachment, std::slice::from_ref(&other)).await;
+            let effect = said.ok().and_then(|answers| answers.first().map(|answer| answer.effect));
+            match effect {
+                Some(Effect::Allow) => true,
+                // A module with authority grants by saying yes alone.
+                Some(Effect::Abstain) => !attachment.authority,
+                Some(Effect::Deny) | None => false,
+            }
+        };
+        !lets(attachment).await && lets(&after).await
+    }
+
     async fn try_settings(
         &self,
         ctx: &RequestContext,
@@ -128,7 +160,8 @@ impl Administration {
         if !self.lets_through(theirs, ask, rule.clone()).await {
             return None;
         }
-        Some(Trial { change, rule: Some(rule), may: may.await })
+        let lifts_rule = sets_a_guard_aside(&change);
+        Some(Trial { change, rule: Some(rule), may: may.await, lifts_rule })
     }
 
     async fn try_object(
@@ -151,6 +184,48 @@ impl Administration {
             ..Ask::object(*kind, update, &vault.name, name)
         };
         let may = self.may_manage(ctx, &ask).await;
-        Ok(Some(Trial { change, rule: None, may }))
+        Ok(Some(Trial { change, rule: None, may, lifts_rule: false }))
+    }
+}
+
+/// Whether a guard has no say any more.
+fn sets_a_guard_aside(change: &SingleChange) -> bool {
+    matches!(change, SingleChange::SetState { state: AttachmentState::Off | AttachmentState::Shadow, .. })
+}
+
+/// A request like this one in nothing but what is done and by which way: of somebody else, from elsewhere, with something
+/// else, that nobody has approved.
+fn somebody_else(request: &PolicyRequest) -> PolicyRequest {
+    let mut other = request.clone();
+    other.principal.subject.push_str(ELSE);
+    other.principal.groups.clear();
+    other.principal.claims.clear();
+    other.object.tags.clear();
+    if !other.object.name.is_empty() {
+        other.object.name.push_str(ELSE);
+    }
+    let from = if request.connection.client_address == ELSEWHERE { NEITHER } else { ELSEWHERE };
+    from.clone_into(&mut other.connection.client_address);
+    other.approvals = other.approvals.map(|_| Vec::new());
+    other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_else_shares_nothing_that_settings_could_name() {
+        let mut request = PolicyRequest::default();
+        "ada".clone_into(&mut request.principal.subject);
+        request.principal.groups = vec!["ops".to_owned()];
+        "db".clone_into(&mut request.object.name);
+        "203.0.113.200".clone_into(&mut request.connection.client_address);
+        let other = somebody_else(&request);
+        assert_ne!(other.principal.subject, request.principal.subject);
+        assert_ne!(other.object.name, request.object.name);
+        assert_ne!(other.connection.client_address, request.connection.client_address);
+        assert!(other.principal.groups.is_empty());
+        assert_eq!(other.action, request.action);
     }
 }

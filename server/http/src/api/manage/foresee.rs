@@ -200,6 +200,8 @@ pub(crate) struct ChangeView {
     newly_denied: u64,
     /// Of how many it cannot be told, because the record does not hold what would have to be judged.
     indeterminate: u64,
+    /// Whether it takes the rule away for others too, who are nothing like the request. Such changes stand last.
+    lifts_rule: bool,
     /// Those that would change alike, at most 20.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<GroupView>,
@@ -244,13 +246,13 @@ impl GroupView {
 impl WouldAllowView {
     fn of(would_allow: WouldAllow, told: impl Fn(&SingleChange) -> (String, String)) -> Self {
         let WouldAllow { changes, not_yours, tried, by_approval, approval, replayed, cut } = would_allow;
-        let change = |Possible { change, recorded }: Possible| {
+        let change = |Possible { change, recorded, lifts_rule }: Possible| {
             let (words, command) = told(&change);
             let Counted { newly_allowed, newly_denied, indeterminate, groups, .. } = recorded;
             let groups = groups.into_iter().map(GroupView::of);
             let groups = groups.collect();
             let sort = change.sort();
-            ChangeView { sort, change: words, command, newly_allowed, newly_denied, indeterminate, groups }
+            ChangeView { sort, change: words, command, newly_allowed, newly_denied, indeterminate, lifts_rule, groups }
         };
         let others = |NotYours { sort, why, role }| NotYoursView { sort, why, role };
         Self {
