@@ -6,10 +6,7 @@ use anyhow::{Context as _, bail};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
-use strongroom_crypto::{
-    key::PrivateParts,
-    x509::{EncryptedKey, ImportError},
-};
+use strongroom_crypto::{key::PrivateParts, x509::EncryptedKey};
 use zeroize::Zeroizing;
 
 use super::{KEYS, connect, insert, password, read, stay_in_hardware, text};
@@ -76,19 +73,15 @@ fn jwk(bytes: &[u8], password: Option<&str>) -> anyhow::Result<(Value, bool)> {
         Some(text) => unarmoured(text)?,
         None => Zeroizing::new(bytes.to_vec()),
     };
-    let (der, wrong_password) = match EncryptedKey::read(&der) {
+    let der = match EncryptedKey::read(&der) {
         Some(locked) => {
             let password =
                 password.context("the key is encrypted: give --password-file FILE, `-` for standard input")?;
-            (locked.open(password).context("the encrypted key")?, true)
+            locked.open(password).context("the encrypted key")?
         }
-        None => (der, false),
+        None => der,
     };
-    let parts = PrivateParts::from_der(&der).with_context(|| match wrong_password {
-        // One wrong password in some hundred seems to fit.
-        true => format!("{}, or {}", ImportError::Password, unreadable(&der)),
-        false => unreadable(&der).to_owned(),
-    })?;
+    let parts = PrivateParts::from_der(&der).with_context(|| unreadable(&der))?;
     let restricted = has(&der, &PSS_ALONE) && matches!(parts, PrivateParts::Rsa(_));
     let b64 = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
     let key = match &parts {
