@@ -65,6 +65,7 @@ pub struct RequestContext {
     pub(crate) began: Option<u64>,
     stated_reason: OnceLock<String>,
     lifetime: OnceLock<u32>,
+    only_looks: bool,
 }
 
 impl RequestContext {
@@ -90,7 +91,21 @@ impl RequestContext {
             began: None,
             stated_reason: OnceLock::new(),
             lifetime: OnceLock::new(),
+            only_looks: false,
         }
+    }
+
+    /// The same request of somebody who only looks: a page that a link leads to. It asks nobody for anything, so that no
+    /// link of another's makes a person ask.
+    #[must_use]
+    pub fn looking(self) -> Self {
+        Self { only_looks: true, ..self }
+    }
+
+    /// Whether it is one.
+    #[must_use]
+    pub fn only_looks(&self) -> bool {
+        self.only_looks
     }
 
     /// The same request, with what is known of its answers.

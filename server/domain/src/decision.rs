@@ -181,6 +181,8 @@ pub struct ApprovalWanted {
     pub request: Option<Uuid>,
     /// Until when nobody is asked anew, Unix seconds, because somebody refused.
     pub refused_until: Option<i64>,
+    /// Whether one would be opened, had whoever only looks asked for it.
+    pub askable: bool,
     /// What is to be written with the record of the denial.
     pub(crate) writes: Option<Box<ApprovalWrite>>,
 }

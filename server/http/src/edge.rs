@@ -312,7 +312,7 @@ async fn dispatch(
             Ok(Some(found)) => {
                 let ctx = arrival.of(Arc::new(found.principal.clone()));
                 session = Some(found);
-                ctx
+                if method == Method::Get { ctx.looking() } else { ctx }
             }
             Ok(None) => {
                 let leads = dashboard::to_sign_in(method, &raw.path, &raw.query);

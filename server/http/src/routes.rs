@@ -75,6 +75,7 @@ routes! {
     Base Get "/vaults/{vault}/approvals" Session ApprovalsPage;
     Base Post "/vaults/{vault}/approvals/{id}/grant" Session ApprovalGrantForm;
     Base Post "/vaults/{vault}/approvals/{id}/refuse" Session ApprovalRefuseForm;
+    Base Post "/ask-approval" Session ApprovalAskForm;
     Base Get "/vaults/{vault}/replays" Session ReplaysPage;
     Base Post "/vaults/{vault}/replays" Session ReplayForm;
     Base Get "/vaults/{vault}/replays/{id}" Session ReplayPage;

@@ -12,3 +12,4 @@ html-denied-decision = Decision
 html-denied-quote-the-decision-when-you = Quote the decision when you ask.
 html-denied-why = Why
 html-denied-the-decisions-id = the decision's id
+html-denied-ask-for-approval = Ask for approval

@@ -88,6 +88,7 @@ problems-no-policy-module-allows-this = No policy module allows this
 problems-in-this-vault-a-policy = In this vault a policy module with authority must allow a request, and none did.
 problems-somebody-else-has-to-approve = {" "}Somebody else has to approve it: request { $id }.
 problems-somebody-refused-it-request-id = {" "}Somebody refused it: request { $id }.
+problems-somebody-else-has-to-approve-ask = {" "}Somebody else has to approve it, and nobody was asked yet.
 problems-somebody-else-has-to-approve-it = {" "}Somebody else has to approve it, and no request for that could be opened now.
 problems-a-policy-module-refused = A policy module refused
 problems-a-policy-module-gave-no = A policy module gave no answer

@@ -33,6 +33,8 @@ pub struct DeniedPage {
     pub decision_href: Option<String>,
     /// Where to prove again who one is, when that is what is missing.
     pub step_up_href: Option<String>,
+    /// Where others are asked to approve it, with the page that it is for.
+    pub ask: Option<(crate::PostForm, String)>,
     /// When that was, where the page is looked at later.
     pub when: Option<crate::Moment>,
     /// A page this person can see, to go on from.
@@ -101,6 +103,7 @@ impl DeniedPage {
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into(),
             decision_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
             step_up_href: None,
+            ask: None,
             when: None,
             back_href: Some("/vaults/payments-prod/secrets".into()),
         };
@@ -117,6 +120,7 @@ impl DeniedPage {
             decision_id: "019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e60".into(),
             decision_href: None,
             step_up_href: None,
+            ask: None,
             when: None,
             back_href: None,
         };

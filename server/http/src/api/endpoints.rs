@@ -173,6 +173,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         // Of a vault or of all: what the gate was asked for stands in the record.
         Endpoint::AttachmentPage | Endpoint::AttachmentSettingsPage | Endpoint::DetachPage => "PolicyRead",
         Endpoint::ApprovalList | Endpoint::ApprovalsPage => "ApprovalRead",
+        Endpoint::ApprovalAskForm => "ApprovalAsk",
         Endpoint::ApprovalGrant | Endpoint::ApprovalGrantForm => "ApprovalGrant",
         Endpoint::ApprovalRefuse | Endpoint::ApprovalRefuseForm => "ApprovalRefuse",
         Endpoint::PolicyListEverywhere => "PolicyRead",
@@ -397,6 +398,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::AttachmentStateForm
         | Endpoint::AttachmentOrderForm
         | Endpoint::AttachmentRollBackForm
+        | Endpoint::ApprovalAskForm
         | Endpoint::ApprovalGrantForm
         | Endpoint::ApprovalRefuseForm
         | Endpoint::ReplayForm

@@ -47,7 +47,8 @@ impl Viewer<'_> {
     pub(super) fn further(&self) -> Result<RequestContext, Problem> {
         let ctx = &self.call.ctx;
         let id = uuid_v7(ctx.now, &*self.services.entropy).map_err(|_| Problem::internal())?;
-        Ok(RequestContext::new(id, Arc::clone(&ctx.principal), ctx.client, ctx.listener.clone(), ctx.now))
+        let again = RequestContext::new(id, Arc::clone(&ctx.principal), ctx.client, ctx.listener.clone(), ctx.now);
+        Ok(if ctx.only_looks() { again.looking() } else { again })
     }
 
     /// The provider that this session began at, by its name in addresses.

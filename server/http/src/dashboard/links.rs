@@ -65,6 +65,8 @@ pub(super) const SIGNED_OUT: &str = "/signed-out";
 /// Longest address to go on to after sign-in, in bytes: it travels in a sealed cookie.
 const MAX_RETURN_TO: usize = 1024;
 
+/// Asks that somebody else approves what a page was denied for.
+pub(super) const ASK_APPROVAL: &str = "/ask-approval";
 /// The form that makes a vault.
 pub(super) const NEW_VAULT: &str = "/new-vault";
 /// The soft-deleted vaults.

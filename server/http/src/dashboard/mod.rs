@@ -6,6 +6,7 @@
 
 mod access;
 mod approvals;
+mod ask_approval;
 mod audit;
 mod audit_filter;
 mod bulk;
@@ -152,13 +153,24 @@ pub(crate) async fn page(services: &Arc<Services>, call: &Call, request: Request
         }
         Endpoint::SignedOut => return sign_in::signed_out(services, &request).await,
         Endpoint::BackChannelLogout => return sign_in::logged_out_elsewhere(services, call, &request).await,
+        Endpoint::ApprovalAskForm => return ask_approval::ask(services, call, &request).await,
         _ => {}
     }
-    let Some(session) = call.session.as_deref() else { return Err(Problem::no_route()) };
-    let here = links::ReturnTo::of_request(&request);
+    shown(services, call, request).await
+}
+
+/// Who asks for a page; nobody without a session.
+fn viewer<'a>(services: &'a Services, call: &'a Call, request: &Request) -> Result<Viewer<'a>, Problem> {
+    let session = call.session.as_deref().ok_or_else(Problem::no_route)?;
+    let here = links::ReturnTo::of_request(request);
     let cookies = request.cookies.as_deref();
     let pins = pins::Pins::of(cookies, &session.principal.id);
-    let viewer = Viewer { services, call, session, look: me::look(cookies), pins, here };
+    Ok(Viewer { services, call, session, look: me::look(cookies), pins, here })
+}
+
+/// The pages of somebody who is signed in.
+async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
+    let viewer = viewer(services, call, &request)?;
     if step_up::is_asked_for(call.endpoint) && !step_up::is_proven(&viewer) {
         return Ok(step_up::page(&viewer).await);
     }

@@ -17,7 +17,7 @@ use strongroom_domain::{
     role::Role,
     secrets::SecretError,
 };
-use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, Shell, Stage, StageState, say};
+use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, PostForm, Shell, Stage, StageState, say};
 use uuid::Uuid;
 
 use super::{
@@ -126,7 +126,11 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
                 _ => None,
             };
             let Denial { request_id, action, reason } = &denial;
-            let page = DeniedPage { step_up_href, ..denied(shell, &place, Some(*action), reason, *request_id) };
+            let page = DeniedPage {
+                step_up_href,
+                ask: ask(viewer, reason),
+                ..denied(shell, &place, Some(*action), reason, *request_id)
+            };
             Response { reason: "denied", ..rendered(403, page.render()) }
         }
         Failure::Problem(problem) => {
@@ -134,6 +138,17 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
             page(&viewer.call.ctx, &problem, Some((shell, &place, viewer.call.endpoint)))
         }
     }
+}
+
+/// The form that asks others to approve what was denied to somebody who only looked. For a stranger to the vault it is
+/// there in any case: whether there would be such a request tells which objects there are.
+fn ask(viewer: &Viewer<'_>, reason: &DenyReason) -> Option<(PostForm, String)> {
+    let DenyReason::Policy { approval: Some(wanted), .. } = reason else { return None };
+    if !viewer.call.ctx.only_looks() || !(wanted.askable || wanted.of_stranger) {
+        return None;
+    }
+    let post = PostForm { action: links::ASK_APPROVAL.to_owned(), csrf_token: viewer.form_token() };
+    Some((post, viewer.here.as_str().to_owned()))
 }
 
 /// A problem as a page, with the frame when somebody is signed in.
@@ -214,6 +229,7 @@ pub(super) fn denied(
         decision_id: decision.to_string(),
         decision_href: Some(links::why(decision)),
         step_up_href: None,
+        ask: None,
         when: None,
         back_href: Some(match place {
             Place::Secret(vault, name, Some(_)) if action == Some(Action::SecretGet) => {
@@ -338,6 +354,9 @@ fn told(place: &Place, reason: &DenyReason) -> (&'static str, String) {
                 }
                 Some(ApprovalWanted { request: Some(id), .. }) => {
                     say!("problems-somebody-refused-it-request-id", id = id)
+                }
+                Some(ApprovalWanted { askable: true, .. }) => {
+                    say!("problems-somebody-else-has-to-approve-ask").to_owned()
                 }
                 Some(ApprovalWanted { request: None, .. }) => {
                     say!("problems-somebody-else-has-to-approve-it").to_owned()

@@ -156,3 +156,35 @@ async fn a_module_with_authority_that_invites_says_so_to_strangers_and_to_nobody
     assert!(!told.body.contains("decider"), "{}", told.body);
     assert_eq!(story.told("missing", get).await.0.status, 403);
 }
+
+/// A link that somebody else made asks nobody for anything: a page says that others have to approve, and a form asks them.
+#[tokio::test]
+async fn looking_at_a_page_opens_no_request_for_approval_and_asking_does() {
+    let story = Story::start();
+    story.set("db", VALUE).await;
+    let reader = Grantee::Principal { id: person("eve").id.clone() };
+    story.world.put_grant(reader, Role::SecretsUser, Scope::Server).unwrap();
+    story.modules(AccessMode::Rbac, false);
+    story.world.policies.answer("decider", Verdict::NeedsApproval(1));
+    let eve = story.sign_in("eve").await;
+    let page = "/vaults/demo/secrets/db";
+    let waiting = || story.world.store.image().approvals.len();
+    for _ in 0..2 {
+        let denied = story.get(page, &eve).await;
+        assert!(denied.status == 403 && denied.text.contains("nobody was asked yet"), "{}", denied.text);
+        let field = format!("name=\"page\" value=\"{page}\"");
+        assert!(denied.text.contains("Ask for approval") && denied.text.contains(&field), "{}", denied.text);
+        assert_eq!(waiting(), 0);
+    }
+    for elsewhere in ["https://evil.example/", "//evil.example", "/sign-in", "/ask-approval", ""] {
+        assert_eq!(story.submit("/ask-approval", &eve, &format!("page={elsewhere}")).await.status, 404, "{elsewhere}");
+    }
+    let foreign =
+        story.send("POST", "/ask-approval", &eve, Some("https://evil.example"), &format!("page={page}")).await;
+    assert_eq!((foreign.status, waiting()), (403, 0));
+    let asked = story.submit("/ask-approval", &eve, &format!("page={page}")).await;
+    assert_eq!((asked.status, asked.header("location"), waiting()), (303, Some(page), 1), "{}", asked.text);
+    let denied = story.get(page, &eve).await;
+    assert!(denied.text.contains("has to approve it: request ") && waiting() == 1, "{}", denied.text);
+    assert!(!denied.text.contains("Ask for approval"), "{}", denied.text);
+}

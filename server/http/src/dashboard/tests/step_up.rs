@@ -114,6 +114,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::SessionEndForm,
     Endpoint::ModuleTryForm,
     Endpoint::ApprovalRefuseForm,
+    // Asks others, who decide.
+    Endpoint::ApprovalAskForm,
     Endpoint::ReplayForm,
 ];
 
