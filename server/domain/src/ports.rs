@@ -25,7 +25,7 @@ use crate::{
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
-    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
+    record::{ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
     role::RoleDefinition,
     rotation::LifetimeAction,
     seal::SealedKeys,
@@ -99,6 +99,9 @@ pub trait AuditLog: Send + Sync {
         filter: RecordFilter,
         stretch: i64,
     ) -> Held<Result<Option<Vec<Tally>>, StoreError>>;
+
+    /// How often each principal was denied for each reason since a moment (Unix milliseconds, to the minute).
+    async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>>;
 
     /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
     /// (1 to [`MAX_CHAIN_PAGE`]).

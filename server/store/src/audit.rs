@@ -11,7 +11,9 @@ use strongroom_domain::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
-    record::{ChainedRecord, Checkpoint, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
+    record::{
+        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint,
+    },
     secret::Page,
 };
 use uuid::Uuid;
@@ -80,6 +82,11 @@ impl AuditLog for Store {
     ) -> Held<Result<Option<Vec<Tally>>, StoreError>> {
         let tally = self.tallied(&filter, stretch).await;
         permit.hold(tally)
+    }
+
+    async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {
+        let denials = self.denied_since(from).await;
+        permit.hold(denials)
     }
 
     async fn chain(

@@ -9,16 +9,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ConnectionTrait, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use serde::Deserialize;
 use strongroom_domain::{
     action::Action,
     ports::StoreError,
     principal::PrincipalId,
-    record::{Outcome, Record, RecordFilter, Tally},
+    record::{DenialCount, Denials, Outcome, Record, RecordFilter, Tally},
 };
 use tokio::sync::Mutex;
 
-use crate::{Store, fault::unavailable_or_long, reading, rows, tree};
+use crate::{Store, entity::audit_record, fault::unavailable_or_long, reading, rows, tree};
 
 const MINUTE: i64 = 60_000;
 /// How long the stretches are that are kept: of the last days, and of all that is kept.
@@ -31,6 +32,14 @@ const MAX_OPERATIONS: usize = 1024;
 const MAX_READERS: usize = 256;
 /// Positions that are counted by one question to the database: some ten milliseconds.
 const AT_ONCE: u64 = 10_000;
+/// How long denials are kept by who and why, and how many sorts of them in all minutes, about 200 bytes each.
+const DENIED_KEPT: i64 = 25 * 60 * MINUTE;
+const MOST_DENIED: usize = 50_000;
+/// Most denials that are counted for one answer from the log itself.
+const MOST_FROM_LOG: usize = 10_000;
+/// The denials of some positions. By position alone: there may be many of other times.
+const DENIED: &str = "SELECT at, body FROM audit_records \
+                      WHERE node = $1 AND seq > $2 AND seq <= $3 AND outcome || '' = 'denied'";
 /// How far behind a question may find the count and still bring it up to date itself.
 const MOST_BEHIND: u64 = 20_000;
 
@@ -149,6 +158,60 @@ struct Counted {
     vaults: Names<String>,
     operations: Names<String>,
     readers: Names<PrincipalId>,
+    denied: Denied,
+}
+
+/// Who was denied why, by minutes.
+#[derive(Debug)]
+struct Denied {
+    counts: BTreeMap<i64, DenialCount>,
+    sorts: usize,
+    /// Everything from here on is counted.
+    whole_from: i64,
+}
+
+impl Denied {
+    fn add(&mut self, at: i64, body: DeniedBody) {
+        let minute = at.div_euclid(MINUTE).saturating_mul(MINUTE);
+        if minute < self.whole_from {
+            return;
+        }
+        let counts = self.counts.entry(minute).or_default();
+        if counts.add(body.principal, body.reason, body.count.unwrap_or(1), at) {
+            self.sorts += 1;
+        }
+        let newest = self.counts.last_key_value().map_or(minute, |(newest, _)| *newest);
+        while let Some(oldest) = self.counts.first_entry() {
+            if self.sorts <= MOST_DENIED && newest.saturating_sub(*oldest.key()) <= DENIED_KEPT {
+                break;
+            }
+            self.whole_from = oldest.key().saturating_add(MINUTE);
+            self.sorts = self.sorts.saturating_sub(oldest.remove().sorts());
+        }
+    }
+
+    /// Those since a moment, if they are all counted.
+    fn since(&self, from: i64) -> Option<Denials> {
+        let from = from.div_euclid(MINUTE).saturating_mul(MINUTE);
+        if from < self.whole_from {
+            return None;
+        }
+        let mut all = DenialCount::default();
+        for (_, counts) in self.counts.range(from..) {
+            all.add_all(counts);
+        }
+        Some(all.told(false))
+    }
+}
+
+/// What of a denial is counted.
+#[derive(Deserialize)]
+struct DeniedBody {
+    #[serde(default)]
+    principal: Option<PrincipalId>,
+    reason: String,
+    #[serde(default)]
+    count: Option<u64>,
 }
 
 impl Default for Tallies {
@@ -159,6 +222,7 @@ impl Default for Tallies {
             vaults: Names::new(MAX_VAULTS),
             operations: Names::new(MAX_OPERATIONS),
             readers: Names::new(MAX_READERS),
+            denied: Denied { counts: BTreeMap::new(), sorts: 0, whole_from: i64::MIN },
         }))
     }
 }
@@ -265,6 +329,41 @@ impl Store {
         Ok(counted.tell(filter, stretch))
     }
 
+    /// How often each principal was denied for each reason since a moment: as it is counted, or else as the newest records
+    /// of the log say.
+    pub(crate) async fn denied_since(&self, from: i64) -> Result<Denials, StoreError> {
+        {
+            let mut counted = self.tallies.0.lock().await;
+            if counted.denied.since(from).is_some()
+                && self.count_more(&mut counted, MOST_BEHIND).await? == 0
+                && let Some(told) = counted.denied.since(from)
+            {
+                return Ok(told);
+            }
+        }
+        let most = u64::try_from(MOST_FROM_LOG).unwrap_or(u64::MAX).saturating_add(1);
+        let newest: Vec<(i64, String)> = audit_record::Entity::find()
+            .select_only()
+            .columns([audit_record::Column::At, audit_record::Column::Body])
+            .filter(audit_record::Column::Outcome.eq(Outcome::Denied.as_str()))
+            .filter(audit_record::Column::At.gte(from))
+            .order_by_desc(audit_record::Column::At)
+            .order_by_desc(audit_record::Column::Id)
+            .limit(most)
+            .into_tuple()
+            .all(&self.log_reader)
+            .await
+            .map_err(|e| unavailable_or_long(&e))?;
+        let in_part = newest.len() > MOST_FROM_LOG;
+        let mut count = DenialCount::default();
+        for (at, body) in newest.into_iter().take(MOST_FROM_LOG) {
+            if let Ok(DeniedBody { principal, reason, count: records }) = serde_json::from_str(&body) {
+                count.add(principal, reason, records.unwrap_or(1), at);
+            }
+        }
+        Ok(count.told(in_part))
+    }
+
     /// Counts at most so many positions of each chain; how many are left.
     async fn count_more(&self, counted: &mut Counted, most: u64) -> Result<u64, StoreError> {
         let mut left: u64 = 0;
@@ -287,12 +386,22 @@ impl Store {
     /// Counts the positions behind one up to another one. Either all of them are counted or none is.
     async fn count_stretch(&self, counted: &mut Counted, node: &str, after: u64, to: u64) -> Result<(), StoreError> {
         let number = |seq: u64| i64::try_from(seq).map_err(|e| crate::fault::damaged("audit chain", e));
-        let ask = Statement::from_sql_and_values(
-            self.log_reader.get_database_backend(),
-            self.sorted(),
-            [node.into(), number(after)?.into(), number(to)?.into()],
-        );
-        let found = self.log_reader.query_all_raw(ask).await.map_err(|e| unavailable_or_long(&e))?;
+        let (after, to) = (number(after)?, number(to)?);
+        let ask = |sql: String| {
+            let places = [node.into(), after.into(), to.into()];
+            Statement::from_sql_and_values(self.log_reader.get_database_backend(), sql, places)
+        };
+        let found = self.log_reader.query_all_raw(ask(self.sorted())).await.map_err(|e| unavailable_or_long(&e))?;
+        let denied =
+            self.log_reader.query_all_raw(ask(DENIED.to_owned())).await.map_err(|e| unavailable_or_long(&e))?;
+        for row in denied {
+            let (Ok(at), Ok(body)) = (row.try_get::<i64>("", "at"), row.try_get::<String>("", "body")) else {
+                continue;
+            };
+            if let Ok(body) = serde_json::from_str(&body) {
+                counted.denied.add(at, body);
+            }
+        }
         for row in found {
             // What somebody edited so that it does not read is told by whoever verifies the log.
             let (Ok(minute), Ok(outcome), Ok(sort), Ok(records)) = (

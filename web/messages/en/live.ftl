@@ -5,4 +5,3 @@ live-that-is-not-a-records = That is not a record's id.
 live-allowed = Allowed
 live-denied = Denied
 live-failed = Failed
-live-not-known = not known

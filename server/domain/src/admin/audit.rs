@@ -10,7 +10,7 @@ use crate::{
     places::{Place, Places},
     ports::MAX_CHAIN_PAGE,
     principal::PrincipalId,
-    record::{ChainedRecord, Proof, Receipt, Record, RecordFilter, Tally, TreeCheckpoint},
+    record::{ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Tally, TreeCheckpoint},
     secret::Page,
 };
 
@@ -68,6 +68,16 @@ impl Administration {
         }
         let (case, _place) = self.look(ctx).await?;
         let held = self.audit.tally(case.permit, filter, stretch).await.map(|tally| tally.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// How often each principal was denied for each reason since a moment (Unix milliseconds, to the minute).
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn denials(&self, ctx: &RequestContext, from: i64) -> Result<Denials, AdminError> {
+        let (case, _place) = self.look(ctx).await?;
+        let held = self.audit.denials(case.permit, from).await.map(|found| found.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

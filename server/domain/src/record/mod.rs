@@ -5,6 +5,7 @@
 
 mod changed;
 mod committer;
+mod denials;
 mod details;
 mod filter;
 mod flood;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 pub use changed::{ChangedRow, INSTALLATION, RowKind, tag_digest};
 pub use committer::{Committer, CommitterHealth, NoRecord, spawn};
+pub use denials::{DenialCount, Denials, DeniedAlike};
 pub use details::{MAX_DETAIL, MAX_DETAILS};
 pub use filter::{CHALLENGES, IdPrefix, RecordFilter, Without};
 pub use flood::{Counted, FloodGate};

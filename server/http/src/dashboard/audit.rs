@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     names::ObjectKind,
+    principal::PrincipalId,
     record::{Outcome as Ended, Record, RecordFilter},
     secret::Page,
 };
@@ -65,7 +66,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let names = names(viewer, items.iter()).await;
     let commands = Commands::of_installation(viewer.services);
     let counted = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { Ok(None) };
-    let (chart, uncounted) = counted.map_or_else(|why| (None, Some(why)), |chart| (chart, None));
+    let (chart, uncounted) = counted.map_or_else(|no| (None, Some(no.why)), |chart| (chart, None));
     let ranges = RANGES.iter().map(|(range, length, _)| {
         let label = say!("audit-last-length", length = Asked::length_words(*length));
         let href = asked.address(links::AUDIT, &[("range", Some(*range)), ("from", None), ("until", None)]);
@@ -102,11 +103,19 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-/// How many of each sort there were in the time that is looked at; none when that cannot be told.
+/// Why there is no chart.
+pub(super) struct NoChart {
+    /// In words.
+    pub(super) why: String,
+    /// The records could not be read, and not only that there are too many.
+    pub(super) unread: bool,
+}
+
+/// How many of each sort there were in the time that is looked at; none when there is nothing.
 ///
 /// # Errors
-/// In words, that there are too many to count them now.
-pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<Chart>, String> {
+/// Why it cannot be told.
+pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<Chart>, NoChart> {
     let (from, until, stretch) = asked.window(viewer.call.ctx.now);
     // Whole stretches, so that the first and the last are as long as the others.
     let from = from.div_euclid(stretch) * stretch;
@@ -123,11 +132,12 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
         look_through: Some(COUNTED),
         ..asked.filter.clone()
     };
-    let Ok(ctx) = viewer.further() else { return Ok(None) };
-    let Ok(tallies) = viewer.services.admin.tally_audit(&ctx, filter, stretch).await else { return Ok(None) };
+    let unread = || NoChart { why: say!("audit-no-chart-the-records-could").to_owned(), unread: true };
+    let ctx = viewer.further().map_err(|_| unread())?;
+    let tallies = viewer.services.admin.tally_audit(&ctx, filter, stretch).await.map_err(|_| unread())?;
     let Some(tallies) = tallies else {
         let most = view::grouped(u64::try_from(COUNTED).unwrap_or(0));
-        return Err(say!("audit-no-chart-more-than-most", most = most));
+        return Err(NoChart { why: say!("audit-no-chart-more-than-most", most = most), unread: false });
     };
     // Nothing there.
     if tallies.is_empty() && asked.looks_for_part() {
@@ -199,7 +209,8 @@ async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
     };
     let length = (until - from).max(1);
     let mark = |record: &Record| {
-        let who = record.principal.as_ref().map_or(say!("audit-nobody-known"), |id| id.subject.as_str());
+        let own_issuer = &viewer.services.objects.gate.own_issuer;
+        let who = named(record.principal.as_ref(), &record.principal_kind, own_issuer, &BTreeMap::new());
         let place = (record.at - from).clamp(0, length - 1).saturating_mul(1000) / length;
         Mark {
             place: u16::try_from(place).unwrap_or(0),
@@ -257,12 +268,17 @@ pub(super) async fn names<'a>(
     viewer: &Viewer<'_>,
     records: impl Iterator<Item = &'a Record>,
 ) -> BTreeMap<Uuid, String> {
+    names_of(viewer, records.filter_map(|record| record.principal.as_ref())).await
+}
+
+/// Names of the workloads among these.
+pub(super) async fn names_of<'a>(
+    viewer: &Viewer<'_>,
+    principals: impl Iterator<Item = &'a PrincipalId>,
+) -> BTreeMap<Uuid, String> {
     let own = &viewer.services.objects.gate.own_issuer;
-    let ids: Vec<Uuid> = records
-        .filter_map(|record| record.principal.as_ref())
-        .filter(|id| id.issuer == *own)
-        .filter_map(|id| Uuid::try_parse(&id.subject).ok())
-        .collect();
+    let ids: Vec<Uuid> =
+        principals.filter(|id| id.issuer == *own).filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
     viewer.services.admin.workload_names(&viewer.call.ctx, ids).await
 }
 
@@ -290,22 +306,32 @@ fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Aud
             "system" => PrincipalKind::System,
             _ => PrincipalKind::Unknown,
         },
-        principal: match &record.principal {
-            None => say!("audit-not-known").to_owned(),
-            Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
-                let name = called(&id.subject, names).map_or("", String::as_str);
-                format!("{name} ({})", id.subject)
-            }
-            Some(id) if id.issuer == own_issuer || record.principal_kind == "system" => id.subject.clone(),
-            // A subject means something at its issuer only.
-            Some(id) => say!("audit-subject-at-issuer", subject = id.subject, issuer = without_scheme(&id.issuer)),
-        },
+        principal: named(record.principal.as_ref(), &record.principal_kind, own_issuer, names),
         action: record.operation.clone(),
         object: object(record),
         status: record.status,
         address: (!record.client.is_empty()).then(|| record.client.clone()),
         href: links::entry(record.id),
         decision_id: record.id.to_string(),
+    }
+}
+
+/// Who that is, in a line.
+pub(super) fn named(
+    principal: Option<&PrincipalId>,
+    kind: &str,
+    own_issuer: &str,
+    names: &BTreeMap<Uuid, String>,
+) -> String {
+    match principal {
+        None => say!("audit-not-known").to_owned(),
+        Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
+            let name = called(&id.subject, names).map_or("", String::as_str);
+            format!("{name} ({})", id.subject)
+        }
+        Some(id) if id.issuer == own_issuer || kind == "system" => id.subject.clone(),
+        // A subject means something at its issuer only.
+        Some(id) => say!("audit-subject-at-issuer", subject = id.subject, issuer = without_scheme(&id.issuer)),
     }
 }
 
@@ -324,15 +350,20 @@ fn reason(record: &Record) -> Option<String> {
 
 /// Who asked, as a cell.
 pub(super) fn who(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Cell {
-    let (name, small) = match &record.principal {
+    let (name, small) = told(record, own_issuer, names);
+    view::who(&record.principal_kind, name, small)
+}
+
+/// What who asked is called, and where that means something.
+pub(super) fn told(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> (String, Option<String>) {
+    match &record.principal {
         None => (say!("audit-not-known").to_owned(), None),
         Some(id) if id.issuer == own_issuer && called(&id.subject, names).is_some() => {
             (called(&id.subject, names).cloned().unwrap_or_default(), Some(id.subject.clone()))
         }
         Some(id) if id.issuer == own_issuer || record.principal_kind == "system" => (id.subject.clone(), None),
         Some(id) => (id.subject.clone(), Some(without_scheme(&id.issuer).to_owned())),
-    };
-    view::who(&record.principal_kind, name, small)
+    }
 }
 
 /// `demo/secrets/db-password`, `demo/keys`, `demo`, or what of the installation it was: the path of its address. What

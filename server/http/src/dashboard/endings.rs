@@ -35,18 +35,21 @@ pub(super) struct Ending {
     pub(super) rotation: Option<Panel>,
     /// What is hidden, and which role is missing.
     pub(super) hidden: Vec<String>,
-    /// What went wrong.
-    pub(super) notices: Vec<String>,
+    /// Why nothing could be looked at.
+    pub(super) unread: Option<&'static str>,
 }
 
 pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
-    let mut ending = Ending { panel: None, rotation: None, hidden: Vec::new(), notices: Vec::new() };
+    let mut ending = Ending { panel: None, rotation: None, hidden: Vec::new(), unread: None };
     if vaults.is_empty() {
         return ending;
     }
     let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
     let now = viewer.now();
-    let Ok(ctx) = viewer.further() else { return ending };
+    let Ok(ctx) = viewer.further() else {
+        ending.unread = Some(say!("endings-what-ends-soon-could-not"));
+        return ending;
+    };
     let ahead = Ahead {
         within: now..now + AHEAD * DAY,
         made_before: now - OLD * DAY,
@@ -62,8 +65,8 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
                 ending.rotation = Some(rotation(&lanes));
             }
         }
-        Err(ObjectError::Tampered) => ending.notices.push(say!("endings-what-ends-soon-is-not").to_owned()),
-        Err(_) => ending.notices.push(say!("endings-what-ends-soon-could-not").to_owned()),
+        Err(ObjectError::Tampered) => ending.unread = Some(say!("endings-what-ends-soon-is-not")),
+        Err(_) => ending.unread = Some(say!("endings-what-ends-soon-could-not")),
     }
     ending
 }

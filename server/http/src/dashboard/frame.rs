@@ -180,13 +180,14 @@ fn chain(services: &Services, now: i64) -> StatusLine {
 }
 
 /// What the last look at everything that is stored said. Which row is damaged is for those who may read the records.
-pub(super) fn stored(chain: &ChainStatus) -> Cell {
+/// How many rows there are, too.
+pub(super) fn stored(chain: &ChainStatus, counted: bool) -> Cell {
     match &chain.stored {
         None => Cell::None(say!("frame-not-looked-through-yet").to_owned()),
         Some(StoredStatus { at, verdict: Ok(rows) }) => Cell::Badge {
             tone: Tone::Good,
             icon: Icon::Check,
-            text: rows.map_or_else(
+            text: rows.filter(|_| counted).map_or_else(
                 || say!("frame-authentic").to_owned(),
                 |rows| say!("frame-rows-rows-authentic", rows = view::grouped(rows)),
             ),

@@ -4,6 +4,8 @@
 //! with the session, with the right to read, and with the server, and nothing is held for whoever is gone. It does not
 //! count as use: an open page keeps no session alive.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use strongroom_domain::{
     record::{Outcome, Record},
@@ -61,8 +63,9 @@ pub(super) async fn batch(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let newest = page.items.first().map_or(since.unwrap_or(ctx.request_id), |record| record.id);
     let newest = since.map_or(newest, |since| newest.max(since));
     let more = since.is_some() && page.next.is_some();
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
     let records: Vec<_> = match since {
-        Some(_) => page.items.iter().rev().map(shown).collect(),
+        Some(_) => page.items.iter().rev().map(|record| shown(record, own_issuer)).collect(),
         None => Vec::new(),
     };
     let data = json!({ "since": newest, "records": records, "more": more, "again": AGAIN });
@@ -78,14 +81,14 @@ fn arrived(id: Uuid) -> i64 {
 }
 
 /// A record as the list shows it; like every list, without a value, for a record has none.
-fn shown(record: &Record) -> serde_json::Value {
+fn shown(record: &Record, own_issuer: &str) -> serde_json::Value {
     let view::AuditTime { time, iso, .. } = view::audit_time(record.at);
     let (state, outcome) = match record.outcome {
         Outcome::Allowed => ("allowed", say!("live-allowed")),
         Outcome::Denied => ("denied", say!("live-denied")),
         Outcome::Failed | Outcome::Unauthenticated => ("failed", say!("live-failed")),
     };
-    let who = record.principal.as_ref().map_or(say!("live-not-known"), |id| id.subject.as_str());
+    let who = audit::named(record.principal.as_ref(), &record.principal_kind, own_issuer, &BTreeMap::new());
     json!({
         "id": record.id,
         "time": time,

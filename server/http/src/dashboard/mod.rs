@@ -28,6 +28,7 @@ mod links;
 mod live;
 mod me;
 pub(crate) mod multipart;
+mod needs;
 mod network;
 mod network_hits;
 mod object_list;

@@ -72,10 +72,11 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
         return told(say!("readers-the-readers-could-not-be-looked"));
     };
     let names = audit::names(viewer, records.items.iter()).await;
-    let mut counts: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
+    // A subject means something at its issuer only.
+    let mut counts: BTreeMap<(String, (String, Option<String>)), u64> = BTreeMap::new();
     for record in records.items.iter().filter(|r| r.object.as_deref() == Some(name.as_str())) {
-        let subject = record.principal.as_ref().map_or(say!("readers-not-known"), |id| id.subject.as_str());
-        let who = audit::called(subject, &names).cloned().unwrap_or_else(|| subject.to_owned());
+        let who = audit::told(record, own_issuer, &names);
         *counts.entry((record.principal_kind.clone(), who)).or_default() += record.count.unwrap_or(1);
     }
     if counts.is_empty() {
@@ -83,7 +84,7 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
     }
     let rows = counts
         .into_iter()
-        .map(|((kind, who), count)| Row::new(vec![view::who(&kind, who, None), Cell::text(view::grouped(count))]));
+        .map(|((kind, (who, at)), count)| Row::new(vec![view::who(&kind, who, at), Cell::text(view::grouped(count))]));
     let table = sort::table(viewer, "readers", Table::new(&["Who", "Reads"], rows.collect()));
     let panel = Panel::new(title, Body::Table(table)).acts(vec![Act::link(
         say!("readers-open-in-audit"),

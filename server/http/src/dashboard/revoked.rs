@@ -28,6 +28,8 @@ pub(super) struct Found {
     pub(super) silent: Vec<(VaultName, ObjectName)>,
     /// There are more certificates than were looked at.
     pub(super) more: bool,
+    /// They could not be looked at.
+    pub(super) unread: bool,
 }
 
 /// Whoever may read the records is spared the look when they say that nothing was ever revoked.
@@ -37,10 +39,11 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit
         return found;
     }
     let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
-    let Ok(ctx) = viewer.further() else { return found };
+    let Ok(ctx) = viewer.further() else { return Found { unread: true, ..found } };
     let ahead = Ahead { within: viewer.now()..i64::MAX, made_before: 0, due_before: 0, limit: MOST };
-    // What keeps them from being read is told beside what ends soon.
-    let lanes = viewer.services.objects.ending(&ctx, &names, &ahead).await.unwrap_or_default();
+    let Ok(lanes) = viewer.services.objects.ending(&ctx, &names, &ahead).await else {
+        return Found { unread: true, ..found };
+    };
     for lane in lanes.into_iter().filter(|lane| lane.kind == ObjectKind::Certificate) {
         found.more |= lane.more;
         for (vault, item) in lane.items.into_iter().filter(|(_, item)| item.version.attributes.enabled) {

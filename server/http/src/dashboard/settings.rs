@@ -188,7 +188,7 @@ fn chain(chain: &ChainStatus) -> Panel {
             Fact::code(say!("settings-public-key"), chain.public_key.clone()),
             fact(say!("settings-verified"), verified),
             fact(say!("settings-witness"), witness),
-            fact(say!("settings-stored-data"), frame::stored(chain)),
+            fact(say!("settings-stored-data"), frame::stored(chain, true)),
         ]),
     )
     .acts(vec![Act::link(say!("settings-audit"), links::AUDIT, Icon::Records)])

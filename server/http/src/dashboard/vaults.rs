@@ -180,7 +180,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         tags: view::tags(&settings.tags),
         acts,
         cannot,
-        notices: ending.notices,
+        notices: ending.unread.map(str::to_owned).into_iter().collect(),
         main: here.into_iter().flatten().collect(),
         aside: vec![
             Panel::new(say!("vaults-details"), Body::Facts(facts(viewer, &vault))).acts(vec![Act::link(

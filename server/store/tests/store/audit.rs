@@ -5,7 +5,7 @@ use strongroom_domain::{
     action::Action,
     ports::{AppendError, AuditLog},
     principal::PrincipalId,
-    record::{Checkpoint, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, Without},
+    record::{Checkpoint, DeniedAlike, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, Without},
     secret::Page,
     test_support,
 };
@@ -24,6 +24,7 @@ on_both!(
     what_no_index_finds_is_looked_for_stretch_by_stretch,
     what_people_changed_is_found_apart,
     what_is_counted_for_charts_is_what_is_recorded,
+    denials_are_counted_by_who_and_why,
     what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
     a_page_has_an_end_in_bytes_too,
@@ -393,6 +394,46 @@ async fn what_is_counted_for_charts_is_what_is_recorded(place: Place) {
         }
         s.store.count_log().await.unwrap();
     }
+}
+
+async fn denials_are_counted_by_who_and_why(place: Place) {
+    let s = place.start().await;
+    let ada = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
+    let elsewhere = PrincipalId { issuer: "https://other".into(), ..ada.clone() };
+    let deny = async |minute: i64, principal: &PrincipalId, reason: &str| {
+        let mut record = record("SecretGet");
+        (record.at, record.outcome, record.reason) = (minute * MINUTE, Outcome::Denied, reason.into());
+        record.principal = Some(principal.clone());
+        s.put(Entry { record, change: None }).await;
+    };
+    let told = async |from: i64| {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        let found = test_support::open(s.store.denials(permit, from * MINUTE).await).unwrap();
+        assert!(!found.in_part);
+        found.alike
+    };
+    let alike = |who: &PrincipalId, reason: &str, records: u64, first: i64| DeniedAlike {
+        principal: Some(who.clone()),
+        reason: reason.to_owned(),
+        records,
+        first: first * MINUTE,
+    };
+    s.put(Entry { record: Record { at: 101 * MINUTE, ..record("SecretGet") }, change: None }).await;
+    for minute in 100..112 {
+        deny(minute, &ada, "no-role").await;
+    }
+    deny(101, &elsewhere, "no-role").await;
+    deny(105, &ada, "network").await;
+    let all = [alike(&ada, "no-role", 12, 100), alike(&elsewhere, "no-role", 1, 101), alike(&ada, "network", 1, 105)];
+    for _ in 0..2 {
+        assert_eq!(told(100).await, all);
+        assert_eq!(told(110).await, [alike(&ada, "no-role", 2, 110)]);
+        s.store.count_log().await.unwrap();
+    }
+    // What is counted no more is looked for in the log.
+    deny(100 + 26 * 60, &elsewhere, "no-role").await;
+    assert_eq!(told(1000).await, [alike(&elsewhere, "no-role", 1, 100 + 26 * 60)]);
+    assert_eq!(told(100).await[..2], [all[0].clone(), alike(&elsewhere, "no-role", 2, 101)]);
 }
 
 async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {

@@ -25,7 +25,10 @@ use crate::{
     names::InstallationId,
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, StoreError},
-    record::{ChainedRecord, Checkpoint, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
+    record::{
+        ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
+        TreeCheckpoint,
+    },
     secret::Page,
 };
 
@@ -68,6 +71,7 @@ struct Node {
     faults: Mutex<VecDeque<Fault>>,
     silent: AtomicU32,
     undecided: AtomicBool,
+    unread: AtomicBool,
     appending: AtomicU32,
     most_at_once: AtomicU32,
     appends: AtomicU32,
@@ -106,6 +110,7 @@ impl MemoryStore {
             faults: Mutex::default(),
             silent: AtomicU32::new(0),
             undecided: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             appending: AtomicU32::new(0),
             most_at_once: AtomicU32::new(0),
             appends: AtomicU32::new(0),
@@ -129,6 +134,16 @@ impl MemoryStore {
     /// Changes rows behind the product's back.
     pub fn meddle<T>(&self, with: impl FnOnce(&mut Image) -> T) -> T {
         with(&mut self.durable())
+    }
+
+    /// Keeps the log from being read, and not from being written.
+    pub fn keep_log_unread(&self, unread: bool) {
+        self.node.unread.store(unread, Ordering::SeqCst);
+    }
+
+    fn is_read(&self) -> Result<(), StoreError> {
+        let unread = self.node.unread.load(Ordering::SeqCst);
+        if unread { Err(StoreError::Unavailable("ordered".to_owned())) } else { Ok(()) }
     }
 
     /// Orders a fault for one of the next appends, in the order of the calls.
@@ -274,6 +289,9 @@ impl AuditLog for MemoryStore {
         if permit.action() != Action::AuditRead {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
         }
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
         let limit = filter.limit.clamp(1, 1000);
         let durable = self.durable();
         let begin = filter.before.map_or(Some(durable.log.len()), |id| durable.log.iter().position(|l| l.id == id));
@@ -295,6 +313,9 @@ impl AuditLog for MemoryStore {
         if permit.action() != Action::AuditRead {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
         }
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
         let mut counts: BTreeMap<(i64, &str, bool), Tally> = BTreeMap::new();
         let durable = self.durable();
         for record in durable.log.iter().map(|logged| &logged.record).filter(|record| matches(&filter, record)) {
@@ -304,6 +325,20 @@ impl AuditLog for MemoryStore {
             counts.entry((from, outcome.as_str(), challenge)).or_insert(tally).records += 1;
         }
         permit.hold(Ok(Some(counts.into_values().collect())))
+    }
+
+    async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {
+        self.pause().await;
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
+        let durable = self.durable();
+        let mut count = DenialCount::default();
+        let records = durable.log.iter().map(|logged| &logged.record);
+        for record in records.filter(|record| record.outcome == Outcome::Denied && record.at >= from) {
+            count.add(record.principal.clone(), record.reason.clone(), record.count.unwrap_or(1), record.at);
+        }
+        permit.hold(Ok(count.told(false)))
     }
 
     async fn chain(

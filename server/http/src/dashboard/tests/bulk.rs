@@ -120,7 +120,7 @@ async fn a_live_tail_is_a_request_to_the_gate_for_every_batch_and_ends_with_the_
     let set = told["records"].as_array().unwrap().iter().find(|record| record["action"] == "SecretSet").unwrap();
     assert_eq!(
         (&set["object"], &set["who"], &set["outcome"]),
-        (&"demo/secrets/db".into(), &"ada".into(), &"Allowed".into())
+        (&"demo/secrets/db".into(), &"ada at people.example".into(), &"Allowed".into())
     );
     assert!(!next.text.contains(VALUE));
     assert!(

@@ -400,12 +400,51 @@ async fn the_overview_says_what_needs_somebody() {
     let page = story.get("/overview", &cookie).await;
     assert!(page.text.contains("<h1>2 things need attention</h1>"), "{}", page.text);
     assert!(
-        page.text.contains("eve was denied 6 times") && page.text.contains("Key Vault Reader at /vaults/demo ends")
+        page.text.contains("eve at people.example was denied 6 times")
+            && page.text.contains("Key Vault Reader at /vaults/demo ends")
     );
     assert!(page.text.contains("RoleAssignmentCreate"), "changes by people");
     let other = story.get("/overview", &eve).await;
     assert!(other.text.contains("Denials and changes are hidden") && !other.text.contains("denied 6 times"));
+    assert!(other.text.contains("<h1>Nothing that you may see needs you</h1>"), "{}", other.text);
+    assert!(page.text.contains("<dt>Records</dt>") && !other.text.contains("<dt>Records</dt>"), "how busy it is");
     assert_eq!(story.get("/", &cookie).await.header("location"), Some("/overview"));
+}
+
+#[tokio::test]
+async fn the_overview_counts_every_denial_and_leaves_nobody_out() {
+    let story = Story::start();
+    story.set("db", "x").await;
+    for (who, times) in [("eve", 5), ("grace", 1)] {
+        let cookie = story.sign_in(who).await;
+        for _ in 0..times {
+            assert_eq!(story.get("/vaults/demo/secrets/db", &cookie).await.status, 403);
+        }
+    }
+    story.world.store.meddle(|image| {
+        let last = image.log.iter().rev().find(|logged| logged.record.outcome == Outcome::Denied).cloned().unwrap();
+        image.log.extend(std::iter::repeat_n(last, 1000));
+    });
+    let page = story.get("/overview", &story.sign_in("ada").await).await.text;
+    for told in ["<h1>2 things need attention</h1>", "grace at people.example was denied 1,001 times"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(page.contains("eve at people.example was denied 5 times"), "{page}");
+}
+
+#[tokio::test]
+async fn what_the_overview_could_not_read_is_not_told_to_be_nothing() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.world.store.keep_log_unread(true);
+    let page = story.get("/overview", &cookie).await.text;
+    assert!(page.contains("<h1>4 things could not be looked at</h1>") && !page.contains("Nothing needs you"), "{page}");
+    for part in ["Denials", "Renewals of certificates", "Changes by people", "Decisions over time"] {
+        assert!(page.contains(&format!("{part} could not be read just now")), "{part}: {page}");
+    }
+    story.world.store.keep_log_unread(false);
+    let page = story.get("/overview", &cookie).await.text;
+    assert!(page.contains("<h1>Nothing needs you</h1>"), "{page}");
 }
 
 /// And which one somebody has to see to. It is told as long as no later version is there.
