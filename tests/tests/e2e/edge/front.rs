@@ -1,14 +1,19 @@
 //! What stands in front of the server: proxies that name the client, sockets, new certificates.
 
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpStream, UnixStream},
+    net::{TcpListener, TcpStream, UnixStream},
 };
 
 use super::{Edge, LISTEN, Wire};
-use crate::support::{Ask, Certificates, Database, Outside, client};
+use crate::support::{Ask, Certificates, Database, Outside, client, trusting_anybody};
 
 const LISTENERS: &str = r#"
 [[listeners]]
@@ -140,10 +145,42 @@ async fn a_new_certificate_is_taken_without_a_restart_and_a_bad_one_is_not() {
     assert!(kept.answer().await.starts_with("HTTP/1.1 200 "), "connections that are there go on");
 }
 
-/// Until then the files stand in.
+/// Who is told what somebody has to see to: the address, and what was told.
+async fn receiver() -> (String, Arc<Mutex<Vec<Value>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = format!("http://{}/hook", listener.local_addr().expect("an address"));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&told);
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut read = Vec::new();
+            let alert: Value = loop {
+                let mut chunk = [0; 4096];
+                let length = connection.read(&mut chunk).await.expect("a request");
+                assert!(length > 0, "it breaks off");
+                read.extend_from_slice(&chunk[..length]);
+                let text = String::from_utf8_lossy(&read);
+                let body = text.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
+                if let Some(whole) = body {
+                    break whole;
+                }
+            };
+            kept.lock().expect("the list").push(alert);
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            connection.write_all(answer).await.expect("to answer");
+        }
+    });
+    (address, told)
+}
+
+/// Until then the files stand in. And whoever is told of certificates is told of one that an issuer would not issue.
 #[tokio::test]
 async fn the_server_shows_the_certificate_of_a_vault_once_it_is_there() {
-    let from_vault = |text: &str| text.replace("[tls]\n", "[tls]\nfrom_vault = \"demo/server\"\n");
+    let (hook, told) = receiver().await;
+    let from_vault = |text: &str| {
+        let text = text.replace("[tls]\n", "[tls]\nfrom_vault = \"demo/server\"\n");
+        format!("{text}\n[alerts]\nurl = \"{hook}\"\n")
+    };
     let outside = Outside::start_configured(|text, _| from_vault(text)).await;
     let vault = &outside.vault;
     let standing = async |ca: &[u8]| {
@@ -168,11 +205,16 @@ async fn the_server_shows_the_certificate_of_a_vault_once_it_is_there() {
             "validity_months": 3,
         },
     } });
+    // Whatever the server shows meanwhile.
+    let anybody = trusting_anybody();
+    let ask = |method: Method, path: &str| {
+        let url = format!("{}/certificates/{path}?api-version=7.6", vault.vault_url("demo"));
+        Ask::new(&anybody, method, &url).bearer(&operator)
+    };
     // A version, shown after a look.
     let shown = async || {
-        let create = vault.ask(Method::POST, "/certificates/server/create").bearer(&operator).json(&policy);
-        create.send().await.expect(202);
-        let made = vault.ask(Method::GET, "/certificates/server").bearer(&operator).send().await.expect(200).json();
+        ask(Method::POST, "server/create").json(&policy).send().await.expect(202);
+        let made = ask(Method::GET, "server").send().await.expect(200).json();
         vault.signal("HUP");
         let version = made["id"].as_str().expect("an id").rsplit('/').next().expect("a version");
         vault.log_says(version).await;
@@ -185,6 +227,30 @@ async fn the_server_shows_the_certificate_of_a_vault_once_it_is_there() {
     let second = shown().await;
     assert_eq!(standing(second.as_bytes()).await.expect("an answer"), Value::Null);
     assert!(standing(first.as_bytes()).await.is_err(), "new connections get the new one alone");
+
+    let create = async |name: &str, issuer: &str, says: Value| {
+        let key = json!({ "kty": "EC", "crv": "P-256", "exportable": false });
+        let policy = json!({ "issuer": { "name": issuer }, "key_props": key, "x509_props": says });
+        let path = format!("{name}/create");
+        ask(Method::POST, &path).json(&json!({ "policy": policy })).send().await.expect(202);
+    };
+    let root = json!({ "subject": "CN=Root", "basic_constraints": { "ca": true }, "validity_months": 24 });
+    create("root", "Self", root).await;
+    let house = json!({ "provider": "Strongroom-CA", "settings": { "kind": "authority", "certificate": "root" } });
+    ask(Method::PUT, "issuers/house").json(&house).send().await.expect(200);
+    // A user, by an issuer for servers.
+    let user = json!({ "subject": "CN=ada", "sans": { "upns": ["ada@vault.localhost"] } });
+    create("user", "house", user).await;
+    let of_user = || told.lock().expect("the list").iter().find(|alert| alert["certificate"] == "user").cloned();
+    for _ in 0..500 {
+        if of_user().is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let alert = of_user().expect("an alert");
+    assert_eq!((&alert["alert"], &alert["reason"]), (&json!("certificate-not-issued"), &json!("outside-profile")));
+    assert_eq!(told.lock().expect("the list")[0]["alert"], "node-started");
 }
 
 /// See decision 0014: no frame of HTTP/2 is ever parsed, whichever way a client begins it.

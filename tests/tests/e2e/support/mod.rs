@@ -19,7 +19,7 @@ pub(crate) use outside::{FEDERATION_AUDIENCE, Outside};
 pub(crate) use programs::{
     Finished, Named, az, hosts_file, node_script, python, run, rust_program, shared_hosts, tests_folder,
 };
-pub(crate) use requests::{Answer, Ask, client};
+pub(crate) use requests::{Answer, Ask, client, trusting_anybody};
 pub(crate) use server::{Server, binary, example, free_ports, run_to_end};
 pub(crate) use vault::{Credential, TestVault, dev_command};
 
