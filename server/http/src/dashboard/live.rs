@@ -11,7 +11,7 @@ use strongroom_domain::{
     record::{Outcome, Record},
     throttle::{Rate, Throttle},
 };
-use strongroom_web::say;
+use strongroom_web::{say, visible};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -96,9 +96,9 @@ fn shown(record: &Record, own_issuer: &str) -> serde_json::Value {
         "state": state,
         "outcome": outcome,
         "reason": record.reason,
-        "who": who,
+        "who": visible(&who),
         "action": record.operation,
-        "object": audit::object(record),
+        "object": visible(&audit::object(record)),
         "href": links::entry(record.id),
     })
 }
