@@ -268,17 +268,15 @@ pub(super) async fn names<'a>(
     viewer: &Viewer<'_>,
     records: impl Iterator<Item = &'a Record>,
 ) -> BTreeMap<Uuid, String> {
-    names_of(viewer, records.filter_map(|record| record.principal.as_ref())).await
+    let principals: Vec<&PrincipalId> = records.filter_map(|record| record.principal.as_ref()).collect();
+    names_of(viewer, &principals).await
 }
 
 /// Names of the workloads among these.
-pub(super) async fn names_of<'a>(
-    viewer: &Viewer<'_>,
-    principals: impl Iterator<Item = &'a PrincipalId>,
-) -> BTreeMap<Uuid, String> {
+pub(super) async fn names_of(viewer: &Viewer<'_>, principals: &[&PrincipalId]) -> BTreeMap<Uuid, String> {
     let own = &viewer.services.objects.gate.own_issuer;
-    let ids: Vec<Uuid> =
-        principals.filter(|id| id.issuer == *own).filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
+    let ours = principals.iter().filter(|id| id.issuer == *own);
+    let ids: Vec<Uuid> = ours.filter_map(|id| Uuid::try_parse(&id.subject).ok()).collect();
     viewer.services.admin.workload_names(&viewer.call.ctx, ids).await
 }
 

@@ -142,7 +142,8 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
     let Denials { alike, in_part } = viewer.services.admin.denials(&viewer.further()?, now - DAY).await?;
     let often: Vec<&DeniedAlike> = alike.iter().filter(|alike| alike.records >= DENIALS).collect();
     let own_issuer = &viewer.services.objects.gate.own_issuer;
-    let names = audit::names_of(viewer, often.iter().filter_map(|alike| alike.principal.as_ref())).await;
+    let principals: Vec<_> = often.iter().filter_map(|alike| alike.principal.as_ref()).collect();
+    let names = audit::names_of(viewer, &principals).await;
     let told = often.iter().take(NAMED).map(|alike| {
         let DeniedAlike { principal, reason, records, first } = alike;
         let name = audit::named(principal.as_ref(), "", own_issuer, &names);
