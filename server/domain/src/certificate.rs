@@ -294,7 +294,8 @@ impl PolicyPatch {
         let (length, names) = if ca { (said.path_length, Some(&said.constraints)) } else { (None, None) };
         // An authority is for everything that those above it are for, unless it is said otherwise.
         let everything = (ca && !said.ca).then(Vec::new);
-        let usages = self.usages.as_ref().filter(|usages| !ca || !usages.is_empty());
+        let usages = self.usages.clone().filter(|usages| !ca || !usages.is_empty());
+        let without_word = || self.ca.map_or_else(|| said.usages.clone(), |ca| usages_without_word(ca, &said.usages));
         CertificatePolicy {
             key: KeyPolicy {
                 spec: self.spec.unwrap_or(stored.key.spec),
@@ -310,7 +311,7 @@ impl PolicyPatch {
                     .clone()
                     .or(everything)
                     .unwrap_or_else(|| said.extended_usages.clone()),
-                usages: usages.cloned().unwrap_or_else(|| usages_without_word(ca, &said.usages)),
+                usages: usages.unwrap_or_else(without_word),
                 ca,
                 path_length: self.path_length.unwrap_or(length),
                 constraints: self.constraints.as_ref().or(names).cloned().unwrap_or_default(),
@@ -322,7 +323,8 @@ impl PolicyPatch {
     }
 }
 
-/// The usages of a certificate of which nobody said any: what was stored, as far as it goes with being an authority or not.
+/// The usages of a certificate of which nobody said any, but whether it is an authority: what was stored, as far as it goes
+/// with that.
 fn usages_without_word(ca: bool, stored: &BTreeSet<Usage>) -> BTreeSet<Usage> {
     let signing = BTreeSet::from([Usage::KeyCertSign, Usage::CrlSign]);
     if ca {
@@ -661,6 +663,10 @@ mod tests {
         assert_eq!(said(&root), (vec![KeyCertSign, CrlSign], 0, Ok(())));
         assert_eq!(after(&usual, Some(true), Some(&[])), root, "named none");
         assert_eq!(said(&after(&root, None, None)), said(&root));
+        // What others made says what it says.
+        let mut odd = usual.clone();
+        odd.template.usages = BTreeSet::from([KeyCertSign]);
+        assert_eq!(after(&odd, None, None).template.usages, odd.template.usages);
         assert_eq!(after(&root, Some(false), None).template.usages, usual.template.usages);
         for (stored, ca, usages, wrong) in [
             (&usual, Some(true), &[DigitalSignature][..], TemplateError::MayNotSign),
