@@ -23,7 +23,7 @@ const LABELS: &str = "labels";
 fn moment(backend: DbBackend, name: &str) -> String {
     match backend {
         DbBackend::Postgres => {
-            format!("CAST(substring(v.attributes, '\"{name}\":([0-9]{{1,18}})') AS bigint)")
+            format!("CAST(substring(v.attributes, '\"{name}\":(-?[0-9]{{1,18}})') AS bigint)")
         }
         _ => {
             let behind = name.len() + 3;
