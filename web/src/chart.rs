@@ -78,6 +78,12 @@ impl Chart {
         self.bars.iter().map(Bar::total).max().unwrap_or(0)
     }
 
+    /// How much is drawn, of every sort.
+    #[must_use]
+    pub fn counted(&self) -> u64 {
+        self.bars.iter().map(Bar::total).sum()
+    }
+
     /// The bars that are not empty.
     pub(crate) fn filled(&self) -> impl Iterator<Item = &Bar> {
         self.bars.iter().filter(|bar| bar.total() > 0)

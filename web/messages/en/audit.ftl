@@ -9,7 +9,6 @@ audit-setup = Setup
 audit-policyreplay = PolicyReplay
 audit-last-length = Last { $length }
 audit-reload = Reload
-audit-export-as-json-lines = Export as JSON lines
 audit-only-most-records-have-been = Only { $most } records have been looked through so far; the next page looks on from there.
 audit-requests-without-a-valid-credential = Requests without a valid credential have an outcome of their own: unauthenticated.
 audit-no-chart-more-than-most = No chart: more than { $most } records would have to be looked through for it. A shorter time may have one; charts that name neither who asked nor an object are counted ahead, and told again within minutes after a start.

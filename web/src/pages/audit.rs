@@ -24,6 +24,8 @@ pub struct AuditPage {
     pub uncounted: Option<String>,
     /// Other stretches of time and the export.
     pub acts: Vec<Act>,
+    /// What an export holds, as sentences.
+    pub exports: String,
     /// Commands that ask the same.
     pub copy_as: Vec<Snippet>,
     /// Older records; `None` on the last page.

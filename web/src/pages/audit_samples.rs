@@ -59,8 +59,9 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
         uncounted: None,
         acts: vec![
             Act::Link { label: "Last hour".into(), href: "/audit?range=1h".into(), icon: None, primary: false },
-            Act::link("Export as JSON lines", "/audit/export", Icon::Download),
+            Act::link("Export the newest 10,000 of about 24,169", "/audit/export", Icon::Download),
         ],
+        exports: "An export holds what the filter takes, the newest 10,000 records at most.".into(),
         copy_as: vec![Snippet::new("Command line", "strongroom audit query")],
         next_href: None,
         first_href: None,

@@ -1,4 +1,4 @@
-//! The audit log: what was decided, newest first, over time, and as a file.
+//! The audit log: what was decided, newest first, and over time.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,9 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Mark, Outcome, PrincipalKind, say};
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use super::{
-    Failure,
+    Failure, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
     frame::{Place, Viewer, without_scheme},
     links, rendered,
@@ -22,7 +21,6 @@ use super::{
 };
 use crate::{
     message::{Request, Response},
-    problem::Problem,
     services::{ChainStatus, Reached, Verified},
 };
 
@@ -49,13 +47,6 @@ fn asks_again() -> &'static str {
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 8;
 
-/// Most records of an export; the command line exports all.
-const EXPORTED: usize = 10_000;
-/// About how many bytes of an export at most.
-const EXPORT_BYTES: usize = 16 * 1024 * 1024;
-/// Records that an export reads at once.
-const EXPORT_PAGE: usize = 1000;
-
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
@@ -74,7 +65,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     });
     // With scripts, what is new also comes by itself.
     let reload = Act::link(say!("audit-reload"), asked.address(links::AUDIT, &[]), Icon::Records);
-    let export = Act::link(say!("audit-export-as-json-lines"), asked.address(links::AUDIT_EXPORT, &[]), Icon::Download);
+    let whole = (next.is_none() && asked.filter.before.is_none()).then_some(items.len());
+    // What the chart counts is what the filter takes, where that says since when.
+    let about = chart.as_ref().filter(|_| asked.filter.from.is_some()).map(Chart::counted);
+    let export = audit_export::act(&asked, whole, about);
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
         rows: items.iter().map(|record| row(record, own_issuer, &names)).collect(),
@@ -98,7 +92,9 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         copy_as: vec![
             commands.server("audit query"),
             commands.curl_server("GET", &asked.address("/api/v1/audit", &[("range", None), ("own", None)]), None),
+            audit_export::verifiable(viewer.services.addresses.base()),
         ],
+        exports: audit_export::told(),
     };
     Ok(rendered(200, page.render()))
 }
@@ -227,40 +223,6 @@ async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
     let mut marks: Vec<Mark> = page.items.iter().filter(decides).take(MARKS).map(mark).collect();
     marks.reverse();
     marks
-}
-
-/// GET /audit/export: what the filter takes, newest first, one record a line.
-///
-/// # Errors
-/// The gate's denial, or why the records cannot be read.
-pub(super) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let asked = Asked::of(viewer, request, EXPORT_PAGE)?;
-    let place = viewer.services.long_answers.enter(&viewer.call.ctx.principal.id).await?;
-    // A file has everything, however long that takes.
-    let mut filter = RecordFilter { look_through: None, ..asked.filter };
-    let mut lines = Vec::new();
-    let mut exported = 0;
-    let admin = &viewer.services.admin;
-    let mut page = admin.query_audit(&viewer.call.ctx, filter.clone()).await?;
-    loop {
-        for record in &page.items {
-            serde_json::to_writer(&mut lines, record).map_err(|_| Problem::internal())?;
-            lines.push(b'\n');
-        }
-        exported += page.items.len();
-        let Some(next) = page.next.as_deref().and_then(|next| Uuid::try_parse(next).ok()) else { break };
-        if exported >= EXPORTED || lines.len() >= EXPORT_BYTES {
-            break;
-        }
-        filter.before = Some(next);
-        page = admin.query_audit(&viewer.further()?, filter.clone()).await?;
-    }
-    let name = view::audit_time(viewer.call.ctx.now).iso.replace([':', '.'], "-");
-    Ok(Response { body: Zeroizing::new(lines), ..Response::empty(200) }
-        .with("content-type", "application/x-ndjson; charset=utf-8".to_owned())
-        .with("content-disposition", format!("attachment; filename=\"audit-{name}.jsonl\""))
-        .with("cache-control", "no-store".to_owned())
-        .in_place(place))
 }
 
 /// Names of the workloads among those who asked.

@@ -111,6 +111,11 @@ impl Asked {
         filter.concerns.is_some() || filter.principal.is_some() || (filter.object.is_some() && !filter.whole_name)
     }
 
+    /// What was asked for, by its names in the address.
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.texts.iter().map(|(name, text)| (*name, text.as_str())).filter(|(_, text)| !text.is_empty())
+    }
+
     fn text(&self, name: &str) -> &str {
         self.texts.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text)
     }

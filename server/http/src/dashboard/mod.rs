@@ -8,6 +8,7 @@ mod access;
 mod approvals;
 mod ask_approval;
 mod audit;
+mod audit_export;
 mod audit_filter;
 mod bulk;
 mod certificates;
@@ -352,7 +353,7 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         Endpoint::DropRoleForm => boxed(|| access::own::give_up(&viewer, &request)),
         Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
         Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
-        Endpoint::AuditExportPage => boxed(|| audit::export(&viewer, &request)),
+        Endpoint::AuditExportPage => boxed(|| audit_export::file(&viewer, &request)),
         Endpoint::AuditLive => boxed(|| live::batch(&viewer, &request)),
         Endpoint::AuditPage => boxed(|| audit::list(&viewer, &request)),
         Endpoint::SignOut => boxed(|| session::sign_out(&viewer, &request)),

@@ -65,6 +65,13 @@ pub enum ExportError {
     /// The first line does not say what it is, in a form that this program knows.
     #[error("the file does not begin like an exported log of a form that this program knows")]
     Form,
+    /// The file holds records that somebody chose, without the chain that they are from.
+    #[error(
+        "the file holds chosen records, as the dashboard's audit page exports them and `audit query` prints them, and no chain \
+         that could be followed: `strongroom audit export` writes the whole log so that it can be verified, and \
+         `strongroom audit receipt` the proof of one record"
+    )]
+    Chosen,
     /// The last line is missing.
     #[error("the file has no checkpoint at its end: it was cut off")]
     Cut,
@@ -131,8 +138,12 @@ pub fn verify_export(
     public_keys: &[[u8; 32]],
     anchors: &Anchors,
 ) -> Result<Exported, ExportError> {
-    let Some((_, ExportLine::Export { version: 1, installation })) = next(&mut file, 1)? else {
-        return Err(ExportError::Form);
+    let first = line(&mut file)?.ok_or(ExportError::Form)?;
+    let installation = match serde_json::from_slice(&first) {
+        Ok(ExportLine::Export { version: 1, installation }) => installation,
+        Ok(_) => return Err(ExportError::Form),
+        Err(_) if is_of_chosen(&first) => return Err(ExportError::Chosen),
+        Err(_) => return Err(ExportError::Line(1)),
     };
     let trees = anchors.trees.iter().chain(&anchors.witnessed);
     let trees = trees.flat_map(|tree| &tree.heads).map(|head| (head.node.as_str(), head.seq));
@@ -163,13 +174,23 @@ pub fn verify_export(
     Ok(export.conclude(&checkpoint, anchors, public_keys))
 }
 
-fn next(file: &mut impl BufRead, number: usize) -> Result<Option<(usize, ExportLine)>, ExportError> {
+fn line(file: &mut impl BufRead) -> Result<Option<Vec<u8>>, ExportError> {
     let mut line = Vec::new();
-    if file.take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
-        return Ok(None);
-    }
+    let read = file.take(MAX_LINE).read_until(b'\n', &mut line)?;
+    Ok((read > 0).then_some(line))
+}
+
+fn next(file: &mut impl BufRead, number: usize) -> Result<Option<(usize, ExportLine)>, ExportError> {
+    let Some(line) = line(file)? else { return Ok(None) };
     let line = serde_json::from_slice(&line).map_err(|_| ExportError::Line(number))?;
     Ok(Some((number, line)))
+}
+
+/// Whether a first line is that of a file of chosen records: what was chosen, or a record by itself.
+fn is_of_chosen(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|line| {
+        line.pointer("/export/filter").is_some() || (line.get("operation").is_some() && line.get("outcome").is_some())
+    })
 }
 
 impl Export<'_> {

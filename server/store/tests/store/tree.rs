@@ -429,4 +429,11 @@ async fn an_exported_log_is_checked_without_a_database(place: Place) {
     assert_eq!(added, [Finding::Added { node, from: 6, to: 11 }]);
     assert!(matches!(check(&lines[..12]), Err(ExportError::Cut)));
     assert!(matches!(check(&lines[1..]), Err(ExportError::Form)));
+    // Records that the dashboard or `audit query` gives say what they are, and are no damaged log.
+    let record = r#"{"id":"1","operation":"SecretGet","outcome":"allowed"}"#.to_owned();
+    let chosen = r#"{"export":{"filter":{},"records":1,"whole":true}}"#.to_owned();
+    for lines in [vec![chosen, record.clone()], vec![record]] {
+        assert!(matches!(check(&lines), Err(ExportError::Chosen)));
+    }
+    assert!(matches!(check(&["{}".to_owned()]), Err(ExportError::Line(1))));
 }

@@ -8,8 +8,9 @@ use strongroom_domain::{
     grant::Scope,
     issuer::{AcmeSettings, IssuerPatch, IssuerSettings},
     policy::Effect,
+    ports::AuditLog as _,
     principal::{Grantee, Principal, PrincipalId, PrincipalKind},
-    record::Outcome,
+    record::{Entry, Outcome, Record},
     role::Role,
     test_support::{
         Verdict,
@@ -17,6 +18,7 @@ use strongroom_domain::{
     },
     time::Clock as _,
 };
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{Page, RawRequest, Story, answer, raw};
@@ -323,11 +325,47 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
     assert_eq!(export.header("content-type"), Some("application/x-ndjson; charset=utf-8"));
     assert!(export.header("content-disposition").unwrap().starts_with("attachment; filename=\"audit-"));
     let lines: Vec<serde_json::Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(lines.len(), 1);
-    assert_eq!(lines[0]["operation"], "WorkloadCreate");
+    assert_eq!((lines.len(), &lines[1]["operation"]), (2, &"WorkloadCreate".into()), "{lines:?}");
+    let told = &lines[0]["export"];
+    assert_eq!((&told["records"], &told["whole"], &told["continue"]), (&1.into(), &true.into(), &().into()), "{told}");
+    assert_eq!(told["filter"], serde_json::json!({ "operation": "WorkloadCreate" }));
+    assert!(!export.header("content-disposition").unwrap().contains("part"));
     let page = story.get("/audit?outcome=denied", &cookie).await;
     assert!(page.text.contains(&format!("ledger-worker ({client_id})")), "{}", page.text);
     assert!(page.text.contains("1 denied record"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn an_export_that_was_cut_says_so_and_where_it_goes_on() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let ctx = story.world.request(&person("eve"));
+    assert!(story.world.secrets.get(&ctx, &story.vault, &name("db").unwrap(), None).await.is_err());
+    let denied = story.last();
+    assert_eq!(denied.outcome, Outcome::Denied);
+    let id = |number| Uuid::from_u128((7 << 76) | (1 << 70) | number);
+    let again = |number| Entry { record: Record { id: id(number), ..denied.clone() }, change: None };
+    story.world.store.append((0..10_000).map(again).collect()).await.unwrap();
+    let page = story.get("/audit?outcome=denied&range=1h", &cookie).await;
+    assert!(page.text.contains("Export the newest 10,000 of about 10,001 as JSON lines"), "{}", page.text);
+    let read = |page: &Page| {
+        let lines: Vec<serde_json::Value> = page.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        (lines[0]["export"].clone(), lines[1..].iter().map(|record| record["id"].clone()).collect::<Vec<_>>())
+    };
+    let first = story.get("/audit/export?outcome=denied&range=1h", &cookie).await;
+    let (told, mut all) = read(&first);
+    assert!(first.header("content-disposition").unwrap().ends_with("-part-1.jsonl\""));
+    assert_eq!((&told["records"], &told["whole"], &told["part"]), (&10_000.into(), &false.into(), &1.into()), "{told}");
+    assert!(told["from"].is_string(), "{told}");
+    let rest = story.get(told["continue"].as_str().unwrap(), &cookie).await;
+    assert!(rest.header("content-disposition").unwrap().ends_with("-part-2.jsonl\""));
+    let (told, last) = read(&rest);
+    assert_eq!((&told["records"], &told["whole"], &told["continue"]), (&1.into(), &false.into(), &().into()), "{told}");
+    assert_eq!(last, [denied.id.to_string()]);
+    all.extend(last);
+    all.sort_by_key(ToString::to_string);
+    all.dedup();
+    assert_eq!(all.len(), 10_001);
 }
 
 #[tokio::test]
