@@ -57,6 +57,7 @@ pub(crate) fn nav(names: &[&str], open: Option<&str>) -> Vec<NavVault> {
 fn pages(vault: &str) -> Vec<NavPage> {
     let page = |label: &str, path: &str| NavPage {
         label: label.into(),
+        waiting: None,
         href: format!("/vaults/{vault}/{path}"),
         current: path == "secrets",
     };

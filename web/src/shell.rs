@@ -145,6 +145,8 @@ pub struct NavVault {
 pub struct NavPage {
     /// What is shown: `Secrets`.
     pub label: String,
+    /// How much waits there: `2`.
+    pub waiting: Option<String>,
     /// Where it leads.
     pub href: String,
     /// Whether it is open.

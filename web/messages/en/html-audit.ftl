@@ -10,6 +10,7 @@ html-audit-action = Action
 html-audit-object = Object
 html-audit-from-address = from { $address }
 html-audit-answered-status = answered { $status }
+html-audit-why = Why
 html-audit-decision = Decision
 html-audit-no-record-matches-words = No record matches { $words }.
 html-audit-records-you-may-not-see = Records you may not see are not counted.

@@ -6,6 +6,7 @@ html-nav-vaults = Vaults
 html-nav-pinned = pinned
 html-nav-govern = Govern
 html-nav-access = Access
+html-nav-waiting = waiting
 html-nav-why = Why
 html-nav-policy-modules = Policy modules
 html-nav-evidence = Evidence

@@ -2,6 +2,8 @@
 
 needs-the-audit-chain-is-broken = The audit chain is broken
 needs-finding-found-at = { $finding } Found { $at }.
+needs-count-requests-wait = Requests that wait for your approval in { $vault }: { $count }
+needs-others-cannot-go-on = Others cannot go on until somebody grants or refuses it
 needs-open = Open
 needs-stored-data-is-damaged = Stored data is damaged
 needs-a-row-is-not-what = A row is not what was written there. The server's log and the records of ScrubFinding name it. Found { $at }.

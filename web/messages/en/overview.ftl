@@ -1,5 +1,6 @@
 ### server/http/src/dashboard/overview.rs
 
+overview-approvals = Requests for approval
 overview-open = Open
 overview-vault-name-is-damaged = Vault { $name } is damaged
 overview-denials-and-changes-are-hidden = Denials and changes are hidden: seeing them needs the role Strongroom Auditor on the installation.

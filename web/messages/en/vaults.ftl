@@ -24,6 +24,7 @@ vaults-keys = Keys
 vaults-certificates = Certificates
 vaults-new-secret = New secret
 vaults-replays = Replays
+vaults-count-requests-wait = Requests that wait for approval: { $count }
 vaults-delete = Delete
 vaults-what-was-changed-here-is = What was changed here is hidden: seeing it needs the role Strongroom Auditor on the installation.
 vaults-purge-protected = Purge protected

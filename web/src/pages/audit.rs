@@ -106,6 +106,8 @@ pub struct AuditRow {
     pub decision_id: String,
     /// The page of the whole record.
     pub href: String,
+    /// Of a denial: why.
+    pub why_href: Option<String>,
 }
 
 /// What is known about the audit chain.

@@ -48,6 +48,8 @@ pub struct SecretPage {
     pub reveal: Option<RevealForm>,
     /// Why there is no reveal form, as one sentence: the missing role, or the state of the version.
     pub no_reveal: Option<String>,
+    /// Asks others to approve that this person reads the value, where that is what is missing.
+    pub ask_approval: Option<crate::PostForm>,
     /// Set only in the answer to a reveal.
     pub revealed: Option<Revealed>,
     /// One page of its versions.

@@ -138,6 +138,7 @@ fn page() -> SecretPage {
         recovery: "Recoverable for 90 days, purge protected".into(),
         reveal: Some(form(ReasonField::Optional, None)),
         no_reveal: None,
+        ask_approval: None,
         revealed: None,
         versions: versions(NOW),
         versions_sorts: vec![],

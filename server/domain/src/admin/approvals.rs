@@ -11,13 +11,14 @@ use uuid::Uuid;
 use super::{AdminError, Administration, WorkloadLabels, content};
 use crate::{
     action::Action,
-    approval::{ApprovalRequest, Unheard, Verdict},
+    approval::{ApprovalRequest, ApprovalState, Unheard, Verdict},
     change::Change,
     context::RequestContext,
     decision::{DenyReason, Stage, StageEffect},
-    gate::{Ask, OWNER_OVERRULES},
+    gate::{Ask, Judgement, OWNER_OVERRULES},
     names::VaultName,
     principal::PrincipalId,
+    vault::Vault,
 };
 
 /// How often a request is judged anew because what it is about changed meanwhile.
@@ -34,7 +35,67 @@ pub struct ApprovalsShown {
     pub labels: WorkloadLabels,
 }
 
+/// What somebody lacks who may do something once others approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalLacking {
+    /// The module that wants it, as requests for approval name it.
+    pub attachment: String,
+    /// Their own request for it, if there is one, and how it stands.
+    pub asked: Option<(Uuid, ApprovalState)>,
+}
+
 impl Administration {
+    /// Whether other people's approval is what somebody lacks now, without a record and without asking anybody: for a page
+    /// that offers to ask them.
+    pub async fn lacks_approval(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<ApprovalLacking> {
+        let Judgement::Denied(_, denial) = self.gate.judge_ahead(ctx, ask).await else { return None };
+        let attachment = denial.inspect(|denial| match &denial.reason {
+            DenyReason::Policy { attachment, approval: Some(_), .. } if !attachment.is_empty() => {
+                Some(attachment.clone())
+            }
+            _ => None,
+        })?;
+        let vault = self.vaults.vault(ask.vault?).await.ok().flatten()?.id;
+        let now = ctx.seconds();
+        let own = self.gate.approvals.approvals_of(&ctx.principal.id, now).await.unwrap_or_default();
+        let asked = own.iter().find(|request| {
+            let subject = &request.subject;
+            let same = (subject.vault, subject.action) == (vault, ask.action)
+                && (subject.name.as_ref(), subject.version.as_ref()) == (ask.name, ask.version);
+            same && request.is_there(now) && self.keyring.verify_approval(request).is_ok()
+        });
+        Some(ApprovalLacking { attachment, asked: asked.map(|request| (request.id, request.state(now))) })
+    }
+
+    /// How many requests of others wait in a vault for whom the caller could be to answer them, without a record: a number
+    /// beside the way to them, which is no answer by itself.
+    ///
+    /// # Errors
+    /// [`AdminError::Unavailable`] or [`AdminError::Tampered`], where that cannot be told.
+    pub async fn waiting_approvals(&self, ctx: &RequestContext, vault: &Arc<Vault>) -> Result<usize, AdminError> {
+        let enforced = self.gate.enforced(Arc::clone(vault)).await.map_err(unread)?;
+        if enforced.is_empty() || !self.may(ctx, &Ask::vault(Action::ApprovalDecide, &vault.name)).await {
+            return Ok(0);
+        }
+        let Judgement::Permitted(case) =
+            self.gate.judge_ahead(ctx, &Ask::vault(Action::ApprovalRead, &vault.name)).await
+        else {
+            return Ok(0);
+        };
+        let now = ctx.seconds();
+        let held = self.gate.approvals.approvals(case.permit, now).await;
+        let waits = |request: &&ApprovalRequest| {
+            request.is_there(now)
+                && request.state(now) == ApprovalState::Waiting
+                && enforced.contains(&request.attachment)
+                && request.subject.principal != ctx.principal.id
+        };
+        held.inspect(|found| match found {
+            Ok(all) => Ok(all.iter().filter(waits).count()),
+            Err(_) => Err(AdminError::Unavailable),
+        })
+    }
+
     /// The requests for approval in a vault that have not ended, with the names of the workloads in them: whoever is to
     /// agree sees who asks.
     ///

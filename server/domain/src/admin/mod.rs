@@ -32,7 +32,7 @@ mod would_allow;
 use std::{collections::BTreeSet, sync::Arc};
 
 pub use access::{AccessPoliciesShown, AccessPolicyGiven};
-pub use approvals::ApprovalsShown;
+pub use approvals::{ApprovalLacking, ApprovalsShown};
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
 pub use foresee::Described;

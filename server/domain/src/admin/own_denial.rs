@@ -9,7 +9,7 @@ use super::{AdminError, Administration};
 use crate::{
     action::Action,
     context::RequestContext,
-    decision::{ApprovalWanted, DenyReason, Stage, StageEffect, StepUp},
+    decision::{DenyReason, Stage, StageEffect, StepUp},
     gate::{Judgement, POLICY_STAGE},
     names::VaultName,
     policy::Obligation,
@@ -103,23 +103,20 @@ fn reason(ctx: &RequestContext, record: &Record) -> DenyReason {
 
 /// What a module said publicly. The digest of the module stands before its sentence on record.
 fn of_module(attachment: &str, stage: &Stage) -> DenyReason {
-    let (mut step_up, mut approval) = (None, None);
-    for obligation in &stage.obligations {
-        match obligation {
-            Obligation::StepUp { acr, amr, max_age } => {
-                step_up = Some(Box::new(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age }));
-            }
-            Obligation::RequireApproval { .. } => approval = Some(Box::new(ApprovalWanted::default())),
-            _ => {}
+    let step_up = stage.obligations.iter().find_map(|obligation| match obligation {
+        Obligation::StepUp { acr, amr, max_age } => {
+            Some(Box::new(StepUp { acr: acr.clone(), amr: amr.clone(), max_age: *max_age }))
         }
-    }
+        _ => None,
+    });
     let sentence = stage.detail.as_deref().and_then(|detail| detail.split_once(' ')).map_or("", |(_, said)| said);
     DenyReason::Policy {
         attachment: attachment.to_owned(),
         code: stage.reason.clone(),
         sentence: sentence.to_owned(),
         step_up,
-        approval,
+        // What became of a request for approval is no part of the decision.
+        approval: None,
     }
 }
 
@@ -140,6 +137,6 @@ mod tests {
         };
         assert_eq!((attachment.as_str(), code.as_str()), ("two-person", "needs-approval"));
         assert_eq!(sentence, "Somebody else has to agree.");
-        assert!(step_up.is_none() && approval.is_some());
+        assert!(step_up.is_none() && approval.is_none());
     }
 }

@@ -272,6 +272,7 @@ fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Aud
         status: record.status,
         address: (!record.client.is_empty()).then(|| record.client.clone()),
         href: links::entry(record.id),
+        why_href: (record.outcome == Ended::Denied).then(|| links::why(record.id)),
         decision_id: record.id.to_string(),
     }
 }

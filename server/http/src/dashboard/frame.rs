@@ -90,6 +90,13 @@ impl Viewer<'_> {
                 pages.push(page);
             }
         }
+        if let Some(open) = vaults.iter().find(|vault| place.vault() == Some(&vault.name)) {
+            let waiting = self.services.admin.waiting_approvals(&self.call.ctx, open).await.unwrap_or(0);
+            let approvals = links::in_vault(&open.name, "approvals", &[]);
+            for page in pages.iter_mut().filter(|page| waiting > 0 && page.href == approvals) {
+                page.waiting = Some(waiting.to_string());
+            }
+        }
         let entry = |vault: &Arc<Vault>| NavVault {
             name: vault.name.to_string(),
             href: links::vault(&vault.name),

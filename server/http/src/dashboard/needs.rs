@@ -1,13 +1,14 @@
 //! What needs somebody: the parts that the overview looks at, each of which is whole, is told to be in part, or could not
 //! be read. What could not be read is never shown as nothing.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use strongroom_domain::{
     action::Action,
     admin::{MAX_WORKLOAD_PAGE, ScopeRequest},
     identity::Workload,
     record::{Denials, DeniedAlike, Outcome, Record, RecordFilter},
+    vault::Vault,
 };
 use strongroom_web::{Act, Icon, Tone, say};
 use uuid::Uuid;
@@ -177,6 +178,24 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
         });
     }
     Ok((told, !in_part))
+}
+
+/// What waits in each vault for this person to approve or refuse.
+pub(super) async fn approvals(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Part {
+    let mut told = Vec::new();
+    for vault in vaults {
+        let count = viewer.services.admin.waiting_approvals(&viewer.call.ctx, vault).await?;
+        if count > 0 {
+            told.push(Attention {
+                tone: Tone::Warn,
+                icon: Icon::Hourglass,
+                what: say!("needs-count-requests-wait", count = count, vault = vault.name),
+                detail: say!("needs-others-cannot-go-on").to_owned(),
+                act: Act::link(say!("needs-review"), links::in_vault(&vault.name, "approvals", &[]), Icon::Check),
+            });
+        }
+    }
+    Ok((told, true))
 }
 
 /// Certificates that are given out and were revoked, and authorities that sign nothing for it.

@@ -52,6 +52,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
         main.push(no_role(viewer));
     }
+    found.add(say!("overview-approvals"), needs::approvals(viewer, &vaults).await);
     let (mut changes, mut chart) = (None, None);
     if reads_audit {
         found.add(say!("overview-denials"), needs::denials(viewer, now).await);

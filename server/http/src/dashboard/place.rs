@@ -437,7 +437,12 @@ impl Place {
     pub(super) fn pages(&self) -> Vec<(Ask<'_>, NavPage)> {
         let Some(vault) = self.vault() else { return Vec::new() };
         let open = self.bottom();
-        let page = |label: &str, href: String, current: bool| NavPage { label: label.to_owned(), href, current };
+        let page = |label: &str, href: String, current: bool| NavPage {
+            label: label.to_owned(),
+            waiting: None,
+            href,
+            current,
+        };
         let secrets =
             page(say!("place-secrets"), links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));
         let keys = page(say!("place-keys"), links::keys(vault), matches!(open, Self::Keys(_) | Self::Key(..)));

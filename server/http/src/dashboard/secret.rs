@@ -2,12 +2,14 @@
 
 use strongroom_domain::{
     action::Action,
+    admin::ApprovalLacking,
+    approval::ApprovalState,
     gate::Ask,
     names::{ObjectName, ObjectVersion, VaultName},
     role::Role,
     secret::{SecretItem, VaultFacts},
 };
-use strongroom_web::{Act, Icon, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow, say};
+use strongroom_web::{Act, Icon, PostForm, ReasonField, RevealForm, Revealed, SecretPage, Snippet, VersionRow, say};
 use zeroize::Zeroizing;
 
 use super::{
@@ -148,7 +150,8 @@ async fn fill_in(
     let sort = Sort::within(viewer, SecretPage::VERSIONS, &SecretPage::VERSION_COLUMNS);
     let versions_paging = sort.arrange(&mut versions, VersionRow::sorted_by).unwrap_or_else(|| sort.cut(&mut versions));
     let versions_sorts = sort.heads(&SecretPage::VERSION_COLUMNS, &[]);
-    let no_reveal = if revealed.is_some() { None } else { no_reveal(viewer, vault, &item).await };
+    let (no_reveal, ask_approval) =
+        if revealed.is_some() { (None, None) } else { no_reveal(viewer, vault, &item).await };
     let SecretItem { secret, version: meta } = item;
     let (name, current) = (&secret.name, secret.current == meta.version);
     let addresses = &viewer.services.addresses;
@@ -181,6 +184,7 @@ async fn fill_in(
             given_reason: String::new(),
         }),
         no_reveal,
+        ask_approval,
         revealed,
         versions,
         versions_sorts,
@@ -226,18 +230,33 @@ async fn acts(
     (acts, cannot, roll_back)
 }
 
-/// Why there is nothing to reveal with, as far as it is known beforehand.
-async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> Option<String> {
+/// Why there is nothing to reveal with, as far as it is known beforehand, and the form that asks others to approve it
+/// where that is what is missing. It reveals, so that what is asked for is the read itself; looking asks nobody.
+async fn no_reveal(viewer: &Viewer<'_>, vault: &VaultName, item: &SecretItem) -> (Option<String>, Option<PostForm>) {
     if !item.version.attributes.enabled {
-        return Some(say!("secret-this-version-is-disabled-so").to_owned());
+        return (Some(say!("secret-this-version-is-disabled-so").to_owned()), None);
     }
-    let version = Some(&item.version.version);
-    let ask = Ask { version, ..Ask::secret(Action::SecretGet, vault, &item.secret.name) };
+    let (name, version) = (&item.secret.name, Some(&item.version.version));
+    let ask = Ask { version, ..Ask::secret(Action::SecretGet, vault, name) };
     if viewer.may(&ask).await {
-        return None;
+        return (None, None);
     }
-    let role = Role::least_for(Action::SecretGet)?.name();
-    Some(say!("secret-you-may-not-read-the", role = role))
+    if let Some(ApprovalLacking { attachment, asked }) =
+        viewer.services.admin.lacks_approval(&viewer.call.ctx, &ask).await
+    {
+        let sentence = match asked {
+            None => say!("secret-others-have-to-approve-it", module = attachment),
+            Some((id, ApprovalState::Refused)) => say!("secret-somebody-refused-it", module = attachment, id = id),
+            Some((id, _)) => say!("secret-your-request-waits", module = attachment, id = id),
+        };
+        let form = asked.is_none().then(|| PostForm {
+            action: links::secret_act(vault, name, version, "reveal"),
+            csrf_token: viewer.form_token(),
+        });
+        return (Some(sentence), form);
+    }
+    let role = Role::least_for(Action::SecretGet).map_or("", Role::name);
+    (Some(say!("secret-you-may-not-read-the", role = role)), None)
 }
 
 /// Versions, newest first, and what is missing from them. A list that is refused does not take the

@@ -159,6 +159,11 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let delete = Act::link(say!("vaults-delete"), links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
     let (mut acts, mut cannot) = offers.told();
+    let waiting = viewer.services.admin.waiting_approvals(&viewer.call.ctx, &vault).await?;
+    if waiting > 0 {
+        let words = say!("vaults-count-requests-wait", count = waiting);
+        acts.insert(0, Act::primary(&words, links::in_vault(&name, "approvals", &[]), Icon::Hourglass));
+    }
     acts.push(pins::act(viewer, &vault, &viewer.form_token()));
     let ending = endings::look(viewer, std::slice::from_ref(&vault)).await;
     let changes = if viewer.may(&Ask::server(Action::AuditRead)).await {

@@ -1,5 +1,14 @@
 //! Why: what the gate would say of a request, and what it said of a recorded one, to auditors and to whoever was denied.
 
+use strongroom_domain::{
+    action::Action,
+    grant::Scope,
+    policy::ModuleDigest,
+    principal::Grantee,
+    role::Role,
+    test_support::{Verdict, world::person},
+};
+
 use super::{Story, VALUE};
 
 #[tokio::test]
@@ -54,4 +63,39 @@ async fn a_question_is_answered_as_the_api_answers_it() {
     let wrong = story.get(&format!("{question}&from=nowhere"), &ada).await;
     assert!(wrong.status == 400 && wrong.text.contains("This is no IP address."), "{}", wrong.text);
     assert_eq!(story.get(question, &story.sign_in("bob").await).await.status, 403);
+}
+
+#[tokio::test]
+async fn who_lacks_an_approval_asks_for_it_on_the_page_and_approvers_see_that_it_waits() {
+    let story = Story::start();
+    let version = story.set("db-password", VALUE).await;
+    let reader = Grantee::Principal { id: person("eve").id.clone() };
+    story.world.put_grant(reader, Role::SecretsUser, Scope::Server).unwrap();
+    story.guard();
+    story.world.policies.sees_alone(ModuleDigest([7; 32]), Action::SecretGet);
+    story.world.policies.answer("guard", Verdict::NeedsApproval(1));
+    let (eve, ada) = (story.sign_in("eve").await, story.sign_in("ada").await);
+    let waiting = || story.world.store.image().approvals.len();
+    let page = story.get("/vaults/demo/secrets/db-password", &eve).await;
+    assert!(page.text.contains("Ask for approval") && page.text.contains("policy module guard"), "{}", page.text);
+    assert_eq!(waiting(), 0, "looking asks nobody");
+    assert!(!story.get("/overview", &ada).await.text.contains("wait for your approval"));
+
+    let reveal = format!("/vaults/demo/secrets/db-password/{version}/reveal");
+    let asked = story.submit(&reveal, &eve, "").await;
+    assert_eq!((asked.status, waiting()), (403, 1), "{}", asked.text);
+    assert_eq!(story.last().operation, "SecretGet", "what is asked for is the read");
+    let page = story.get("/vaults/demo/secrets/db-password", &eve).await;
+    assert!(page.text.contains("waits for that") && !page.text.contains("Ask for approval"), "{}", page.text);
+    assert_eq!(waiting(), 1);
+
+    for (seen_by_an_approver, told) in [
+        ("/overview", "Requests that wait for your approval in demo: 1"),
+        ("/vaults/demo", "Requests that wait for approval: 1"),
+        ("/vaults/demo/keys", "<span class=\"n\">1<span class=\"sr\"> waiting"),
+    ] {
+        let page = story.get(seen_by_an_approver, &ada).await;
+        assert!(page.text.contains(told), "{seen_by_an_approver}: {}", page.text);
+    }
+    assert!(!story.get("/overview", &eve).await.text.contains("wait for your approval"), "not their own");
 }
