@@ -28,7 +28,7 @@ const ALIKE: usize = 20;
 /// The gate's denial, or why the record cannot be shown.
 pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let record = match named(viewer).await? {
-        Named::One(record) => *record,
+        Named::One(record) => record,
         Named::Other(page) => return Ok(page),
     };
     let id = record.id;
