@@ -52,7 +52,9 @@ async fn a_question_is_answered_as_the_api_answers_it() {
     assert_eq!(story.get("/why", &ada).await.status, 200);
     let question = "/why?issuer=https%3A%2F%2Fpeople.example&subject=bob&action=SecretGet&vault=demo&name=db-password";
     let answer = story.get(question, &ada).await;
-    assert_eq!((answer.status, story.last().operation.as_str()), (200, "DecisionForesee"), "{}", answer.text);
+    let id = answer.header("x-ms-request-id").unwrap();
+    let record = story.log().into_iter().find(|record| record.id.to_string() == id).unwrap();
+    assert_eq!((answer.status, record.operation.as_str()), (200, "DecisionForesee"), "{}", answer.text);
     for told in
         ["Denied at: Roles and access policies", "Would be denied", "policy why --as", "demo/secrets/db-password"]
     {
