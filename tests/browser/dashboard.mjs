@@ -127,6 +127,8 @@ if (javaScriptEnabled) {
     await page.keyboard.press('Control+k');
     await page.keyboard.press('Escape');
     await palette.waitFor({ state: 'hidden' });
+    await singleKeys(page, context, palette);
+    await page.goto(`${BASE}/vaults/${VAULT}/secrets/${SECRET}`);
 
     const tail = await context.newPage();
     await tail.goto(`${BASE}/audit`);
@@ -145,6 +147,75 @@ if (javaScriptEnabled) {
     await live.getByText('Paused.').waitFor();
     await signOut(page, BASE);
   });
+}
+
+/// Each key by itself once, on pages that hold a closed table above their rows too.
+async function singleKeys(page, context, palette) {
+  const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
+  const asked = [];
+  page.on('request', (request) => request.isNavigationRequest() && asked.push(new URL(request.url()).pathname));
+  const secrets = `${BASE}/vaults/${VAULT}/secrets`;
+  await page.goto(secrets);
+  asked.length = 0;
+  await press('s', 'o', 'a');
+  await page.evaluate(() => new Promise((done) => setTimeout(done)));
+  assert.deepEqual(asked, [], 'a letter alone leads nowhere, right after a page has come neither');
+
+  const go = { o: '/overview', v: '/vaults', w: '/access', y: '/why', p: '/policy', a: '/audit', s: '/settings', m: '/me' };
+  for (const [key, path] of Object.entries(go)) {
+    await press('g', key);
+    await page.waitForURL((url) => url.pathname === path);
+  }
+
+  // Where the row with the focus stands; none where no row has it, or one that is closed away.
+  const row = () => page.evaluate(() => {
+    const found = document.activeElement.closest('main tbody tr');
+    return found && !found.closest('details') ? found.getBoundingClientRect().top + scrollY : null;
+  });
+  await page.goto(`${BASE}/overview`);
+  await press('j');
+  assert.notEqual(await row(), null, 'j goes to a row of the overview');
+  await page.goto(`${BASE}/audit`);
+  await press('j');
+  const first = await row();
+  await press('j');
+  assert.ok(first !== null && await row() > first, 'j goes on to the next record');
+  await press('k');
+  assert.equal(await row(), first, 'k goes back');
+  await press('e');
+  await page.waitForURL((url) => url.pathname.startsWith('/why/'));
+
+  await page.goto(secrets);
+  await press('j', 'x');
+  const box = page.locator('main tbody tr').first().getByRole('checkbox');
+  assert.ok(await box.isChecked(), 'x ticks the row');
+  await press('x');
+  assert.ok(!await box.isChecked(), 'and takes the tick away');
+  await press('/');
+  assert.equal(await page.evaluate(() => document.activeElement.closest('main') && document.activeElement.name), 'q');
+  await page.goto(`${secrets}/${SECRET}`);
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: BASE });
+  await page.evaluate(() => navigator.clipboard.writeText(''));
+  await press('c');
+  await page.waitForFunction(async () => (await navigator.clipboard.readText()) !== '');
+  assert.ok(!(await page.evaluate(() => navigator.clipboard.readText())).includes(VALUE), 'what is copied is no value');
+  await press('?');
+  await page.getByRole('dialog', { name: 'Keyboard' }).waitFor();
+  await press('Escape');
+
+  // What is done on this page stands first, and nothing twice.
+  await page.goto(secrets);
+  await press('Control+k');
+  await palette.getByRole('option').first().waitFor();
+  const options = await palette.getByRole('option').evaluateAll((all) => all.map((one) => [...one.children].map((part) => part.textContent)));
+  assert.equal(options[0][0], 'On this page', JSON.stringify(options));
+  const names = options.map(([, name]) => name);
+  assert.ok(names.includes('New secret') && names.includes(`${VAULT}: Keys`) && names.includes('Vaults'), names.join());
+  assert.equal(new Set(names).size, names.length, names.join());
+  await page.keyboard.type('network');
+  await palette.getByRole('option').filter({ hasText: `${VAULT}: Network rules` }).first().waitFor();
+  await press('Escape');
+  await palette.waitFor({ state: 'hidden' });
 }
 
 /// The copy button puts exactly the value on the clipboard.

@@ -14,15 +14,36 @@ function make(name, attributes = {}, text = '') {
   return element;
 }
 
-// What stands on the page already, with the words it is found by.
+// A link's own words: no counter, no sign beside them.
+function wordsOf(link) {
+  const copy = link.cloneNode(true);
+  for (const beside of copy.querySelectorAll('.n, svg')) beside.remove();
+  return copy.textContent.trim().replace(/\s+/g, ' ');
+}
+
+// What one can do and open on this page comes first, then where the sidebar leads. A page of a vault is called by both names.
 function here() {
-  const links = [...document.querySelectorAll('main .actions a[href], main .acts a[href], .side a[href]')];
-  const told = links.map((link) => {
-    const side = link.closest('.side') !== null;
-    return { kind: side ? word('goTo') : word('onThisPage'), name: link.textContent.trim().replace(/\s+/g, ' '), href: link.getAttribute('href') };
-  });
+  const found = (kind, selector, named) =>
+    [...document.querySelectorAll(selector)].map((link) => ({ kind, name: named(link), href: link.getAttribute('href') }));
+  let vault = '';
+  const inSidebar = (link) => {
+    const name = wordsOf(link);
+    if (link.classList.contains('vault')) vault = name;
+    return link.classList.contains('in') ? `${vault}: ${name}` : name;
+  };
+  const told = [
+    ...found(word('onThisPage'), 'main .actions a[href], main .acts a[href]', wordsOf),
+    ...found(word('goTo'), '.side nav a[href]', inSidebar),
+  ];
   const seen = new Set();
-  return told.filter(({ name, href }) => name && !seen.has(href) && seen.add(href));
+  const isNew = ({ name, href }) => name && !seen.has(href) && !seen.has(name) && seen.add(href).add(name);
+  return told.filter((one) => one.href !== location.pathname + location.search && isNew(one));
+}
+
+// Every word of the query, in whatever order.
+function matches(name, query) {
+  const text = name.toLowerCase();
+  return query.toLowerCase().split(/\s+/).every((part) => text.includes(part));
 }
 
 export function makePalette(form) {
@@ -61,7 +82,7 @@ export function makePalette(form) {
     list.replaceChildren(...options.map(({ item }) => item));
     choose(options.length > 0 ? 0 : -1);
   };
-  const local = (query) => here().filter(({ name }) => name.toLowerCase().includes(query.toLowerCase()));
+  const local = (query) => here().filter(({ name }) => matches(name, query));
   const ask = async (query, turn) => {
     const address = new URL(form.action);
     address.searchParams.set('q', query);
@@ -71,7 +92,7 @@ export function makePalette(form) {
       const { found, notices } = answer.ok ? await answer.json() : { found: [], notices: [word('searchFailed')] };
       if (turn !== asked) return;
       const near = local(query);
-      show([...near, ...found.filter(({ href }) => near.every((one) => one.href !== href))]);
+      show([...near, ...found.filter(({ name, href }) => near.every((one) => one.href !== href && one.name !== name))]);
       said.textContent = [options.length === 0 ? word('nothingFound') : word('countFound', { count: options.length }), ...notices].join(' ');
     } catch {
       if (turn === asked) said.textContent = word('noAnswer');

@@ -15,13 +15,15 @@ use strongroom_domain::{
     search::Search,
     vault::Vault,
 };
-use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, say};
+use strongroom_web::{Body, Cell, Field, Form, Icon, NavPage, Panel, PanelsPage, Row, Table, say};
 
 use super::{
     Failure,
     frame::{Place, Viewer},
     kinds::Kind,
-    links, rendered, sort, view,
+    links,
+    policies::AttachedTo,
+    rendered, sort, view,
 };
 use crate::{
     message::{Request, Response},
@@ -32,17 +34,26 @@ use crate::{
 const MAX_QUERY: usize = 127;
 /// Most secrets, keys and certificates that are shown, of each.
 const MOST: usize = 50;
+/// Most pages of vaults that are judged for a search.
+const MOST_PAGES: usize = 24;
 
 /// Pages to go to by their names.
-fn go_to() -> [(&'static str, &'static str); 11] {
+fn go_to() -> [(&'static str, &'static str); 18] {
     [
         (say!("search-overview"), links::OVERVIEW),
         (say!("search-vaults"), links::VAULTS),
         (say!("search-new-vault"), links::NEW_VAULT),
         (say!("search-deleted-vaults"), links::DELETED_VAULTS),
         (say!("search-access-assignments"), links::ACCESS),
+        (say!("search-give-a-role"), links::NEW_ASSIGNMENT),
         (say!("search-roles"), links::ROLES),
+        (say!("search-new-role"), links::NEW_ROLE),
         (say!("search-workloads"), links::WORKLOADS),
+        (say!("search-new-workload"), links::NEW_WORKLOAD),
+        (say!("search-policy-modules"), links::POLICY),
+        (say!("search-upload-a-policy-module"), links::MODULE_UPLOAD),
+        (say!("search-policy-documents"), links::DOCUMENTS),
+        (say!("search-new-policy-document"), links::NEW_DOCUMENT),
         (say!("search-why"), links::WHY),
         (say!("search-audit"), links::AUDIT),
         (say!("search-settings"), links::SETTINGS),
@@ -70,6 +81,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 /// What was found, and what was not searched.
 async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result<(Vec<Hit>, Vec<String>), Failure> {
     let wanted = query.to_lowercase();
+    let words: Vec<&str> = wanted.split_whitespace().collect();
     let has = |text: &str| text.to_lowercase().contains(&wanted);
     let mut rows = Vec::new();
     let mut notices = Vec::new();
@@ -83,8 +95,8 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
                 Cell::None(say!("search-none").into()),
             ));
         }
-        for (name, href) in go_to().iter().filter(|(name, _)| has(name)) {
-            rows.push(line(Icon::Records, say!("search-page"), name, href, Cell::None(say!("search-none").into())));
+        for (name, href) in go_to().iter().filter(|(name, _)| has_all(name, &words)) {
+            rows.push(page_line(name, href));
         }
         for vault in vaults.iter() {
             let tags = &vault.settings.tags;
@@ -99,6 +111,8 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
             }
         }
         objects(viewer, query, vaults, (&mut rows, &mut notices)).await?;
+        pages_of_vaults(viewer, &words, vaults, &mut rows).await;
+        modules(viewer, &wanted, vaults, &mut rows).await?;
         if viewer.may(&Ask::server(Action::WorkloadRead)).await
             && let Ok(page) = viewer.services.admin.list_workloads(&viewer.further()?, None, MAX_WORKLOAD_PAGE).await
         {
@@ -115,6 +129,81 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
         }
     }
     Ok((rows, notices))
+}
+
+/// Whether every one of the words occurs.
+fn has_all(text: &str, words: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    words.iter().all(|word| text.contains(word))
+}
+
+/// Pages of the vaults, by their names and the vault's: those alone that would be shown. A vault's name by itself finds the
+/// vault and not each of its pages.
+async fn pages_of_vaults(viewer: &Viewer<'_>, words: &[&str], vaults: &[Arc<Vault>], rows: &mut Vec<Hit>) {
+    let mut judged = 0;
+    for vault in vaults {
+        let place = Place::Vault(vault.name.clone());
+        for (ask, NavPage { label, href, .. }) in place.pages().into_iter().chain(further_pages(&vault.name)) {
+            let is_named = words.iter().any(|word| has_all(&label, &[*word]));
+            let called = say!("search-vault-page", vault = vault.name, page = label);
+            if !is_named || !has_all(&called, words) {
+                continue;
+            }
+            if judged == MOST_PAGES {
+                return;
+            }
+            judged += 1;
+            if viewer.may(&ask).await {
+                rows.push(page_line(&called, &href));
+            }
+        }
+    }
+}
+
+/// Those that do not stand in the sidebar.
+fn further_pages(vault: &VaultName) -> Vec<(Ask<'_>, NavPage)> {
+    let page = |label: &str, page: &str| NavPage {
+        label: label.to_owned(),
+        href: links::in_vault(vault, page, &[]),
+        current: false,
+    };
+    vec![
+        (Ask::objects(ObjectKind::Issuer, Action::IssuerList, vault), page(say!("search-issuers"), "issuers")),
+        (Kind::Key.ask(Action::KeyListDeleted, vault), page(say!("search-deleted-keys"), "deleted-keys")),
+        (
+            Kind::Certificate.ask(Action::CertificateListDeleted, vault),
+            page(say!("search-deleted-certificates"), "deleted-certificates"),
+        ),
+        (Kind::Secret.ask(Action::SecretSet, vault), page(say!("search-new-secret"), "new-secret")),
+        (Kind::Key.ask(Action::KeyCreate, vault), page(say!("search-new-key"), "new-key")),
+        (
+            Kind::Certificate.ask(Action::CertificateCreate, vault),
+            page(say!("search-new-certificate"), "new-certificate"),
+        ),
+        (Ask::server(Action::PolicyReplay), page(say!("search-replays"), "replays")),
+    ]
+}
+
+/// Policy modules by their names: as they are attached, and as they were uploaded.
+async fn modules(viewer: &Viewer<'_>, wanted: &str, vaults: &[Arc<Vault>], rows: &mut Vec<Hit>) -> Result<(), Failure> {
+    let has = |text: &str| text.to_lowercase().contains(wanted);
+    let none = || Cell::None(say!("search-none").into());
+    for vault in vaults {
+        for attachment in vault.settings.policies.iter().filter(|attachment| has(&attachment.name)) {
+            let name = say!("search-vault-page", vault = vault.name, page = attachment.name);
+            let href = links::attachment(&AttachedTo::Vault(vault.name.clone()), &attachment.name);
+            rows.push(line(Icon::Module, say!("search-attachment"), &name, &href, none()));
+        }
+    }
+    if viewer.may(&Ask::server(Action::PolicyModuleRead)).await
+        && let Ok(modules) = viewer.services.admin.list_modules(&viewer.further()?).await
+    {
+        for facts in modules.iter().map(|module| &module.facts).filter(|facts| has(&facts.name)) {
+            let name = format!("{} {}", facts.name, facts.version);
+            rows.push(line(Icon::Module, say!("search-module"), &name, &links::module(&facts.digest), none()));
+        }
+    }
+    Ok(())
 }
 
 /// Secrets, keys and certificates in all vaults.
@@ -218,6 +307,10 @@ impl Hit {
     fn told(&self) -> serde_json::Value {
         json!({ "kind": self.kind, "name": self.name, "href": self.href })
     }
+}
+
+fn page_line(name: &str, href: &str) -> Hit {
+    line(Icon::Records, say!("search-page"), name, href, Cell::None(say!("search-none").into()))
 }
 
 fn line(icon: Icon, kind: &'static str, name: &str, href: &str, tags: Cell) -> Hit {

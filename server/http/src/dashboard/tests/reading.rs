@@ -188,6 +188,20 @@ async fn one_search_finds_what_one_may_list_and_nothing_else() {
     assert!(story.get("/search?q=audit", &ada).await.text.contains("href=\"/audit\">Audit</a>"));
     assert!(story.get("/search?q=%3Cscript%3E", &ada).await.text.contains("Nothing with “&#60;script&#62;”"));
     assert!(story.get("/search", &ada).await.text.contains("never values"));
+    // Pages by their names, in whatever order, and by the vault's: not each of a vault's pages for its name alone.
+    for (asked, href) in [
+        ("policy+modules", "/policy"),
+        ("documents", "/policy/documents"),
+        ("network+demo", "/vaults/demo/network"),
+        ("approvals", "/vaults/demo/approvals"),
+        ("issuers", "/vaults/demo/issuers"),
+        ("deleted+keys", "/vaults/demo/deleted-keys"),
+    ] {
+        let page = story.get(&format!("/search?q={asked}"), &ada).await.text;
+        assert!(page.contains(&format!("class=\"name\" href=\"{href}\"")), "{asked}: {page}");
+    }
+    let named = story.get("/search?q=demo&as=list", &ada).await.text;
+    assert!(!named.contains("/vaults/demo/network"), "{named}");
     assert!(!story.get("/search?q=thevalue", &ada).await.text.contains("demo/"), "values are not searched");
     let bob = story.sign_in("bob").await;
     let page = story.get("/search?q=ledger", &bob).await;
