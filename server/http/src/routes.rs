@@ -191,6 +191,7 @@ routes! {
     Base Post "/access/workloads/{client_id}/disable" Session WorkloadDisableForm;
     Base Get "/access/workloads/{client_id}/delete" Session WorkloadDeletePage;
     Base Post "/access/workloads/{client_id}/delete" Session WorkloadDeleteForm;
+    Base Post "/access/workloads/{client_id}/try-token" Session TokenTryForm;
     Base Post "/access/workloads/{client_id}/new-secret" Session NewClientSecretForm;
     Base Post "/access/workloads/{client_id}/new-certificate" Session NewCertificateForm;
     Base Post "/access/workloads/{client_id}/new-federation" Session NewFederationForm;

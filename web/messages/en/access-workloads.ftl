@@ -23,6 +23,7 @@ access-workloads-credentials = Credentials
 access-workloads-name = Name
 access-workloads-rename = Rename
 access-workloads-an-apps-identity-what-it = An app's identity. What it may do is given by assignments and access policies.
+access-workloads-test-a-token = Test a token (from standard input)
 access-workloads-details = Details
 access-workloads-client-id = Client id
 access-workloads-issuer = Issuer

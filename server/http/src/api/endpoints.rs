@@ -243,7 +243,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
-        Endpoint::TokenExplain => "TokenExplain",
+        Endpoint::TokenExplain | Endpoint::TokenTryForm => "TokenExplain",
         Endpoint::TokenKeyList | Endpoint::SettingsPage | Endpoint::TokenKeysRevokePage => "TokenKeyRead",
         Endpoint::TokenKeyRotate | Endpoint::TokenKeysRotateForm => "TokenKeyRotate",
         Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",

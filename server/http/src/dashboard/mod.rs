@@ -299,6 +299,7 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         Endpoint::NewWorkloadForm => boxed(|| access::workloads::create(&viewer, &request)),
         Endpoint::WorkloadDeletePage => boxed(|| access::workloads::ask_delete(&viewer)),
         Endpoint::WorkloadDeleteForm => boxed(|| access::workloads::delete(&viewer, &request)),
+        Endpoint::TokenTryForm => boxed(|| access::try_token::test(&viewer, &request)),
         Endpoint::WorkloadRenameForm
         | Endpoint::WorkloadEnableForm
         | Endpoint::WorkloadDisableForm

@@ -186,6 +186,7 @@ fn changes(endpoint: Endpoint) -> bool {
             | Endpoint::CompareForm
             | Endpoint::KeyUseForm
             | Endpoint::ModuleTryForm
+            | Endpoint::TokenTryForm
             | Endpoint::CertificateLookForm
             | Endpoint::CertificateExportForm
     ) && method(endpoint) == Some(Method::Post)

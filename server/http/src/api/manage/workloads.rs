@@ -182,13 +182,18 @@ impl AddFederation {
             (None, Some(pattern)) => (pattern, true),
             _ => return Err(Problem::bad_parameter("A federation has either a subject or a subject_pattern.")),
         };
-        if !could_be_an_issuer(&self.issuer) {
-            return Err(Problem::bad_parameter(
-                "A federation's issuer is an https address, exactly as its tokens say it: https://token.example.com, for example.",
-            ));
-        }
-        Ok(Federation { issuer: self.issuer, subject, audience: self.audience, pattern })
+        federation(Federation { issuer: self.issuer, subject, audience: self.audience, pattern })
     }
+}
+
+/// A federation whose issuer could be one: with any other it would stand and never count.
+pub(crate) fn federation(federation: Federation) -> Result<Federation, Problem> {
+    if could_be_an_issuer(&federation.issuer) {
+        return Ok(federation);
+    }
+    Err(Problem::bad_parameter(
+        "A federation's issuer is an https address, exactly as its tokens say it: https://token.example.com, for example.",
+    ))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -310,7 +315,7 @@ async fn edit(services: &Services, call: &Call, status: u16, edit: &WorkloadEdit
 }
 
 /// What to tell about federations whose issuers are not configured: they may be meant for later.
-async fn foreign(services: &Services, call: &Call, federations: &[Federation]) -> Vec<String> {
+pub(crate) async fn foreign(services: &Services, call: &Call, federations: &[Federation]) -> Vec<String> {
     let mut warnings = Vec::new();
     for Federation { issuer, .. } in federations {
         if !services.authenticator.knows(issuer) {

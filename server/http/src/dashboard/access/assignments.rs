@@ -1,9 +1,12 @@
 //! Assignments: who holds which role where and until when; giving one, taking one away.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     action::Action,
     admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
     gate::Ask,
+    principal::{Grantee, PrincipalId},
 };
 use strongroom_web::{
     Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone, say,
@@ -12,7 +15,7 @@ use uuid::Uuid;
 
 use super::{known::Known, tabs, whom};
 use crate::{
-    api::manage::grantee::scope,
+    api::manage::grantee::{self, scope},
     dashboard::{
         Failure,
         form::{SHORT, Sent},
@@ -33,6 +36,8 @@ use crate::{
 /// Assignments on a page.
 const PAGE: usize = 50;
 const COLUMNS: [&str; 5] = ["Who", "Role", "Where", "Until", ""];
+/// Issuers that nobody configured of which a page warns.
+const WARNINGS: usize = 3;
 
 /// GET /access[?scope=&after=]
 ///
@@ -58,6 +63,8 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         page.items.extend(more.items);
         page.next = more.next;
     }
+    let mut notices: Vec<String> = sort.notice(page.items.len(), page.next.is_some()).into_iter().collect();
+    notices.extend(warnings(viewer, page.items.iter().map(|shown| &shown.assignment.grantee)).await);
     let place = Place::Access;
     let mut offers = Offers::new(viewer, &place);
     let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", text)]);
@@ -99,7 +106,7 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         lead: Some(say!("access-assignments-a-role-at-reaches-everything").to_owned()),
         acts,
         cannot,
-        notices: sort.notice(page.items.len(), page.next.is_some()).into_iter().collect(),
+        notices,
         tabs: tabs(links::ACCESS),
         filter: Some(Form {
             action: links::ACCESS.to_owned(),
@@ -121,6 +128,25 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// What is told of grantees whose issuer nobody configured: the words of the API, for each issuer once.
+pub(super) async fn warnings<'a>(viewer: &Viewer<'_>, grantees: impl Iterator<Item = &'a Grantee>) -> Vec<String> {
+    let issuers: BTreeMap<&str, &Grantee> = grantees
+        .map(|grantee| match grantee {
+            Grantee::Principal { id: PrincipalId { issuer, .. } } | Grantee::Group { issuer, .. } => {
+                (issuer.as_str(), grantee)
+            }
+        })
+        .collect();
+    let mut told = Vec::new();
+    for grantee in issuers.into_values() {
+        told.extend(grantee::warnings(viewer.services, viewer.call, grantee).await);
+        if told.len() >= WARNINGS {
+            break;
+        }
+    }
+    told
 }
 
 /// Assignments as a table.

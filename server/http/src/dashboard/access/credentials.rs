@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::workloads::{self, client_id, end};
 use crate::{
+    api::manage::workloads as workloads_api,
     dashboard::{
         Failure,
         form::{LONG, Sent},
@@ -55,7 +56,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         Err(failure) => {
             let refusal = Refusal::of(failure)?;
             let workload = viewer.services.admin.show_workload(&viewer.further()?, client_id).await?;
-            Ok(workloads::page(viewer, &workload, Some(&refusal)).await)
+            Ok(workloads::page(viewer, &workload, Some(&refusal), Vec::new()).await)
         }
     }
 }
@@ -94,17 +95,25 @@ fn edit(endpoint: Endpoint, credential: &str, sent: &Sent) -> Result<WorkloadEdi
             })?;
             WorkloadEdit::AddCertificate(Box::new(certificate), sent.given("certificate-name"))
         }
-        Endpoint::NewFederationForm => WorkloadEdit::AddFederation(Federation {
+        Endpoint::NewFederationForm => WorkloadEdit::AddFederation(workloads_api::federation(Federation {
             issuer: sent.text("issuer").to_owned(),
             subject: sent.text("subject").to_owned(),
             audience: sent.text("audience").to_owned(),
             pattern: sent.ticked("pattern"),
-        }),
+        })?),
         Endpoint::ClientSecretRemoveForm => WorkloadEdit::RemoveSecret(credential()?),
         Endpoint::CertificateRemoveForm => WorkloadEdit::RemoveCertificate(credential()?),
         Endpoint::FederationRemoveForm => WorkloadEdit::RemoveFederation(credential()?),
         _ => return Err(Problem::no_route()),
     })
+}
+
+/// What is likely to be a mistake in the federations that are there: the words of the API, each once.
+pub(super) async fn foreign(viewer: &Viewer<'_>, workload: &Workload) -> Vec<String> {
+    let mut warnings = workloads_api::foreign(viewer.services, viewer.call, &workload.federations).await;
+    warnings.sort_unstable();
+    warnings.dedup();
+    warnings
 }
 
 /// The panels of a workload's credentials, with forms when this person may change them. A form that was

@@ -66,6 +66,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         .iter()
         .any(|act| matches!(act, Act::Link { label, .. } if *label == say!("access-in-vault-set-access-policy")));
 
+    notices.extend(assignments::warnings(viewer, own.items.iter().map(|shown| &shown.assignment.grantee)).await);
     let unused = |asked: bool| (!asked).then_some(say!("access-in-vault-not-in-use-here-for"));
     let mut main = Vec::new();
     let table = assignments::table(viewer, &own.items, removable).await;
@@ -85,6 +86,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     match admin.list_access_policies(&viewer.further()?, &vault).await {
         Ok(shown) => {
             let table = policy_table(viewer, &vault, &shown.policies, writable).await;
+            notices.extend(assignments::warnings(viewer, shown.policies.iter().map(|policy| &policy.grantee)).await);
             let note = shown.asleep.then_some(say!("access-in-vault-not-in-use-here-the"));
             main.push(noted(
                 Panel::new(say!("access-in-vault-access-policies"), body(viewer, "policies", table)),

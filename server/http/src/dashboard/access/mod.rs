@@ -8,6 +8,7 @@ pub(super) mod own;
 pub(super) mod owners;
 pub(super) mod policies;
 pub(super) mod roles;
+pub(super) mod try_token;
 mod whom;
 pub(super) mod workloads;
 

@@ -12,7 +12,7 @@ use strongroom_web::{
 };
 use uuid::Uuid;
 
-use super::{credentials, tabs};
+use super::{credentials, tabs, try_token};
 use crate::{
     dashboard::{
         Failure,
@@ -174,11 +174,16 @@ pub(super) fn client_id(viewer: &Viewer<'_>) -> Result<Uuid, Problem> {
 pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let client_id = client_id(viewer)?;
     let workload = viewer.services.admin.show_workload(&viewer.call.ctx, client_id).await?;
-    Ok(page(viewer, &workload, None).await)
+    Ok(page(viewer, &workload, None, Vec::new()).await)
 }
 
-/// The page of a workload; with what was wrong when one of its forms was refused.
-pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Option<&Refusal>) -> Response {
+/// The page of a workload; with what was wrong when one of its forms was refused, and what one of them found out.
+pub(super) async fn page(
+    viewer: &Viewer<'_>,
+    workload: &Workload,
+    refusal: Option<&Refusal>,
+    found: Vec<Panel>,
+) -> Response {
     let place = Place::Access.below(workload.name.clone());
     let at = links::workload(workload.client_id);
     let object = ObjectName::parse(&workload.client_id.to_string()).ok();
@@ -204,9 +209,12 @@ pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Opti
         .offer(&Ask::server(Action::AssignmentAdd), Act::link(say!("access-workloads-give-a-role"), give, Icon::Plus))
         .await;
     let credential = offers.open(&ask(Action::WorkloadCredential), say!("access-workloads-credentials")).await;
+    let try_token = try_token::form(viewer, workload, &mut offers).await;
     let (acts, cannot) = offers.told();
     let renamable = acts.iter().any(|act| matches!(act, Act::Post { .. }));
-    let mut main = credentials::panels(viewer, workload, credential, refusal).await;
+    let mut main = found;
+    main.extend(credentials::panels(viewer, workload, credential, refusal).await);
+    main.extend(try_token);
     if renamable {
         let form = Form {
             action: format!("{at}/rename"),
@@ -225,12 +233,14 @@ pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Opti
     } else {
         (Tone::Plain, Icon::Off, say!("access-workloads-disabled"))
     };
+    let mut notices: Vec<String> = refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect();
+    notices.extend(credentials::foreign(viewer, workload).await);
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
         lead: Some(say!("access-workloads-an-apps-identity-what-it").to_owned()),
         acts,
         cannot,
-        notices: refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect(),
+        notices,
         main,
         aside: vec![
             Panel::new(
@@ -253,6 +263,9 @@ pub(super) async fn page(viewer: &Viewer<'_>, workload: &Workload, refusal: Opti
             )]),
             snippets::panel(vec![
                 commands.server(&format!("identity show {}", workload.client_id)),
+                commands
+                    .server(&format!("token explain --workload {}", workload.client_id))
+                    .labelled(say!("access-workloads-test-a-token")),
                 commands.curl_server("GET", &format!("/api/v1/workloads/{}", workload.client_id), None),
             ]),
         ],

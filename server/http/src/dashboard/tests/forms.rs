@@ -120,6 +120,12 @@ async fn every_form_proves_where_it_comes_from() {
         assert!(matches!(answer.status, 200 | 303 | 400 | 404 | 409), "{form}: {}", answer.status);
         harmless(form, answer);
     }
+    let claims = data_encoding::BASE64URL_NOPAD.encode(format!("{{\"iss\":{PROBE:?},\"sub\":{PROBE:?}}}").as_bytes());
+    for token in [probe.clone(), format!("e30.{claims}.e30")] {
+        let tried = story.submit(&format!("{workload}/try-token"), &ada, &format!("token={token}")).await;
+        assert_eq!(tried.status, 200);
+        harmless("a token", tried);
+    }
     let question = format!("/why?issuer={probe}&subject={probe}&groups={probe}&action={probe}&vault=demo&at={probe}");
     harmless("a question", story.get(&question, &ada).await);
     story.asked(PROBE);

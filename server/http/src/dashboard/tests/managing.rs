@@ -241,6 +241,29 @@ async fn a_client_secret_is_told_once() {
 
     let fields = "issuer=https%3A%2F%2Fci.example&subject=repo%3Aa&audience=aud";
     assert_eq!(location(&story.submit(&format!("{at}/new-federation"), &cookie, fields).await), at);
+    // As the API judges them: what is no issuer is refused, one that nobody configured is told.
+    let nope =
+        story.submit(&format!("{at}/new-federation"), &cookie, "issuer=http%3A%2F%2Fnope&subject=s&audience=a").await;
+    assert!(nope.status == 400 && nope.text.contains("issuer is an https address"), "{}", nope.text);
+    let unconfigured = "No issuer https://nobody.example is configured";
+    assert!(!story.get(&at, &cookie).await.text.contains(unconfigured));
+    let fields = "issuer=https%3A%2F%2Fnobody.example&subject=s&audience=a";
+    assert_eq!(location(&story.submit(&format!("{at}/new-federation"), &cookie, fields).await), at);
+    assert!(story.get(&at, &cookie).await.text.contains(unconfigured));
+    let group = "issuer=https%3A%2F%2Fnobody.example&group=ops&role=Key+Vault+Reader&scope=%2F";
+    let given = location(&story.submit("/access/new-assignment", &cookie, group).await).to_owned();
+    assert!(story.get(&given, &cookie).await.text.contains(unconfigured));
+
+    // Tried before an app relies on it, and neither kept nor sent back.
+    let claims = r#"{"iss":"https://ci.example","sub":"repo:a","aud":["aud"],"name":"<img>"}"#;
+    let token = format!("e30.{}.c2lnbmF0dXJl", data_encoding::BASE64URL_NOPAD.encode(claims.as_bytes()));
+    let tried = story.submit(&format!("{at}/try-token"), &cookie, &format!("token={token}")).await;
+    assert_eq!((tried.status, tried.header("cache-control")), (200, Some("no-store")));
+    for said in ["federation issuer", "repo:a fits", "token explain --workload"] {
+        assert!(tried.text.contains(said), "{said}: {}", tried.text);
+    }
+    assert!(!tried.text.contains("c2lnbmF0dXJl") && !tried.text.contains("<img>"), "{}", tried.text);
+    assert!(!story.log().iter().any(|record| serde_json::to_string(record).unwrap().contains("c2lnbmF0dXJl")));
     let bad = story.submit(&format!("{at}/new-certificate"), &cookie, "certificate=nothing").await;
     assert!(bad.status == 400 && bad.text.contains("The certificate is refused"), "{}", bad.text);
     let page = story.get(&at, &cookie).await;

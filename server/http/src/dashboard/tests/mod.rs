@@ -33,6 +33,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 use strongroom_crypto::{Plaintext, SecretText};
 use strongroom_domain::{
@@ -51,8 +52,8 @@ use strongroom_domain::{
     secrets::Secrets,
     setup::Setup,
     sign_in::{
-        Authenticator, LogoutToken, SignIn, SignInDemand, SignInError, SignInProvider, SignedIn, TokenExplanation,
-        TokenRejected,
+        Authenticator, CheckState, LogoutToken, SignIn, SignInDemand, SignInError, SignInProvider, SignedIn,
+        TokenCheck, TokenExplanation, TokenRejected,
     },
     test_support::{
         signed_in,
@@ -75,6 +76,9 @@ const BASE: &str = "https://vault.localhost:8443";
 /// Letters only: digits and symbols are marked up, and would not be found as they are.
 const VALUE: &str = "thevalueitself";
 
+/// The one issuer that nobody configured.
+const UNCONFIGURED: &str = "https://nobody.example";
+
 /// Providers, by their names, that let in whoever the code names.
 struct Provider(&'static [&'static str]);
 
@@ -86,8 +90,8 @@ impl SignIn for Provider {
         self.0.iter().map(named).collect()
     }
 
-    fn knows(&self, _: &str) -> bool {
-        true
+    fn knows(&self, issuer: &str) -> bool {
+        issuer != UNCONFIGURED
     }
 
     async fn begin(
@@ -167,8 +171,8 @@ impl Authenticator for Nobody {
         TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
     }
 
-    fn knows(&self, _: &str) -> bool {
-        true
+    fn knows(&self, issuer: &str) -> bool {
+        issuer != UNCONFIGURED
     }
 
     fn issuers(&self) -> Vec<String> {
@@ -186,8 +190,17 @@ impl Credentials for Nobody {
         Err(CredentialError::Invalid)
     }
 
-    async fn explain(&self, _: Option<&Workload>, _: &SecretText, _: i64) -> TokenExplanation {
-        TokenExplanation { principal: None, reason: Some("token-malformed"), checks: Vec::new() }
+    async fn explain(&self, _: Option<&Workload>, token: &SecretText, _: i64) -> TokenExplanation {
+        let claim = token.expose().split('.').nth(1).and_then(|claims| BASE64URL_NOPAD.decode(claims.as_bytes()).ok());
+        let check = TokenCheck {
+            check: "federation issuer",
+            state: CheckState::Failed,
+            verified: false,
+            found: claim.map(|claim| String::from_utf8_lossy(&claim).into_owned()).unwrap_or_default(),
+            expected: "as in one federation".to_owned(),
+            advice: Some("No federation of the workload has this issuer."),
+        };
+        TokenExplanation { principal: None, reason: Some("federation-not-found"), checks: vec![check] }
     }
 
     fn mint(&self, _: &Workload, _: Uuid, _: Uuid, _: i64) -> Result<AccessToken, CredentialError> {

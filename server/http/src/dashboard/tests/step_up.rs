@@ -113,6 +113,7 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::EndOthersForm,
     Endpoint::SessionEndForm,
     Endpoint::ModuleTryForm,
+    Endpoint::TokenTryForm,
     Endpoint::ApprovalRefuseForm,
     // Asks others, who decide.
     Endpoint::ApprovalAskForm,
