@@ -283,12 +283,11 @@ mod tests {
             }
             let mut changed = document.to_vec();
             for place in 0..document.len() {
-                for bit in [0x01, 0x20, 0x80] {
-                    changed[place] ^= bit;
-                    let said = why(&changed, PASSWORD);
-                    assert!(said.as_ref().is_none_or(|why| !denies.contains(why)), "{place}: {said:?}");
-                    changed[place] ^= bit;
-                }
+                let bit = 1 << (place % 8);
+                changed[place] ^= bit;
+                let said = why(&changed, PASSWORD);
+                assert!(said.as_ref().is_none_or(|why| !denies.contains(why)), "{place}: {said:?}");
+                changed[place] ^= bit;
             }
             *changed.last_mut().unwrap() ^= 1;
             assert_eq!(why(&changed, PASSWORD), Some(ImportError::Changed), "of the MAC alone");
