@@ -223,11 +223,25 @@ impl Administration {
         vault: &VaultName,
         id: Uuid,
     ) -> Result<(Described, Foreseen), AdminError> {
-        let mut case = self.admit_foreseeing(ctx, vault).await?;
+        let case = self.admit_foreseeing(ctx, vault).await?;
         let Some(_place) = self.looks.enter(&ctx.principal.id).await else {
             return Err(self.refuse(ctx, case, AdminError::Busy).await);
         };
-        let described = match self.recorded_request(ctx, vault, id).await.and_then(|record| request_of(&record)) {
+        let described = self.recorded_request(ctx, vault, id).await.and_then(|record| request_of(&record));
+        let (case, described) = self.asked_about(ctx, case, described).await?;
+        let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
+        foreseen.state = self.state_stage(ctx, vault, &described, &foreseen).await;
+        self.recorder.release(ctx, case.record, case.permit.hold(Ok((described, foreseen)))).await?
+    }
+
+    /// The question with the request that it is about, which stands on its record.
+    pub(super) async fn asked_about(
+        &self,
+        ctx: &RequestContext,
+        mut case: Case,
+        described: Result<Described, AdminError>,
+    ) -> Result<(Case, Described), AdminError> {
+        let described = match described {
             Ok(described) => described,
             Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
@@ -236,9 +250,7 @@ impl Administration {
             return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
         }
         described.note(&mut case.record);
-        let mut foreseen = self.gate.foresee(&described.request(ctx), &described.ask(vault)).await;
-        foreseen.state = self.state_stage(ctx, vault, &described, &foreseen).await;
-        self.recorder.release(ctx, case.record, case.permit.hold(Ok((described, foreseen)))).await?
+        Ok((case, described))
     }
 
     /// Admits a question of what the gate would say in a vault that is there.

@@ -152,7 +152,7 @@ fn concerned(changes: &[Possible]) -> Option<Panel> {
                 Cell::text(view::grouped(group.count)),
                 sample.map_or_else(
                     || Cell::None(say!("would-allow-none").to_owned()),
-                    |id| Cell::link(id.to_string(), links::entry(id)),
+                    |id| Cell::link(id.to_string(), links::why(id)),
                 ),
             ])
         })

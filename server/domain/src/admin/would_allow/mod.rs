@@ -131,7 +131,7 @@ impl Administration {
         about: &About,
         last: usize,
     ) -> Result<Explained, AdminError> {
-        let mut case = self.admit_foreseeing(ctx, vault).await?;
+        let case = self.admit_foreseeing(ctx, vault).await?;
         // It looks through the records, and tries much.
         let Some(_place) = self.looks.enter(&ctx.principal.id).await else {
             return Err(self.refuse(ctx, case, AdminError::Busy).await);
@@ -140,15 +140,7 @@ impl Administration {
             About::Described(described) => Ok((**described).clone()),
             About::Decision(id) => self.described_by(ctx, vault, *id).await,
         };
-        let described = match described {
-            Ok(described) => described,
-            Err(why) => return Err(self.refuse(ctx, case, why).await),
-        };
-        described.name_object(&mut case.record);
-        if let Err(why) = described.check() {
-            return Err(self.refuse(ctx, case, AdminError::Invalid(why)).await);
-        }
-        described.note(&mut case.record);
+        let (case, described) = self.asked_about(ctx, case, described).await?;
         let found = self.explained(ctx, vault, described, last).await;
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }

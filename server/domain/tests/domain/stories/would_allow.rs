@@ -420,6 +420,7 @@ async fn other_settings_of_a_guard_are_tried_as_its_schema_offers_them() {
     let counted = &found.changes[0].recorded;
     assert_eq!((counted.newly_allowed, counted.newly_denied, counted.indeterminate), (1, 0, 0));
     assert_eq!(counted.groups[0].samples, [denied]);
+    assert!(found.changes.iter().all(|one| one.lifts_rule), "with it, this module denies nobody any more");
     story
         .each_does(
             &reads(&story.demo.ada),

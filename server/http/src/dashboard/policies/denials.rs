@@ -67,7 +67,7 @@ fn counted(shadow: &ShadowSeen) -> String {
 }
 
 fn decision(id: uuid::Uuid, readable: bool) -> Cell {
-    if readable { Cell::link(id.to_string(), links::entry(id)) } else { Cell::Code(id.to_string()) }
+    if readable { Cell::link(id.to_string(), links::why(id)) } else { Cell::Code(id.to_string()) }
 }
 
 /// What it denied within a day; a sentence for who may not read the records.
@@ -106,7 +106,7 @@ pub(super) async fn enforced(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attac
             Row::new(vec![
                 Cell::When {
                     moment: view::moment_millis(record.at),
-                    href: Some(links::entry(record.id)),
+                    href: Some(links::why(record.id)),
                     small: Some(record.operation.clone()),
                 },
                 audit::who(record, own_issuer, &names),

@@ -388,7 +388,7 @@ fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
         let samples = group.samples.iter().take(SAMPLES).map(|id| {
             let digits: String = id.simple().to_string().chars().rev().take(6).collect();
             let label = format!("…{}", digits.chars().rev().collect::<String>());
-            Act::link(&label, links::entry(*id), Icon::Records)
+            Act::link(&label, links::why(*id), Icon::Records)
         });
         Row::new(vec![
             Cell::badge(tone, icon, word),
