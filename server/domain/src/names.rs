@@ -191,6 +191,25 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    /// All there are.
+    pub const ALL: [Self; 9] = [
+        Self::Secret,
+        Self::Key,
+        Self::Certificate,
+        Self::Issuer,
+        Self::Contacts,
+        Self::Revocations,
+        Self::Vault,
+        Self::Server,
+        Self::Workload,
+    ];
+
+    /// Reads the word of [`Self::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
     /// Whether it is one of what a vault holds.
     #[must_use]
     pub fn is_in_vault(self) -> bool {

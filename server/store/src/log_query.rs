@@ -44,7 +44,7 @@ impl Store {
     ) -> Result<Option<(Uuid, i64)>, StoreError> {
         use audit_record::Column;
 
-        let in_part = filter.concerns.is_some() || (filter.object.is_some() && !filter.whole_name);
+        let in_part = filter.is_looked_for();
         let of_many = filter.principal.is_some() && subjects.is_none();
         let Some(most) = filter.look_through.filter(|_| in_part || of_many) else { return Ok(None) };
         let found = by_index(filter);
@@ -213,6 +213,21 @@ impl Store {
                 false => all.add(Expr::cust(self.operation()).eq(operation.as_str())),
             };
         }
+        if let Some(reason) = &filter.reason {
+            let outcomes = filter.outcome.map_or_else(|| Outcome::ALL.to_vec(), |one| vec![one]);
+            let mut any = Condition::any();
+            for outcome in outcomes {
+                any = any.add(self.place_in_body(reason_in_body(outcome, reason)?).gt(0));
+            }
+            all = all.add(any);
+        }
+        if let Some(client) = &filter.client {
+            // With what follows it, so that nothing else that is called so is taken for it.
+            all = all.add(self.place_in_body(format!("\"client\":\"{client}\",\"listener\":")).gt(0));
+        }
+        if let Some(kind) = filter.kind {
+            all = all.add(Expr::cust(self.kind()).eq(kind.as_str()));
+        }
         if filter.changes_of_people {
             all = all.add(Expr::cust(self.changes_of_people()));
         }
@@ -276,6 +291,18 @@ impl Store {
             DbBackend::Postgres => r#"split_part(split_part(body, '"operation":"', 2), '"', 1)"#,
             _ => {
                 r#"substr(substr(body, instr(body, '"operation":"') + 13, 64), 1, instr(substr(body, instr(body, '"operation":"') + 13, 64), '"') - 1)"#
+            }
+        }
+    }
+
+    /// The kind of what a body is about: the first one behind its operation.
+    fn kind(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => {
+                r#"split_part(split_part(split_part(body, '"operation":"', 2), '"kind":"', 2), '"', 1)"#
+            }
+            _ => {
+                r#"substr(substr(substr(body, instr(body, '"operation":"')), instr(substr(body, instr(body, '"operation":"')), '"kind":"') + 8, 32), 1, instr(substr(substr(body, instr(body, '"operation":"')), instr(substr(body, instr(body, '"operation":"')), '"kind":"') + 8, 32), '"') - 1)"#
             }
         }
     }
@@ -347,6 +374,12 @@ fn contains(column: audit_record::Column, text: &str) -> Expr {
 fn operation_in_body(operation: &str) -> Result<String, StoreError> {
     let text = serde_json::to_string(operation).map_err(|e| StoreError::Unavailable(e.to_string()))?;
     Ok(format!("\"operation\":{text},"))
+}
+
+/// How a reason stands in a body, behind its outcome: those of the stages of a trace stand otherwise.
+fn reason_in_body(outcome: Outcome, reason: &str) -> Result<String, StoreError> {
+    let text = serde_json::to_string(reason).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    Ok(format!("\"outcome\":\"{}\",\"reason\":{text},", outcome.as_str()))
 }
 
 /// How a principal stands in the body of a record of a request of theirs.

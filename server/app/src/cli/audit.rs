@@ -168,6 +168,16 @@ pub(crate) struct Filter {
     /// Only this operation, for example SecretGet; upper and lower case are the same.
     #[arg(long)]
     pub(crate) operation: Option<String>,
+    /// Only this reason, for example no-role.
+    #[arg(long)]
+    pub(crate) reason: Option<String>,
+    /// Only requests from this address.
+    #[arg(long)]
+    pub(crate) client: Option<std::net::IpAddr>,
+    /// Only what is about a thing of this kind: secret, key, certificate, issuer, contacts, revocations, vault, server,
+    /// workload.
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
     /// Only the record of this decision; the beginning of its id as `audit tail` shows it will do.
     #[arg(long)]
     pub(crate) id: Option<DecisionId>,

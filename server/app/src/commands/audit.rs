@@ -158,6 +158,7 @@ impl Server {
         mut take: impl FnMut(&Value, Option<&str>) -> bool,
     ) -> anyhow::Result<()> {
         let id = filter.id.as_ref().map(|id| id.0.clone());
+        let client = filter.client.map(|client| client.to_string());
         let without = (!without.is_empty()).then(|| without.to_owned());
         let given = [
             ("outcome", &filter.outcome),
@@ -165,6 +166,9 @@ impl Server {
             ("object", &filter.object),
             ("principal", &filter.principal),
             ("operation", &filter.operation),
+            ("reason", &filter.reason),
+            ("client", &client),
+            ("kind", &filter.kind),
             ("id", &id),
             ("from", &filter.from),
             ("until", &filter.until),

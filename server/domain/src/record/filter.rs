@@ -1,11 +1,11 @@
 //! Which records are asked for, and which of them are left out because they say nothing new.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use uuid::Uuid;
 
 use super::{Outcome, Record};
-use crate::principal::PrincipalId;
+use crate::{names::ObjectKind, principal::PrincipalId};
 
 /// Reasons of records of requests that came without any credential and were told how to get one: the first
 /// request of every SDK, and a browser that is led to sign-in.
@@ -30,6 +30,12 @@ pub struct RecordFilter {
     pub whole_principal: Option<PrincipalId>,
     /// Only this operation, exactly.
     pub operation: Option<String>,
+    /// Only this reason, exactly.
+    pub reason: Option<String>,
+    /// Only requests from this address.
+    pub client: Option<IpAddr>,
+    /// Only what is about a thing of this kind.
+    pub kind: Option<ObjectKind>,
     /// Only what people changed.
     pub changes_of_people: bool,
     /// None of these.
@@ -58,6 +64,16 @@ pub struct Without {
     pub reads_of: Option<PrincipalId>,
     /// These operations, where they were allowed.
     pub allowed: Vec<String>,
+}
+
+impl RecordFilter {
+    /// Whether no index finds something of what is asked for, so that records are looked through for it; parts of a
+    /// subject aside, which an index may find.
+    #[must_use]
+    pub fn is_looked_for(&self) -> bool {
+        let in_part = self.concerns.is_some() || (self.object.is_some() && !self.whole_name);
+        in_part || self.reason.is_some() || self.client.is_some() || self.kind.is_some()
+    }
 }
 
 impl Without {

@@ -133,21 +133,24 @@ pub(crate) async fn vault_site(
 }
 
 /// Every parameter of a query that some operation of the management API reads, `api-version` besides.
-pub(crate) const QUERY: [&str; 20] = [
+pub(crate) const QUERY: [&str; 23] = [
     "after",
     "api-version",
     "before",
+    "client",
     "client_id",
     "force",
     "from",
     "group",
     "id",
     "issuer",
+    "kind",
     "limit",
     "object",
     "operation",
     "outcome",
     "principal",
+    "reason",
     "scope",
     "signature",
     "subject",

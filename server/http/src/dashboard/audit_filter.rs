@@ -1,7 +1,10 @@
 //! The filter of the audit pages, as it stands in the address: the API's own, and what the dashboard
 //! leaves out by default because it says nothing new. The page says so; a denial is never left out.
 
-use strongroom_domain::record::{Outcome, RecordFilter, Without};
+use strongroom_domain::{
+    names::ObjectKind,
+    record::{Outcome, RecordFilter, Without},
+};
 use strongroom_web::{Field, FieldKind, Form, LeftOut, say};
 
 use super::{frame::Viewer, links, view};
@@ -52,6 +55,9 @@ impl Asked {
             text("vault"),
             text("object"),
             text("operation"),
+            text("reason"),
+            text("client"),
+            text("kind"),
             text("range"),
             text("from"),
             text("until"),
@@ -108,7 +114,7 @@ impl Asked {
     /// Whether records are looked through for a part of a name, or may be.
     pub(super) fn looks_for_part(&self) -> bool {
         let filter = &self.filter;
-        filter.concerns.is_some() || filter.principal.is_some() || (filter.object.is_some() && !filter.whole_name)
+        filter.is_looked_for() || filter.principal.is_some()
     }
 
     /// What was asked for, by its names in the address.
@@ -149,6 +155,8 @@ impl Asked {
             ("7d", say!("audit-filter-last-7-days")),
             ("30d", say!("audit-filter-last-30-days")),
         ];
+        let kinds = ObjectKind::ALL.map(|kind| (kind.as_str(), kind.as_str()));
+        let kinds: Vec<_> = std::iter::once(("", say!("audit-filter-any"))).chain(kinds).collect();
         Form {
             action: links::AUDIT.to_owned(),
             fields: vec![
@@ -161,6 +169,11 @@ impl Asked {
                     .hint(say!("audit-filter-part-of-a-name")),
                 Field::line("operation", say!("audit-filter-operation"), self.text("operation"), 64)
                     .hint(say!("audit-filter-secretget")),
+                Field::line("reason", say!("audit-filter-reason"), self.text("reason"), 256)
+                    .hint(say!("audit-filter-no-role")),
+                Field::line("client", say!("audit-filter-client"), self.text("client"), 45)
+                    .hint(say!("audit-filter-an-address")),
+                Field::choice("kind", say!("audit-filter-kind"), &kinds, self.text("kind")),
                 Field::choice("range", say!("audit-filter-time"), &ranges, self.text("range")),
                 moment("from", say!("audit-filter-from-utc")),
                 moment("until", say!("audit-filter-until-utc")),
@@ -185,6 +198,9 @@ impl Asked {
             ("vault", "vault"),
             ("object", "object"),
             ("operation", "operation"),
+            ("reason", "reason"),
+            ("client", "address"),
+            ("kind", "kind"),
             ("range", say!("audit-filter-the-last")),
             ("from", "from"),
             ("until", "until"),

@@ -37,6 +37,9 @@ const RECORDS: &[(&str, &str)] = &[
     ("object", "Part of an object's name, the name of a vault, VAULT/NAME or VAULT/KIND/NAME."),
     ("principal", "Subject of a principal, or ISSUER#SUBJECT."),
     ("operation", "Name of an operation."),
+    ("reason", "Reason code, whole: no-role."),
+    ("client", "Address that requests came from, whole."),
+    ("kind", "What it is about: secret, key, certificate, issuer, contacts, revocations, vault, server or workload."),
     ("id", "One record, or those whose ids begin so: at least 13 characters."),
     (
         "without",

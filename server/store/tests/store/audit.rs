@@ -3,6 +3,7 @@
 use strongroom_crypto::chain;
 use strongroom_domain::{
     action::Action,
+    names::ObjectKind,
     ports::{AppendError, AuditLog},
     principal::PrincipalId,
     record::{Checkpoint, DeniedAlike, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, Without},
@@ -198,6 +199,25 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(only(operation("O%")).await, Vec::<Uuid>::new());
     assert_eq!(only(operation("op\"")).await, Vec::<Uuid>::new());
 
+    let mut told = record("KeySign");
+    (told.at, told.outcome, told.reason) = (1, Outcome::Denied, "no-role".into());
+    (told.client, told.kind) = ("2001:db8::7".into(), Some("key".into()));
+    told.stated_reason = Some(r#""outcome":"denied","reason":"other","kind":"secret","#.into());
+    s.put(Entry { record: told.clone(), change: None }).await;
+    let reason = |text: &str| RecordFilter { reason: Some(text.into()), ..at_most(9) };
+    assert_eq!(only(reason("no-role")).await, [told.id]);
+    assert_eq!(only(RecordFilter { outcome: Some(Outcome::Denied), ..reason("no-role") }).await, [told.id]);
+    assert_eq!(only(RecordFilter { outcome: Some(Outcome::Failed), ..reason("no-role") }).await, Vec::<Uuid>::new());
+    for none in ["no-rol", "other", "no%", "\""] {
+        assert_eq!(only(reason(none)).await, Vec::<Uuid>::new(), "{none}");
+    }
+    let client = |text: &str| RecordFilter { client: Some(text.parse().unwrap()), ..at_most(9) };
+    assert_eq!(only(client("2001:db8::7")).await, [told.id]);
+    assert_eq!(only(client("2001:db8::70")).await, Vec::<Uuid>::new());
+    let kind = |kind| RecordFilter { kind: Some(kind), operation: Some("KeySign".into()), ..at_most(9) };
+    assert_eq!(only(kind(ObjectKind::Key)).await, [told.id]);
+    assert_eq!(only(kind(ObjectKind::Secret)).await, Vec::<Uuid>::new(), "text of a caller is no kind");
+
     let without = Without { allowed: vec!["Op".into(), "None".into()], ..Without::default() };
     // What made the installation is on record as well.
     let left = only(RecordFilter { without, ..at_most(9) }).await;
@@ -234,7 +254,7 @@ async fn filters_and_pages(place: Place) {
         }
     }
     seen.sort_by_key(|r| std::cmp::Reverse((r.at, r.id)));
-    assert_eq!(seen.len(), 8, "six, the vault's and the hostile one");
+    assert_eq!(seen.len(), 9, "six, the vault's, the hostile one and the key's");
     assert!(written.iter().all(|r| seen.contains(r)));
     assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
 }

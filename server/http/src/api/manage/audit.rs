@@ -1,10 +1,14 @@
 //! `/api/v1/audit`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use serde::Serialize;
 use strongroom_domain::{
     action::Action,
+    names::ObjectKind,
     objects::{ENDING, NAME_SEARCH},
     ports::MAX_CHAIN_PAGE,
     principal::{PrincipalId, SYSTEM_ISSUER},
@@ -165,6 +169,14 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
     let vault = bounded("vault")?.map(|vault| vault.to_ascii_lowercase());
     let about = about(bounded("object")?.unwrap_or_default().as_str(), vault)?;
     let operation = given("operation").map(operation_named).transpose()?.map(str::to_owned);
+    let client = given("client").map(|text| {
+        let address = text.trim().parse::<IpAddr>().ok();
+        address.ok_or_else(|| Problem::bad_parameter("client is a whole address: 192.0.2.7 or 2001:db8::7."))
+    });
+    let kind = given("kind").map(|text| {
+        let words = || ObjectKind::ALL.map(ObjectKind::as_str).join(", ");
+        ObjectKind::parse(text).ok_or_else(|| Problem::bad_parameter(format!("kind is one of {}.", words())))
+    });
     let principal = bounded("principal")?;
     let whole_principal = principal.as_deref().and_then(principal_of);
     Ok(RecordFilter {
@@ -176,6 +188,9 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         principal: principal.filter(|_| whole_principal.is_none()),
         whole_principal,
         operation,
+        reason: bounded("reason")?,
+        client: client.transpose()?.map(|address| address.to_canonical()),
+        kind: kind.transpose()?,
         changes_of_people: false,
         without: Without::default(),
         id,
