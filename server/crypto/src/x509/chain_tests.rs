@@ -177,7 +177,7 @@ fn found(chain: &[Vec<u8>]) -> Vec<(usize, Finding)> {
     told.flat_map(|(place, one)| one.findings.into_iter().map(move |finding| (place, finding))).collect()
 }
 
-/// The roots here have one key and one name: what an honest one signed is put below one that does not allow it.
+/// With one key and one name for all roots: what an honest one signed is put below one that does not allow it.
 #[test]
 fn what_openssl_refuses_in_a_chain_is_found_by_looking() {
     let open = root(&authority("CN=Root"));
@@ -187,7 +187,7 @@ fn what_openssl_refuses_in_a_chain_is_found_by_looking() {
     assert_eq!((openssl(&leaf.chain, &[], NOW), found(&leaf.chain)), (Ok(()), Vec::new()));
     let under = |template: &Template| {
         let (_, without) = leaf.chain.split_last().unwrap();
-        [without, &root(template).chain].concat()
+        [without, &of_key(template, Rc::clone(&open.key)).chain].concat()
     };
     let outside = || Finding::OutsideConstraints("CN=Root".to_owned());
     for (template, wrong, said) in [
