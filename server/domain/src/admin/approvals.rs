@@ -74,7 +74,7 @@ impl Administration {
     /// [`AdminError::Unavailable`] or [`AdminError::Tampered`], where that cannot be told.
     pub async fn waiting_approvals(&self, ctx: &RequestContext, vault: &Arc<Vault>) -> Result<usize, AdminError> {
         let enforced = self.gate.enforced(Arc::clone(vault)).await.map_err(unread)?;
-        if enforced.is_empty() || !self.may(ctx, &Ask::vault(Action::ApprovalDecide, &vault.name)).await {
+        if enforced.is_empty() {
             return Ok(0);
         }
         let Judgement::Permitted(case) =
@@ -90,10 +90,12 @@ impl Administration {
                 && enforced.contains(&request.attachment)
                 && request.subject.principal != ctx.principal.id
         };
-        held.inspect(|found| match found {
+        let waiting = held.inspect(|found| match found {
             Ok(all) => Ok(all.iter().filter(waits).count()),
             Err(_) => Err(AdminError::Unavailable),
-        })
+        })?;
+        let decides = waiting > 0 && self.may(ctx, &Ask::vault(Action::ApprovalDecide, &vault.name)).await;
+        Ok(if decides { waiting } else { 0 })
     }
 
     /// The requests for approval in a vault that have not ended, with the names of the workloads in them: whoever is to
