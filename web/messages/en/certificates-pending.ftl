@@ -9,7 +9,6 @@ certificates-pending-forget = Forget
 certificates-pending-the-operation = the operation
 certificates-pending-pending-operation = Pending operation
 certificates-pending-request-pkcs-10-pem = Request (PKCS#10), PEM
-certificates-pending-certificate-request = CERTIFICATE REQUEST
 certificates-pending-request-to-have-signed = Request to have signed
 certificates-pending-not-a-secret = not a secret
 certificates-pending-give-it-to-your-authority = Give it to your authority. Its private key stays in this vault.

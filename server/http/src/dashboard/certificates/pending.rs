@@ -74,7 +74,7 @@ pub(super) async fn panels(
     }
     let request = Snippet::new(
         say!("certificates-pending-request-pkcs-10-pem"),
-        pem(say!("certificates-pending-certificate-request"), &pending.request),
+        pem("CERTIFICATE REQUEST", &pending.request),
     );
     panels.push(
         Panel::new(say!("certificates-pending-request-to-have-signed"), Body::Snippets(vec![request]))
