@@ -72,10 +72,8 @@ pub(super) async fn panels(
     if !waits || pending.enrolment.is_some() {
         return panels;
     }
-    let request = Snippet::new(
-        say!("certificates-pending-request-pkcs-10-pem"),
-        pem("CERTIFICATE REQUEST", &pending.request),
-    );
+    let request =
+        Snippet::new(say!("certificates-pending-request-pkcs-10-pem"), pem("CERTIFICATE REQUEST", &pending.request));
     panels.push(
         Panel::new(say!("certificates-pending-request-to-have-signed"), Body::Snippets(vec![request]))
             .note(say!("certificates-pending-not-a-secret"))
