@@ -18,6 +18,7 @@ use strongroom_domain::{
     record::{DenialCount, Denials, Outcome, Record, RecordFilter, Tally},
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use crate::{Store, entity::audit_record, fault::unavailable_or_long, reading, rows, tree};
 
@@ -177,7 +178,7 @@ impl Denied {
             return;
         }
         let counts = self.counts.entry(minute).or_default();
-        if counts.add(body.principal, body.reason, body.count.unwrap_or(1), at) {
+        if counts.add(body.principal, body.reason, body.count.unwrap_or(1), (body.id, at)) {
             self.sorts += 1;
         }
         let newest = self.counts.last_key_value().map_or(minute, |(newest, _)| *newest);
@@ -207,6 +208,7 @@ impl Denied {
 /// What of a denial is counted.
 #[derive(Deserialize)]
 struct DeniedBody {
+    id: Uuid,
     #[serde(default)]
     principal: Option<PrincipalId>,
     reason: String,
@@ -360,8 +362,8 @@ impl Store {
         let in_part = newest.len() > MOST_FROM_LOG;
         let mut count = DenialCount::default();
         for (at, body) in newest.into_iter().take(MOST_FROM_LOG) {
-            if let Ok(DeniedBody { principal, reason, count: records }) = serde_json::from_str(&body) {
-                count.add(principal, reason, records.unwrap_or(1), at);
+            if let Ok(DeniedBody { id, principal, reason, count: records }) = serde_json::from_str(&body) {
+                count.add(principal, reason, records.unwrap_or(1), (id, at));
             }
         }
         Ok(count.told(in_part))

@@ -1,5 +1,6 @@
 ### server/http/src/dashboard/overview.rs
 
+overview-why = Why
 overview-approvals = Requests for approval
 overview-open = Open
 overview-vault-name-is-damaged = Vault { $name } is damaged

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use uuid::Uuid;
+
 use crate::principal::PrincipalId;
 
 /// Most sorts of denials that are told of.
@@ -18,6 +20,8 @@ pub struct DeniedAlike {
     pub records: u64,
     /// The first time, Unix milliseconds.
     pub first: i64,
+    /// The newest of them.
+    pub newest: Uuid,
 }
 
 /// Denials since a moment.
@@ -29,27 +33,47 @@ pub struct Denials {
     pub in_part: bool,
 }
 
+/// Of one sort.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    records: u64,
+    first: i64,
+    newest: Uuid,
+}
+
 /// Counts denials.
 #[derive(Debug, Default)]
-pub struct DenialCount(HashMap<(Option<PrincipalId>, String), (u64, i64)>);
+pub struct DenialCount(HashMap<(Option<PrincipalId>, String), Counted>);
 
 impl DenialCount {
-    /// So many more of one sort, the first of them at this moment. Whether it is the first of its sort.
-    pub fn add(&mut self, principal: Option<PrincipalId>, reason: String, records: u64, first: i64) -> bool {
+    /// So many more of one sort by this decision, at this moment. Whether it is the first of its sort.
+    pub fn add(
+        &mut self,
+        principal: Option<PrincipalId>,
+        reason: String,
+        records: u64,
+        (decision, at): (Uuid, i64),
+    ) -> bool {
+        self.add_counted((principal, reason), Counted { records, first: at, newest: decision })
+    }
+
+    fn add_counted(&mut self, sort: (Option<PrincipalId>, String), more: Counted) -> bool {
         let mut is_new = false;
-        let (counted, since) = self.0.entry((principal, reason)).or_insert_with(|| {
+        let counted = self.0.entry(sort).or_insert_with(|| {
             is_new = true;
-            (0, first)
+            Counted { records: 0, ..more }
         });
-        *counted = counted.saturating_add(records);
-        *since = first.min(*since);
+        counted.records = counted.records.saturating_add(more.records);
+        counted.first = counted.first.min(more.first);
+        // Ids begin with the moment (RFC 9562, version 7).
+        counted.newest = counted.newest.max(more.newest);
         is_new
     }
 
     /// All that another one counted.
     pub fn add_all(&mut self, other: &Self) {
-        for ((principal, reason), (records, first)) in &other.0 {
-            self.add(principal.clone(), reason.clone(), *records, *first);
+        for (sort, counted) in &other.0 {
+            self.add_counted(sort.clone(), *counted);
         }
     }
 
@@ -63,8 +87,13 @@ impl DenialCount {
     #[must_use]
     pub fn told(self, in_part: bool) -> Denials {
         let alike = self.0.into_iter();
-        let alike =
-            alike.map(|((principal, reason), (records, first))| DeniedAlike { principal, reason, records, first });
+        let alike = alike.map(|((principal, reason), Counted { records, first, newest })| DeniedAlike {
+            principal,
+            reason,
+            records,
+            first,
+            newest,
+        });
         let mut alike: Vec<_> = alike.collect();
         alike.sort_by(|one, other| {
             let by_count = other.records.cmp(&one.records).then(one.first.cmp(&other.first));

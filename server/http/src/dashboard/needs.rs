@@ -51,6 +51,8 @@ pub(super) struct Attention {
     pub(super) what: String,
     pub(super) detail: String,
     pub(super) act: Act,
+    /// Of denials: why the newest of them was one.
+    pub(super) why: Option<String>,
 }
 
 /// What needs somebody in one part, and whether that is all of it.
@@ -88,6 +90,7 @@ impl Looked {
             what: say!("needs-what-could-not-be-read", what = what),
             detail: why.unwrap_or(say!("needs-nobody-knows-whether-it-is")).to_owned(),
             act: Act::link(say!("needs-look-again"), links::OVERVIEW, Icon::Records),
+            why: None,
         });
     }
 
@@ -120,6 +123,7 @@ pub(super) fn integrity(chain: &ChainStatus, reads_audit: bool) -> Vec<Attention
         what: what.to_owned(),
         detail,
         act: Act::link(say!("needs-open"), links::AUDIT, Icon::Records),
+        why: None,
     };
     let mut told = Vec::new();
     if let Some(Verified { at, verdict: Err(finding) }) = &chain.verified {
@@ -146,7 +150,7 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
     let principals: Vec<_> = often.iter().filter_map(|alike| alike.principal.as_ref()).collect();
     let names = audit::names_of(viewer, &principals).await;
     let told = often.iter().take(NAMED).map(|alike| {
-        let DeniedAlike { principal, reason, records, first } = alike;
+        let DeniedAlike { principal, reason, records, first, newest } = alike;
         let name = audit::named(principal.as_ref(), "", own_issuer, &names);
         let (count, at) = (view::grouped(*records), view::moment_millis(*first).text);
         let subject = principal.as_ref().map(|id| id.subject.as_str());
@@ -164,6 +168,7 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
                 say!("needs-reason-since-at", reason = reason, at = at)
             },
             act: Act::link(say!("needs-open"), links::audit(Some("denied"), subject, None, None), Icon::Records),
+            why: Some(links::why(*newest)),
         }
     });
     let mut told: Vec<Attention> = told.collect();
@@ -175,6 +180,7 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
             what: say!("needs-rest-others-were-denied-again", rest = rest),
             detail: say!("needs-by-who-and-why-each-in").to_owned(),
             act: Act::link(say!("needs-open"), links::audit(Some("denied"), None, None, None), Icon::Records),
+            why: None,
         });
     }
     Ok((told, !in_part))
@@ -192,6 +198,7 @@ pub(super) async fn approvals(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Par
                 what: say!("needs-count-requests-wait", count = count, vault = vault.name),
                 detail: say!("needs-others-cannot-go-on").to_owned(),
                 act: Act::link(say!("needs-review"), links::in_vault(&vault.name, "approvals", &[]), Icon::Check),
+                why: None,
             });
         }
     }
@@ -206,6 +213,7 @@ pub(super) fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
         what: say!("needs-vault-certificates-name-serves-a", vault = vault, name = name),
         detail: say!("needs-reason-since-at-renew-it", reason = one.reason.as_str(), at = view::moment(one.at).text),
         act: Act::link(say!("needs-open"), links::certificate(vault, name, None), Icon::Certificate),
+        why: None,
     });
     let silent = found.silent.iter().take(REVOKED).map(|(vault, name)| Attention {
         tone: Tone::Bad,
@@ -213,6 +221,7 @@ pub(super) fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
         what: say!("needs-the-authority-vault-certificates-name", vault = vault, name = name),
         detail: say!("needs-it-or-one-above-it").to_owned(),
         act: Act::link(say!("needs-open"), links::certificate(vault, name, None), Icon::Certificate),
+        why: None,
     });
     let rest = found.revoked.len().saturating_sub(REVOKED) + found.silent.len().saturating_sub(REVOKED);
     let rest = u64::try_from(rest).unwrap_or(u64::MAX);
@@ -222,6 +231,7 @@ pub(super) fn serve_revoked(found: &revoked::Found) -> Vec<Attention> {
         what: say!("needs-rest-more-certificates-are-revoked", rest = view::grouped(rest)),
         detail: say!("needs-the-certificates-of-each-vault").to_owned(),
         act: Act::link(say!("needs-open"), links::VAULTS, Icon::Certificate),
+        why: None,
     });
     silent.chain(told).chain(rest).collect()
 }
@@ -289,6 +299,7 @@ pub(super) async fn renewals(viewer: &Viewer<'_>, now: i64) -> Part {
                     say!("needs-told-at-as-its-policy", at = view::moment_millis(record.at).text)
                 },
                 act: Act::link(say!("needs-open"), links::entry(record.id), Icon::Records),
+                why: None,
             });
         }
     }
@@ -339,6 +350,7 @@ pub(super) async fn roles(viewer: &Viewer<'_>, now: i64) -> Part {
                 links::asked(links::ACCESS, &[("scope", Some(&shown.scope))]),
                 Icon::Person,
             ),
+            why: None,
         }));
         after = page.next.as_deref().and_then(|next| Uuid::try_parse(next).ok());
         if after.is_none() {
@@ -381,5 +393,6 @@ fn credential(workload: &Workload, now: i64) -> Option<Attention> {
         },
         detail: view::moment(next).text,
         act: Act::link(say!("needs-open"), links::workload(workload.client_id), Icon::Workload),
+        why: None,
     })
 }

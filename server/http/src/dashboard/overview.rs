@@ -47,6 +47,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         what: say!("overview-vault-name-is-damaged", name = name),
         detail: vaults::damage_words().to_owned(),
         act: Act::link(say!("overview-open"), links::AUDIT, Icon::Records),
+        why: None,
     }));
     let mut main = Vec::new();
     if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
@@ -94,7 +95,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     }
     let headline = found.headline();
     let (attention, hidden, notices) = found.told();
-    let rows = attention.into_iter().map(|Attention { tone, icon, what, detail, act }| {
+    let rows = attention.into_iter().map(|Attention { tone, icon, what, detail, act, why }| {
         let word = match tone {
             Tone::Bad => say!("overview-now"),
             _ => say!("overview-soon"),
@@ -102,7 +103,9 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Row::new(vec![
             Cell::Text { text: what, small: Some(detail) },
             Cell::badge(tone, icon, word),
-            Cell::Acts(vec![act]),
+            Cell::Acts(
+                why.map(|href| Act::link(say!("overview-why"), href, Icon::Unknown)).into_iter().chain([act]).collect(),
+            ),
         ])
     });
     let rows: Vec<Row> = rows.collect();

@@ -336,7 +336,12 @@ impl AuditLog for MemoryStore {
         let mut count = DenialCount::default();
         let records = durable.log.iter().map(|logged| &logged.record);
         for record in records.filter(|record| record.outcome == Outcome::Denied && record.at >= from) {
-            count.add(record.principal.clone(), record.reason.clone(), record.count.unwrap_or(1), record.at);
+            count.add(
+                record.principal.clone(),
+                record.reason.clone(),
+                record.count.unwrap_or(1),
+                (record.id, record.at),
+            );
         }
         permit.hold(Ok(count.told(false)))
     }

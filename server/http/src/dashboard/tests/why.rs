@@ -33,6 +33,12 @@ async fn a_denial_is_explained_to_whom_it_was_told_and_to_auditors_alone() {
     let none = story.get("/why/01900000-0000-7000-8000-000000000001", &eve).await;
     assert_eq!(none.status, 404);
 
+    for _ in 0..5 {
+        story.get("/vaults/demo/secrets", &bob).await;
+    }
+    let overview = story.get("/overview", &ada).await.text;
+    assert!(overview.contains("bob") && overview.contains("href=\"/why/"), "{overview}");
+
     let read = story.get(&why, &ada).await.text;
     for told in ["Denied at: Roles and access policies", "Stages", "mode=now", "mode=what-if", "policy why"] {
         assert!(read.contains(told), "{told}: {read}");
