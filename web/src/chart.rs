@@ -1,9 +1,21 @@
-//! A chart of how often something happened in stretches of time: bars of three sorts, one above the
-//! other. Across it is measured in percent, up and down in pixels, so that it is as wide as its place; what
-//! it looks like is the style sheet's business. It never stands alone: the same figures follow as a table.
+//! A chart of how often something happened in stretches of time, in two bands: what was allowed, and below it what was
+//! denied or failed, each as high as its own most. On one scale a night of denials is not seen beside what is usual.
+//! Across it is measured in percent, up and down in pixels, so that it is as wide as its place; what it looks like is the
+//! style sheet's business. It never stands alone: the same figures follow as a table.
 
-/// Height of the tallest bar in pixels.
-const HEIGHT: u64 = 72;
+/// Where the baseline of the numbers of marks is, and of the words over either band, in pixels.
+const MARKS: u64 = 10;
+const ALLOWED_WORDS: u64 = 26;
+const REFUSED_WORDS: u64 = 118;
+/// Top and height of the band of what was allowed.
+const ALLOWED: (u64, u64) = (30, 72);
+/// Top and height of the band of what was denied or failed.
+const REFUSED: (u64, u64) = (122, 40);
+/// Where ticks end, and the baseline of their words.
+const TICKS: (u64, u64) = (168, 181);
+const HEIGHT: u64 = 185;
+/// About how many ticks there are.
+const TICKS_WANTED: usize = 8;
 
 /// Bars over time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +26,8 @@ pub struct Chart {
     pub summary: String,
     /// Stretches of time, in order, without a gap.
     pub bars: Vec<Bar>,
+    /// The most of a bar: allowed, and denied and failed together, in words: `12,000`.
+    pub most: (String, String),
     /// Words below the beginning and the end.
     pub ends: (String, String),
     /// What was changed meanwhile, in order.
@@ -45,6 +59,8 @@ impl Mark {
 pub struct Bar {
     /// When it begins, in words.
     pub label: String,
+    /// The same as short as below a chart: `03:00`.
+    pub tick: String,
     /// What was allowed.
     pub allowed: u64,
     /// What was denied.
@@ -59,13 +75,27 @@ pub struct Bar {
 pub(crate) struct Drawn {
     pub(crate) x: String,
     pub(crate) width: String,
-    /// Class, top and height of each part, from the bottom up.
+    /// Class, top and height of each part, from the bottom of its band up.
     pub(crate) parts: Vec<(&'static str, u64, u64)>,
+}
+
+/// A moment below the bars.
+pub(crate) struct Tick<'a> {
+    pub(crate) x: String,
+    pub(crate) words: &'a str,
+    /// Whether its words are left out where there is little room.
+    pub(crate) spare: bool,
 }
 
 impl Bar {
     pub(crate) fn total(&self) -> u64 {
-        self.allowed + self.denied + self.failed
+        self.allowed + self.refused()
+    }
+
+    /// What was denied or failed.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.denied + self.failed
     }
 }
 
@@ -74,8 +104,20 @@ impl Chart {
         HEIGHT
     }
 
-    pub(crate) fn tallest(&self) -> u64 {
-        self.bars.iter().map(Bar::total).max().unwrap_or(0)
+    /// Baselines of the words over the bands, and of the numbers of marks.
+    pub(crate) fn baselines(&self) -> (u64, u64, u64) {
+        (ALLOWED_WORDS, REFUSED_WORDS, MARKS)
+    }
+
+    /// Where ticks begin and end, and the baseline of their words.
+    pub(crate) fn tick_places(&self) -> (u64, u64, u64) {
+        (REFUSED.0 + REFUSED.1, TICKS.0, TICKS.1)
+    }
+
+    /// How wide a bar's place is, in percent.
+    #[expect(clippy::cast_precision_loss, reason = "a chart has at most a thousand bars")]
+    fn step(&self) -> f64 {
+        100.0 / self.bars.len().max(1) as f64
     }
 
     /// How much is drawn, of every sort.
@@ -89,20 +131,24 @@ impl Chart {
         self.bars.iter().filter(|bar| bar.total() > 0)
     }
 
+    /// Moments below the bars, evenly apart.
+    pub(crate) fn ticks(&self) -> impl Iterator<Item = Tick<'_>> {
+        let step = self.step();
+        let ticked = self.bars.iter().enumerate().step_by(self.bars.len().div_ceil(TICKS_WANTED).max(1));
+        ticked.enumerate().map(move |(number, (index, bar))| {
+            #[expect(clippy::cast_precision_loss, reason = "a chart has at most a thousand bars")]
+            let x = step * index as f64;
+            Tick { x: format!("{x:.3}"), words: &bar.tick, spare: number % 2 == 1 }
+        })
+    }
+
     pub(crate) fn drawn(&self) -> impl Iterator<Item = Drawn> {
-        let tallest = self.tallest().max(1);
-        #[expect(clippy::cast_precision_loss, reason = "a chart has at most a thousand bars")]
-        let step = 100.0 / self.bars.len().max(1) as f64;
+        let allowed = self.bars.iter().map(|bar| bar.allowed).max().unwrap_or(0);
+        let refused = self.bars.iter().map(Bar::refused).max().unwrap_or(0);
+        let step = self.step();
         self.bars.iter().enumerate().map(move |(index, bar)| {
-            let mut top = HEIGHT;
-            let parts = [("f-deny", bar.denied), ("f-warn", bar.failed), ("f-bar", bar.allowed)];
-            let parts = parts.into_iter().filter(|(_, count)| *count > 0).map(|(class, count)| {
-                // What happened at all is seen.
-                let height = (count * HEIGHT / tallest).max(2).min(top);
-                top -= height;
-                (class, top, height)
-            });
-            let parts = parts.collect();
+            let mut parts = stacked(ALLOWED, allowed, &[("f-bar", bar.allowed)]);
+            parts.extend(stacked(REFUSED, refused, &[("f-deny", bar.denied), ("f-warn", bar.failed)]));
             #[expect(clippy::cast_precision_loss, reason = "a chart has at most a thousand bars")]
             let x = step * index as f64;
             Drawn { x: format!("{x:.3}"), width: format!("{:.3}", step * 0.82), parts }
@@ -110,20 +156,61 @@ impl Chart {
     }
 }
 
+/// What stands in a band whose tallest bar has `most`, from the bottom up.
+fn stacked((top, height): (u64, u64), most: u64, parts: &[(&'static str, u64)]) -> Vec<(&'static str, u64, u64)> {
+    let mut left = height;
+    let filled = parts.iter().filter(|(_, count)| *count > 0);
+    let part = |&(class, count): &(&'static str, u64)| {
+        // What happened at all is seen.
+        let tall = (count * height / most.max(1)).max(2).min(left);
+        left -= tall;
+        (class, top + left, tall)
+    };
+    filled.map(part).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn bar(allowed: u64, denied: u64, failed: u64) -> Bar {
+        Bar { allowed, denied, failed, ..Bar::default() }
+    }
+
+    fn of(bars: Vec<Bar>) -> Chart {
+        Chart { bars, ..Chart::default() }
+    }
+
     #[test]
-    fn what_happened_is_seen_and_nothing_leaves_the_chart() {
-        let bar = |allowed, denied, failed| Bar { allowed, denied, failed, ..Bar::default() };
-        let chart = Chart { bars: vec![bar(100_000, 1, 1), bar(0, 0, 0), bar(0, 50_000, 0)], ..Chart::default() };
+    fn what_happened_is_seen_and_nothing_leaves_its_band() {
+        let chart = of(vec![bar(100_000, 1, 1), bar(0, 0, 0), bar(0, 50_000, 0)]);
         let drawn: Vec<_> = chart.drawn().collect();
-        assert_eq!(drawn[0].parts, [("f-deny", 70, 2), ("f-warn", 68, 2), ("f-bar", 0, 68)]);
+        assert_eq!(drawn[0].parts, [("f-bar", 30, 72), ("f-deny", 160, 2), ("f-warn", 158, 2)]);
         assert!(drawn[1].parts.is_empty());
-        assert_eq!(drawn[2].parts, [("f-deny", 37, 35)]);
+        assert_eq!(drawn[2].parts, [("f-deny", 122, 40)]);
         assert_eq!((drawn[1].x.as_str(), drawn[1].width.as_str()), ("33.333", "27.333"));
         assert_eq!(Chart::default().drawn().count(), 0);
         assert_eq!([0, 7, 999].map(|place| Mark { place, ..Mark::default() }.x()), ["0.0", "0.7", "99.9"]);
+    }
+
+    #[test]
+    fn many_denials_and_few_differ_beside_thousands_that_were_allowed() {
+        let heights: Vec<u64> = of(vec![bar(12_000, 5, 0), bar(12_000, 300, 0)])
+            .drawn()
+            .flat_map(|drawn| drawn.parts)
+            .filter_map(|(class, _, height)| (class == "f-deny").then_some(height))
+            .collect();
+        assert!(heights[1] - heights[0] > 20, "{heights:?}");
+    }
+
+    #[test]
+    fn ticks_stand_evenly_below_the_bars() {
+        let bars =
+            |count: usize| -> Vec<Bar> { (0..count).map(|n| Bar { tick: n.to_string(), ..Bar::default() }).collect() };
+        let words = |count| of(bars(count)).ticks().map(|tick| (tick.words.to_owned(), tick.x)).collect::<Vec<_>>();
+        assert_eq!(words(96).len(), 8);
+        assert_eq!(words(96)[1], ("12".to_owned(), "12.500".to_owned()));
+        assert_eq!(words(3).len(), 3);
+        assert!(words(0).is_empty());
     }
 }

@@ -99,6 +99,7 @@ fn filter() -> Form {
 fn chart() -> Chart {
     let bar = |hour: u64| Bar {
         label: format!("23 Nov 2026, {hour:02}:00 UTC"),
+        tick: format!("{hour:02}:00"),
         allowed: 900 + hour * 7,
         denied: if hour == 2 { 1126 } else { hour % 3 },
         failed: hour % 2,
@@ -108,6 +109,7 @@ fn chart() -> Chart {
         title: "Decisions in 24 h, by 1 h".into(),
         summary: "23,000 allowed, 1,157 denied and 12 failed in 24 h; most at 02:00 UTC.".into(),
         bars: (0..24).map(bar).collect(),
+        most: ("1,061".into(), "1,126".into()),
         ends: ("22 Nov 2026, 03:12 UTC".into(), "23 Nov 2026, 03:12 UTC".into()),
         marks: vec![],
     }

@@ -44,6 +44,8 @@ fn decides() -> [&'static str; 6] {
 fn asks_again() -> &'static str {
     say!("audit-policyreplay")
 }
+/// Bars as long as this are told by their day.
+const LONG_STRETCH: i64 = 2 * 60 * 60 * 1000;
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 8;
 
@@ -145,7 +147,7 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
         let (begin, end) = (Asked::moment(at), Asked::moment(at + stretch));
         let others = [("from", Some(begin.as_str())), ("until", Some(end.as_str())), ("range", None)];
         let href = asked.address(links::AUDIT, &others);
-        bars.insert(at, Bar { label: view::moment_millis(at).text, href, ..Bar::default() });
+        bars.insert(at, Bar { label: view::moment_millis(at).text, tick: tick(at, stretch), href, ..Bar::default() });
         at += stretch;
     }
     // Nobody tried anything there: they are counted beside the others.
@@ -161,6 +163,7 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     }
     let bars: Vec<Bar> = bars.into_values().collect();
     let sum = |of: fn(&Bar) -> u64| view::grouped(bars.iter().map(of).sum());
+    let most_of = |of: fn(&Bar) -> u64| view::grouped(bars.iter().map(of).max().unwrap_or(0));
     let (length, wide) = (Asked::length_words(until - from), Asked::length_words(stretch));
     let mut counts = say!(
         "audit-allowed-allowed-denied-denied-failed",
@@ -180,9 +183,19 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
         marks,
         title: say!("audit-length-by-wide-counts", length = length, wide = wide, counts = counts),
         summary: say!("audit-in-length-counts-most", length = length, counts = counts, most = most),
+        most: (most_of(|bar| bar.allowed), most_of(Bar::refused)),
         bars,
         ends: (view::moment_millis(from).text, view::moment_millis(until).text),
     }))
+}
+
+/// A moment as short as it is told below a chart: the time of day, or the day where bars are hours.
+fn tick(at: i64, stretch: i64) -> String {
+    let view::AuditTime { date, time, .. } = view::audit_time(at);
+    match stretch >= LONG_STRETCH {
+        true => date.rsplit_once(' ').map_or_else(|| date.clone(), |(day, _)| day.to_owned()),
+        false => time.chars().take("00:00".len()).collect(),
+    }
 }
 
 /// What people changed of what decides, the newest few, where they fall in a stretch of time. What is kept in vaults
