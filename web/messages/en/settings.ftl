@@ -58,3 +58,5 @@ settings-every-access-token-of-this = Every access token of this installation st
 settings-confirm = Confirm
 settings-revoke-token-keys = Revoke token keys
 settings-revoke-the-keys-that-sign = Revoke the keys that sign tokens?
+settings-whether-the-root-key-opens = Whether the root key at hand opens everything
+settings-wrap-every-key-anew = Wrap every key by a new root key

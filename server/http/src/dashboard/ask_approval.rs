@@ -38,7 +38,7 @@ async fn asked(services: &Arc<Services>, viewer: &Viewer<'_>, request: &Request)
     let sent = Sent::accept(viewer, request, SHORT)?;
     let page = ReturnTo::parse(sent.text("page")).ok_or_else(Problem::no_route)?;
     let (path, query) = page.as_str().split_once('?').unwrap_or((page.as_str(), ""));
-    let (path, query) = (paths::segments(path)?, paths::query(query)?);
+    let (path, query) = (paths::segments(path).map_err(Problem::from)?, paths::query(query).map_err(Problem::from)?);
     let Found::Route(route, parameters) = routes::find(Site::Base, Method::Get, &path) else {
         return Err(Problem::no_route().into());
     };

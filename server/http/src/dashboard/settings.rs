@@ -245,8 +245,8 @@ fn sealing() -> Panel {
     Panel::new(
         say!("settings-seal-and-rotate"),
         Body::Snippets(vec![
-            command("Whether the root key at hand opens everything", "strongroom seal status --config FILE"),
-            command("Wrap every key by a new root key", "strongroom seal rotate --config FILE"),
+            command(say!("settings-whether-the-root-key-opens"), "strongroom seal status --config FILE"),
+            command(say!("settings-wrap-every-key-anew"), "strongroom seal rotate --config FILE"),
         ]),
     )
     .note(say!("settings-on-the-servers-own-machine"))

@@ -51,9 +51,9 @@ impl Commands {
         if method != "GET" {
             code.push_str(&format!(" -X {method}"));
         }
-        code.push_str(say!("snippets-h-authorization-bearer-token"));
+        code.push_str(" -H \"Authorization: Bearer $TOKEN\" \\\n");
         if let Some(body) = body {
-            code.push_str(&say!("snippets-h-content-type-application-json", body = quoted(body)));
+            code.push_str(&format!("  -H \"Content-Type: application/json\" -d {} \\\n", quoted(body)));
         }
         code.push_str(&format!("  \"{url}\""));
         Snippet::new("curl", code)
