@@ -164,6 +164,7 @@ async fn pages_of_vaults(viewer: &Viewer<'_>, words: &[&str], vaults: &[Arc<Vaul
 fn further_pages(vault: &VaultName) -> Vec<(Ask<'_>, NavPage)> {
     let page = |label: &str, page: &str| NavPage {
         label: label.to_owned(),
+        waiting: None,
         href: links::in_vault(vault, page, &[]),
         current: false,
     };
