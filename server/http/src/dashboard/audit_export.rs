@@ -32,7 +32,7 @@ pub(super) fn act(asked: &Asked, whole: Option<usize>, about: Option<u64>) -> Ac
         }
         (None, None) => say!("audit-export-newest-most", most = view::grouped(most)),
     };
-    Act::link(label, asked.address(links::AUDIT_EXPORT, &[]), Icon::Download)
+    Act::link(&label, asked.address(links::AUDIT_EXPORT, &[]), Icon::Download)
 }
 
 /// What an export holds, and what it cannot do.
