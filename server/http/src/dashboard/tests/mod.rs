@@ -12,6 +12,7 @@ mod data_plane;
 mod forms;
 mod issuers;
 mod keys;
+mod languages;
 mod managing;
 mod modules;
 mod offers;
