@@ -13,6 +13,7 @@ bulk-deleted-recoverable = Deleted, recoverable
 bulk-tagged = Tagged
 bulk-tag-removed = Tag removed
 bulk-that-is-not-the-name = That is not the name of a secret.
+bulk-command-line = Command line
 bulk-no-secret-was-chosen = No secret was chosen.
 bulk-at-most-max-page-secrets = At most { $max_page } secrets are chosen at once.
 bulk-done-of-names-done2 = { $done } of { $names }: { $done2 }

@@ -50,6 +50,20 @@ pub struct BulkForm {
     pub post: PostForm,
     /// What can be done.
     pub acts: Vec<Choice>,
+    /// Why it was not done as it was sent.
+    pub error: Option<String>,
+    /// The tag that was sent, and its value.
+    pub tag: String,
+    /// See [`BulkForm::tag`].
+    pub tag_value: String,
+    /// The names that were chosen.
+    pub chosen: Vec<String>,
+}
+
+impl BulkForm {
+    fn has(&self, name: &str) -> bool {
+        self.chosen.iter().any(|chosen| chosen == name)
+    }
 }
 
 /// The filter form (GET): fields `q`, `tag`, `state`, `expires` and `rotated`.
@@ -177,6 +191,10 @@ impl SecretsPage {
                     csrf_token: "sample-token".into(),
                 },
                 acts: vec![Choice { value: "disable".into(), label: "Disable".into(), chosen: true }],
+                error: None,
+                tag: String::new(),
+                tag_value: String::new(),
+                chosen: vec![],
             }),
             next_href: None,
             first_href: None,

@@ -10,14 +10,16 @@ use strongroom_domain::{
     secret::AttributePatch,
     secrets::MAX_PAGE,
 };
-use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Table, Tone, say};
+use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{
     Failure,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
     kinds::Kind,
-    links, rendered, step_up,
+    links, rendered, secrets,
+    snippets::{self, Commands, quoted},
+    step_up,
 };
 use crate::{
     message::{Request, Response},
@@ -59,6 +61,28 @@ impl Wanted {
         }
     }
 
+    /// A line of the command line for each of these.
+    fn command(&self, commands: &Commands, names: &[ObjectName]) -> Snippet {
+        let words = |name: &ObjectName| match self {
+            Self::Enable => format!("secret update {name} --enable"),
+            Self::Disable => format!("secret update {name} --disable"),
+            Self::Delete => format!("secret delete {name}"),
+            // There it replaces all of them.
+            Self::Tag(tag, value) => format!("secret update {name} --tag {}", quoted(&format!("{tag}={value}"))),
+            Self::Untag(_) => format!("secret update {name} --no-tags"),
+        };
+        let lines: Vec<Snippet> = names.iter().map(|name| commands.vault(&words(name))).collect();
+        let note = match self {
+            Self::Tag(..) => "# replaces all tags: --tag for each that is to stay\n".to_owned(),
+            Self::Untag(tag) => {
+                format!("# takes {} and all others away: --tag instead for each that is to stay\n", quoted(tag))
+            }
+            _ => String::new(),
+        };
+        let code: Vec<&str> = lines.iter().map(|line| line.code.as_str()).collect();
+        Snippet::new(say!("bulk-command-line"), format!("{note}{}", code.join("\n")))
+    }
+
     fn done(&self) -> &'static str {
         match self {
             Self::Enable => say!("bulk-enabled"),
@@ -75,20 +99,11 @@ impl Wanted {
 pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
-    let mut names = Vec::new();
-    for text in sent.each("secret") {
-        let name = ObjectName::parse(text).map_err(|_| Problem::bad_parameter(say!("bulk-that-is-not-the-name")))?;
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.is_empty() {
-        return Err(Problem::bad_parameter(say!("bulk-no-secret-was-chosen")).into());
-    }
-    if names.len() > MAX_PAGE {
-        return Err(Problem::bad_parameter(say!("bulk-at-most-max-page-secrets", max_page = MAX_PAGE)).into());
-    }
-    let wanted = Wanted::of(&sent)?;
+    // What cannot be done as it was sent is said where it can be sent otherwise.
+    let (names, wanted) = match chosen(&sent).and_then(|names| Ok((names, Wanted::of(&sent)?))) {
+        Ok(read) => read,
+        Err(problem) => return secrets::again(viewer, request, (&sent, &problem)).await,
+    };
     // As each of them alone would: what is deleted at once takes services down, and what is enabled answers again.
     if matches!(wanted, Wanted::Delete | Wanted::Enable) && !step_up::is_proven(viewer) {
         return Ok(step_up::page(viewer).await);
@@ -108,9 +123,28 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         lead: Some(say!("bulk-each-was-judged-and-recorded").to_owned()),
         acts: vec![Act::primary(say!("bulk-back-to-the-secrets"), links::secrets(&vault), Icon::Undo)],
         main: vec![Panel::new(say!("bulk-what-came-of-it"), Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
+        aside: vec![snippets::panel(vec![wanted.command(&commands(viewer, &vault), &names)])],
         ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// The secrets that were chosen.
+fn chosen(sent: &Sent) -> Result<Vec<ObjectName>, Problem> {
+    let mut names = Vec::new();
+    for text in sent.each("secret") {
+        let name = ObjectName::parse(text).map_err(|_| Problem::bad_parameter(say!("bulk-that-is-not-the-name")))?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() {
+        return Err(Problem::bad_parameter(say!("bulk-no-secret-was-chosen")));
+    }
+    if names.len() > MAX_PAGE {
+        return Err(Problem::bad_parameter(say!("bulk-at-most-max-page-secrets", max_page = MAX_PAGE)));
+    }
+    Ok(names)
 }
 
 async fn apply(
@@ -170,6 +204,10 @@ fn told(denial: &Denial) -> String {
     }
 }
 
+fn commands(viewer: &Viewer<'_>, vault: &VaultName) -> Commands {
+    Commands::of_vault(viewer.services, vault)
+}
+
 /// The page that asks before several are deleted.
 async fn ask(viewer: &Viewer<'_>, vault: &VaultName, names: &[ObjectName]) -> Response {
     let count = names.len();
@@ -192,6 +230,7 @@ async fn ask(viewer: &Viewer<'_>, vault: &VaultName, names: &[ObjectName]) -> Re
             Panel::new(say!("bulk-which"), Body::Text(listed)),
             Panel::new(say!("bulk-delete"), Body::Form(form)),
         ],
+        aside: vec![snippets::panel(vec![Wanted::Delete.command(&commands(viewer, vault), names)])],
         ..PanelsPage::new(
             viewer.shell(&Place::Secrets(vault.clone())).await,
             say!("bulk-delete-what-of-vault", what = what, vault = vault),

@@ -12,8 +12,7 @@ use super::{
     offers::Offers,
     rendered,
     secret_forms::vault,
-    snippets::{self, Commands},
-    view,
+    snippets, view,
 };
 use crate::message::{Request, Response};
 
@@ -31,7 +30,6 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let new = Act::primary(say!("keys-new-key"), links::in_vault(&vault, "new-key", &[]), Icon::Plus);
     offers.offer(&Kind::Key.ask(Action::KeyCreate, &vault), new).await;
     let (acts, cannot) = offers.told();
-    let commands = Commands::of_vault(viewer.services, &vault);
     let body = body(viewer, &vault, &listed);
     let page = PanelsPage {
         lead: Some(say!("keys-no-private-part-ever-leaves").to_owned()),
@@ -39,10 +37,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         cannot,
         notices: listed.notices,
         filter: listed.filter,
-        main: vec![
-            Panel::new(say!("keys-keys"), body),
-            snippets::panel(vec![commands.vault("key list"), commands.curl_vault("GET", "/keys", None)]),
-        ],
+        main: vec![Panel::new(say!("keys-keys"), body), snippets::panel(listed.copy_as)],
         ..PanelsPage::new(viewer.shell(&place).await, listed.headline)
     };
     Ok(rendered(200, page.render()))

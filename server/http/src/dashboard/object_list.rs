@@ -1,7 +1,7 @@
 //! What the lists of keys and of certificates have alike: a filter, pages, and a heading that says what was found.
 
 use strongroom_domain::names::VaultName;
-use strongroom_web::{Body, Field, FieldKind, Form, Paging, Row, Table, say};
+use strongroom_web::{Body, Field, FieldKind, Form, Paging, Row, Snippet, Table, say};
 
 use super::{
     Failure,
@@ -9,6 +9,7 @@ use super::{
     kinds::Kind,
     secret_filter::Filter,
     secrets::{Found, cursor, following, read},
+    snippets::Commands,
     sort::Sort,
 };
 use crate::{message::Request, page_tokens::PageTokens};
@@ -25,6 +26,8 @@ pub(super) struct Listed<'a> {
     pub(super) paging: Paging,
     /// The filter in words.
     words: String,
+    /// Commands for the same.
+    pub(super) copy_as: Vec<Snippet>,
 }
 
 impl<'a> Listed<'a> {
@@ -52,6 +55,11 @@ impl<'a> Listed<'a> {
             first_href: after.map(|_| filter.address(kind, vault, None)).or(sorted.first_href),
             next_href: next.map(|next| filter.address(kind, vault, Some(&next))).or(sorted.next_href),
         };
+        let path = match kind {
+            Kind::Certificate => "/certificates?includePending=true".to_owned(),
+            _ => format!("/{}", kind.plural()),
+        };
+        let copy_as = filter.commands(&Commands::of_vault(viewer.services, vault), kind, &path);
         let shown = filter.shown();
         let words = shown.words.clone();
         let searchable = !found.items.is_empty() || set || paging.first_href.is_some();
@@ -83,6 +91,7 @@ impl<'a> Listed<'a> {
             found,
             paging,
             words,
+            copy_as,
             sort,
         })
     }

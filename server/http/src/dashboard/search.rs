@@ -15,7 +15,7 @@ use strongroom_domain::{
     search::Search,
     vault::Vault,
 };
-use strongroom_web::{Body, Cell, Field, Form, Icon, NavPage, Panel, PanelsPage, Row, Table, say};
+use strongroom_web::{Body, Cell, Field, Form, Icon, NavPage, Panel, PanelsPage, Row, Snippet, Table, say};
 
 use super::{
     Failure,
@@ -23,7 +23,10 @@ use super::{
     kinds::Kind,
     links,
     policies::AttachedTo,
-    rendered, sort, view,
+    rendered,
+    secret_filter::Filter,
+    snippets::{self, Commands},
+    sort, view,
 };
 use crate::{
     message::{Request, Response},
@@ -34,6 +37,8 @@ use crate::{
 const MAX_QUERY: usize = 127;
 /// Most secrets, keys and certificates that are shown, of each.
 const MOST: usize = 50;
+/// Most vaults for which commands are told.
+const MOST_VAULTS_TOLD: usize = 8;
 /// Most pages of vaults that are judged for a search.
 const MOST_PAGES: usize = 24;
 
@@ -274,6 +279,7 @@ async fn page(
     } else {
         Body::Table(sort::table(viewer, "found", Table::new(&["Name", "Kind", "Tags"], rows)))
     };
+    let copy_as = snippets::panel(copy_as(viewer, &query, vaults));
     let page = PanelsPage {
         notices,
         filter: Some(Form {
@@ -284,10 +290,26 @@ async fn page(
             submit: say!("search-search").to_owned(),
             ..Form::default()
         }),
-        main: vec![Panel::new(say!("search-found"), body)],
+        main: vec![Panel::new(say!("search-found"), body), copy_as],
         ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, vaults).await, headline)
     };
     rendered(200, page.render())
+}
+
+/// Commands for the same: the API has a list for each kind and each vault.
+fn copy_as(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Vec<Snippet> {
+    let filter = Filter::of_words(query);
+    let of_vault = |vault: &Arc<Vault>| {
+        let commands = Commands::of_vault(viewer.services, &vault.name);
+        filter
+            .commands(&commands, Kind::Secret, "/secrets")
+            .into_iter()
+            .next()
+            .map(|snippet| snippet.labelled(vault.name.as_str()))
+    };
+    let vaults_alone = || vec![Commands::of_installation(viewer.services).server("vault list")];
+    let told: Vec<Snippet> = vaults.iter().take(MOST_VAULTS_TOLD).filter_map(of_vault).collect();
+    if told.is_empty() { vaults_alone() } else { told }
 }
 
 /// Something that was found.

@@ -1,12 +1,17 @@
 //! The filter of the lists of secrets and of keys, as it stands in the address.
 
+use serde_json::json;
 use strongroom_domain::{
     names::VaultName,
-    search::{Expiry, Search, Standing},
+    search::{Expiry, NEAR, Search, Standing},
 };
-use strongroom_web::{Choice, SecretFilter, say};
+use strongroom_web::{Choice, SecretFilter, Snippet, say};
 
-use super::{kinds::Kind, links};
+use super::{
+    kinds::Kind,
+    links,
+    snippets::{Commands, quoted},
+};
 use crate::{message::Request, problem::Problem};
 
 /// Longest text to search for, in characters: no name is longer.
@@ -126,6 +131,61 @@ impl Filter {
         }
     }
 
+    /// One that asks for a part of the name alone.
+    pub(super) fn of_words(query: &str) -> Self {
+        Self { query: query.to_owned(), ..Self::default() }
+    }
+
+    /// Commands for the same: the API lists everything, and what is like that is chosen from its answer. `path` is that of
+    /// the list.
+    pub(super) fn commands(&self, commands: &Commands, kind: Kind, path: &str) -> Vec<Snippet> {
+        let word = kind.word();
+        let curl = commands.curl_vault("GET", path, None);
+        if !self.is_set() {
+            return vec![commands.vault(&format!("{word} list")), curl];
+        }
+        let cli = commands.vault(&format!("{word} list --output json"));
+        vec![self.chosen(cli, kind, ".[]"), self.chosen(curl, kind, ".value[]")]
+    }
+
+    /// The command with what chooses from its answer, each condition on a line of its own with what it comes from.
+    fn chosen(&self, command: Snippet, kind: Kind, each: &str) -> Snippet {
+        let id = if kind == Kind::Key { ".kid" } else { ".id" };
+        let mut conditions: Vec<String> = Vec::new();
+        let mut add = |name: &str, value: &str, condition: String| {
+            let and = if conditions.is_empty() { "" } else { "and " };
+            conditions.push(format!("    {and}({condition}) # {name}={}", json!(value)));
+        };
+        if !self.query.is_empty() {
+            let words = json!(self.query.to_ascii_lowercase());
+            let named = format!("{id} | split(\"/\") | last | ascii_downcase | contains({words})");
+            add("q", &self.query, named);
+        }
+        if let Some((name, value)) = self.search(0).tag {
+            let named = json!(name);
+            let held = match value {
+                Some(value) => format!(".tags[{named}] == {}", json!(value)),
+                None => format!(".tags // {{}} | has({named})"),
+            };
+            add("tag", &self.tag, held);
+        }
+        if !self.state.is_empty() {
+            add("state", self.state, standing(self.state));
+        }
+        if !self.expires.is_empty() {
+            let ends = match self.expires.parse::<i64>() {
+                Ok(days) => format!(".attributes.exp | . != null and . >= now and . <= now + {}", days * DAY),
+                Err(_) => ".attributes.exp == null".to_owned(),
+            };
+            add("expires", self.expires, ends);
+        }
+        if let Ok(days) = self.rotated.parse::<i64>() {
+            add("rotated", self.rotated, format!(".attributes.created < now - {}", days * DAY));
+        }
+        let program = format!("[{each} | select(\n{}\n)]", conditions.join("\n"));
+        Snippet { code: format!("{} \\\n  | jq {}", command.code, quoted(&program)), ..command }
+    }
+
     /// As the page shows it.
     pub(super) fn shown(self) -> SecretFilter {
         let choice = |sent: &str, label: &str, chosen: &str| Choice {
@@ -155,5 +215,51 @@ impl Filter {
             (!age.is_empty()).then(|| age.to_owned()),
         ];
         parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How it is told in jq that something stands so: as [`Standing::of`] has it.
+fn standing(state: &str) -> String {
+    let begun = "(.nbf == null or .nbf <= now)";
+    let test = match state {
+        "disabled" => "(.enabled | not)".to_owned(),
+        "expired" => ".enabled and .exp != null and .exp <= now".to_owned(),
+        "expiring" => format!(".enabled and .exp != null and .exp > now and .exp <= now + {NEAR} and {begun}"),
+        "not-yet-valid" => ".enabled and .nbf != null and .nbf > now and (.exp == null or .exp > now)".to_owned(),
+        _ => format!(".enabled and (.exp == null or .exp > now + {NEAR}) and {begun}"),
+    };
+    format!(".attributes | {test}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_ask_for_what_the_page_asks_for() {
+        let commands = Commands::to("https://vault.localhost", "https://demo.vault.localhost");
+        let plain = Filter::default().commands(&commands, Kind::Secret, "/secrets");
+        assert!(plain.iter().all(|snippet| !snippet.code.contains("jq")));
+        let filter = Filter {
+            query: "it's".to_owned(),
+            tag: "team=\"x\"".to_owned(),
+            state: "expired",
+            expires: "30",
+            rotated: A_YEAR,
+        };
+        for Snippet { code, .. } in filter.commands(&commands, Kind::Secret, "/secrets") {
+            let held = [
+                r#"contains("it'\''s")) # q="it'\''s""#,
+                r#"and (.tags["team"] == "\"x\"") # tag="team=\"x\"""#,
+                r#"state="expired""#,
+                r#"expires="30""#,
+                r#"rotated="365""#,
+            ];
+            for part in held {
+                assert!(code.contains(part), "{part} in {code}");
+            }
+        }
+        let keys = Filter::of_words("DB").commands(&commands, Kind::Key, "/keys");
+        assert!(keys.iter().all(|snippet| snippet.code.contains(".kid | split") && snippet.code.contains("\"db\"")));
     }
 }

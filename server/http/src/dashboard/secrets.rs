@@ -14,6 +14,7 @@ use strongroom_web::{Act, BulkForm, Choice, Icon, Paging, PostForm, SecretRow, S
 
 use super::{
     Failure, bulk,
+    form::Sent,
     frame::{Place, Viewer},
     kinds::Kind,
     links,
@@ -40,6 +41,28 @@ const COLUMNS: [&str; 5] = ["Name", "State", "Updated", "Expires", "Tags"];
 /// # Errors
 /// The gate's denial, or why the list cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let page = page(viewer, request, None).await?;
+    Ok(rendered(200, page.render()))
+}
+
+/// The list once more after what was to be done with several could not be: with what was sent, and why.
+///
+/// # Errors
+/// As of the list.
+pub(super) async fn again(
+    viewer: &Viewer<'_>,
+    request: &Request,
+    (sent, problem): (&Sent, &Problem),
+) -> Result<Response, Failure> {
+    let page = page(viewer, request, Some((sent, problem))).await?;
+    Ok(Response { reason: problem.reason, ..rendered(problem.status, page.render()) })
+}
+
+async fn page(
+    viewer: &Viewer<'_>,
+    request: &Request,
+    refused: Option<(&Sent, &Problem)>,
+) -> Result<SecretsPage, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let filter = Filter::of(request)?;
     let sort = Sort::of(viewer, request, &COLUMNS);
@@ -67,7 +90,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let may_change = viewer.may(&Ask::secrets(Action::SecretUpdate, &vault)).await
         || viewer.may(&Ask::secrets(Action::SecretDelete, &vault)).await;
     let commands = Commands::of_vault(viewer.services, &vault);
-    let page = SecretsPage {
+    Ok(SecretsPage {
         shell: viewer.shell(&place).await,
         vault: vault.to_string(),
         search_action: links::secrets(&vault),
@@ -79,23 +102,27 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 .map(|(at, (value, label))| Choice {
                     value: (*value).to_owned(),
                     label: (*label).to_owned(),
-                    chosen: at == 0,
+                    chosen: refused.map_or(at == 0, |(sent, _)| sent.text("act") == *value),
                 })
                 .collect(),
+            error: refused.map(|(_, problem)| problem.message.clone()),
+            tag: refused.map(|(sent, _)| sent.text("tag").to_owned()).unwrap_or_default(),
+            tag_value: refused.map(|(sent, _)| sent.text("tag-value").to_owned()).unwrap_or_default(),
+            chosen: refused.map(|(sent, _)| sent.each("secret").map(str::to_owned).collect()).unwrap_or_default(),
         }),
         rows,
         acts,
         cannot,
-        sorts: sort.heads(&COLUMNS, &[]),
+        // They lead to the page of the request, which is not the list's after a form.
+        sorts: if refused.is_some() { Vec::new() } else { sort.heads(&COLUMNS, &[]) },
         kept: sort.kept(),
         next_href: paging.next_href,
         first_href: paging.first_href,
         partial,
         create_command: untouched.then(|| format!("strongroom secret set first-secret --vault-url {address}")),
-        copy_as: vec![commands.vault("secret list"), commands.curl_vault("GET", "/secrets", None)],
+        copy_as: filter.commands(&commands, Kind::Secret, "/secrets"),
         filter: filter.shown(),
-    };
-    Ok(rendered(200, page.render()))
+    })
 }
 
 /// Where a page of a list begins. One that is sorted otherwise has its pages by number.

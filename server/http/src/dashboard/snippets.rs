@@ -25,6 +25,12 @@ impl Commands {
         Self { authority, vault_url: String::new(), base: services.addresses.base().to_owned() }
     }
 
+    /// Of an installation and a vault at these addresses.
+    #[cfg(test)]
+    pub(super) fn to(base: &str, vault_url: &str) -> Self {
+        Self { authority: "", vault_url: vault_url.to_owned(), base: base.to_owned() }
+    }
+
     /// `strongroom ... --vault-url URL`
     pub(super) fn vault(&self, command: &str) -> Snippet {
         Snippet::new(say!("snippets-command-line"), format!("strongroom {command} --vault-url {}", self.vault_url))

@@ -121,7 +121,10 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         main: vec![
             Panel::new(say!("access-assignments-assignments"), body),
             snippets::panel(vec![
-                commands.server("assignment list"),
+                commands.server(&match text {
+                    Some(_) => format!("assignment list --scope {}", quoted(&at.to_string())),
+                    None => "assignment list".to_owned(),
+                }),
                 commands.curl_server("GET", &format!("/api/v1/assignments?scope={at}"), None),
             ]),
         ],

@@ -16,8 +16,7 @@ use crate::{
         offers::Offers,
         rendered,
         secret_forms::vault,
-        snippets::{self, Commands},
-        view,
+        snippets, view,
     },
     message::{Request, Response},
 };
@@ -39,7 +38,6 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let import = Act::link(say!("certificates-list-import"), at("import-certificate"), Icon::Upload);
     offers.offer(&Kind::Certificate.ask(Action::CertificateImport, &vault), import).await;
     let (acts, cannot) = offers.told();
-    let commands = Commands::of_vault(viewer.services, &vault);
     let body = body(viewer, &vault, &listed).await;
     let page = PanelsPage {
         lead: Some(say!("certificates-list-each-with-a-key-and").to_owned()),
@@ -48,13 +46,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         tabs: tabs(&vault, View::Certificates),
         notices: listed.notices,
         filter: listed.filter,
-        main: vec![
-            Panel::new(say!("certificates-list-certificates"), body),
-            snippets::panel(vec![
-                commands.vault("certificate list"),
-                commands.curl_vault("GET", "/certificates?includePending=true", None),
-            ]),
-        ],
+        main: vec![Panel::new(say!("certificates-list-certificates"), body), snippets::panel(listed.copy_as)],
         ..PanelsPage::new(viewer.shell(&place).await, listed.headline)
     };
     Ok(rendered(200, page.render()))

@@ -50,6 +50,14 @@ async fn each_of_several_secrets_is_judged_and_recorded_by_itself() {
     {
         assert_eq!(story.submit("/vaults/demo/bulk-secrets", &ada, fields).await.status, 400, "{why}");
     }
+    // The list stands there once more, with what was sent.
+    let again = story.submit("/vaults/demo/bulk-secrets", &ada, "act=tag&tag=kept-tag&tag-value=kept-value").await.text;
+    for kept in
+        ["No secret was chosen", "value=\"kept-tag\"", "value=\"kept-value\"", ">second<", "value=\"tag\" selected"]
+    {
+        assert!(again.contains(kept), "{kept}: {again}");
+    }
+    assert!(done.text.contains("strongroom secret update second --disable --vault-url"), "{}", done.text);
     let eve = story.sign_in("eve").await;
     let refused = story.submit("/vaults/demo/bulk-secrets", &eve, "secret=second&act=enable").await;
     assert!(refused.text.contains("0 of 1") && refused.text.contains("Denied"), "{}", refused.text);

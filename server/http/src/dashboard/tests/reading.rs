@@ -209,6 +209,29 @@ async fn one_search_finds_what_one_may_list_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn commands_ask_what_their_page_asks() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let filter = "q=ledger&tag=team%3Dpay&state=expired&expires=30&rotated=90";
+    let chosen = ["ledger", "team=pay", "expired", "30", "90"];
+    for (page, values) in [
+        (format!("/vaults/demo/secrets?{filter}"), &chosen[..]),
+        (format!("/vaults/demo/keys?{filter}"), &chosen[..]),
+        (format!("/vaults/demo/certificates?{filter}"), &chosen[..]),
+        ("/access?scope=/vaults/demo".to_owned(), &["/vaults/demo"][..]),
+        ("/search?q=ledger".to_owned(), &["ledger"][..]),
+    ] {
+        let text = story.get(&page, &ada).await.text;
+        let snippets: Vec<&str> =
+            text.split("<pre class=\"code\"").skip(1).map(|rest| rest.split("</pre>").next().unwrap()).collect();
+        assert!(!snippets.is_empty(), "{page}: {text}");
+        for (snippet, value) in snippets.iter().flat_map(|snippet| values.iter().map(move |value| (snippet, value))) {
+            assert!(snippet.contains(value), "{page}: {value} in {snippet}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_records_page_leaves_out_what_says_nothing_new_and_says_so() {
     let story = Story::start();
     let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
