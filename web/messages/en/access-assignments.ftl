@@ -28,6 +28,7 @@ access-assignments-where = Where
 access-assignments-for-the-installation-vaults-name = / for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret.
 access-assignments-until-utc = Until, UTC
 access-assignments-it-ends-by-itself-then = It ends by itself then. Without: it does not end. Nobody can give a role for longer than they hold it.
+access-assignments-preview = Preview
 access-assignments-give-the-role = Give the role
 access-assignments-assignment = Assignment
 access-assignments-remove-from-the-next-request = Remove, from the next request on

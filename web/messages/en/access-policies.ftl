@@ -3,6 +3,7 @@
 access-policies-secrets-permission-permission2 = Secrets, { $permission }: { $permission2 }
 access-policies-keys-permission-permission2 = Keys, { $permission }: { $permission2 }
 access-policies-certificates-permission-permission2 = Certificates, { $permission }: { $permission2 }
+access-policies-preview = Preview
 access-policies-set-the-access-policy = Set the access policy
 access-policies-access-policy = Access policy
 access-policies-it-replaces-the-one-that = It replaces the one that the grantee has. It counts only where the vault's access mode asks access policies.

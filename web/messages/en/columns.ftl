@@ -2,6 +2,7 @@
 
 column-access-by = Access by
 column-action = Action
+column-after = After
 column-address-for-clients = Address for clients
 column-asked-as = Asked as
 column-assignable-at = Assignable at
@@ -11,6 +12,7 @@ column-attribute = Attribute
 column-audience = Audience
 column-back-channel-logout = Back-channel logout
 column-becomes = Becomes
+column-before = Before
 column-began = Began
 column-believed-about-the-client = Believed about the client
 column-by = By

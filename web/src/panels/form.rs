@@ -19,6 +19,8 @@ pub struct Form {
     pub submit: String,
     /// Whether what it does cannot be undone.
     pub danger: bool,
+    /// The words on a second button, which sends `step=preview` along: it shows what would happen, and does nothing.
+    pub preview: Option<String>,
     /// A way out.
     pub cancel_href: Option<String>,
     /// What was wrong with the last attempt, as sentences.

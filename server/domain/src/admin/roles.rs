@@ -15,7 +15,7 @@ use crate::{
     grant::Scope,
     names::ObjectKind,
     record::Record,
-    role::{Role, RoleDefinition, RoleRef},
+    role::{Half, Patterns, Permissions, Role, RoleDefinition, RoleRef},
     time::uuid_v4,
 };
 
@@ -64,6 +64,18 @@ pub struct RoleShown {
 }
 
 impl RoleShown {
+    /// What it permits.
+    #[must_use]
+    pub fn permissions(&self) -> Permissions<'_> {
+        Permissions {
+            actions: Half { granted: Patterns::Custom(&self.actions), excluded: Patterns::Custom(&self.not_actions) },
+            data: Half {
+                granted: Patterns::Custom(&self.data_actions),
+                excluded: Patterns::Custom(&self.not_data_actions),
+            },
+        }
+    }
+
     fn built_in(role: Role) -> Self {
         let permissions = role.permissions();
         let list = |patterns: crate::role::Patterns<'static>| patterns.iter().map(str::to_owned).collect();

@@ -13,7 +13,7 @@ use strongroom_web::{
 };
 use uuid::Uuid;
 
-use super::{known::Known, tabs, whom};
+use super::{known::Known, preview, tabs, whom};
 use crate::{
     api::manage::grantee::{self, scope},
     dashboard::{
@@ -210,7 +210,7 @@ pub(super) fn end(ends_at: Option<i64>, now: i64) -> Cell {
 /// None: what is asked for is judged when it is sent.
 pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let filled = |name: &str| request.query(name).unwrap_or_default().to_owned();
-    Ok(new_page(viewer, filled, None).await)
+    Ok(new_page(viewer, filled, None, Found::default()).await)
 }
 
 /// POST /access/new-assignment
@@ -219,12 +219,19 @@ pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
 pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
+    let filled = |name: &str| sent.text(name).to_owned();
+    let wanted = wanted(viewer, &sent);
+    if preview::is_asked_for(&sent)
+        && let Ok((new, at)) = &wanted
+    {
+        let found = Found {
+            panels: preview::of_role(viewer, new, at).await,
+            notices: warnings(viewer, std::iter::once(&new.grantee)).await,
+        };
+        return Ok(new_page(viewer, filled, None, found).await);
+    }
     let add = async {
-        let at = scope(sent.text("scope"))?;
-        let grantee = whom::read(viewer, &sent)?;
-        let role = WantedRole::Named(sent.text("role").to_owned());
-        let ends_at = sent.moment("ends_at", say!("access-assignments-the-end"))?.map(|end| end.saturating_mul(1000));
-        let new = NewAssignment { id: None, grantee, role, ends_at };
+        let (new, at) = wanted?;
         viewer.services.admin.add_assignment(&viewer.call.ctx, new, &at).await?;
         Ok::<_, Failure>(match at.vault() {
             None => links::ACCESS.to_owned(),
@@ -235,12 +242,33 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
             let refusal = Refusal::of(failure)?;
-            Ok(new_page(viewer, |name: &str| sent.text(name).to_owned(), Some(&refusal)).await)
+            Ok(new_page(viewer, filled, Some(&refusal), Found::default()).await)
         }
     }
 }
 
-async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal: Option<&Refusal>) -> Response {
+/// What a form asks to be given, and where.
+fn wanted(viewer: &Viewer<'_>, sent: &Sent) -> Result<(NewAssignment, ScopeRequest), Problem> {
+    let at = scope(sent.text("scope"))?;
+    let grantee = whom::read(viewer, sent)?;
+    let role = WantedRole::Named(sent.text("role").to_owned());
+    let ends_at = sent.moment("ends_at", say!("access-assignments-the-end"))?.map(|end| end.saturating_mul(1000));
+    Ok((NewAssignment { id: None, grantee, role, ends_at }, at))
+}
+
+/// What was found out about a form that was sent to see what it would do.
+#[derive(Default)]
+struct Found {
+    panels: Vec<Panel>,
+    notices: Vec<String>,
+}
+
+async fn new_page(
+    viewer: &Viewer<'_>,
+    filled: impl Fn(&str) -> String,
+    refusal: Option<&Refusal>,
+    found: Found,
+) -> Response {
     let roles = match viewer.further() {
         Ok(ctx) => viewer.services.admin.list_roles(&ctx, &ScopeRequest::Server).await.unwrap_or_default(),
         Err(_) => Vec::new(),
@@ -279,14 +307,18 @@ async fn new_page(viewer: &Viewer<'_>, filled: impl Fn(&str) -> String, refusal:
         csrf_token: Some(viewer.form_token()),
         fields,
         submit: say!("access-assignments-give-the-role").to_owned(),
+        preview: Some(say!("access-assignments-preview").to_owned()),
         cancel_href: Some(links::ACCESS.to_owned()),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
     let commands = Commands::of_installation(viewer.services);
     let body = r#"{"client_id":"ID","role":"Key Vault Secrets User","scope":"/vaults/NAME"}"#;
+    let mut main = found.panels;
+    main.push(Panel::new(say!("access-assignments-assignment"), Body::Form(form)));
     let page = PanelsPage {
-        main: vec![Panel::new(say!("access-assignments-assignment"), Body::Form(form))],
+        notices: found.notices,
+        main,
         aside: vec![snippets::panel(vec![
             commands.server("assignment add --role \"Key Vault Secrets User\" --workload ID --scope /vaults/NAME"),
             commands.curl_server("POST", "/api/v1/assignments", Some(body)),

@@ -7,6 +7,7 @@ pub(super) mod known;
 pub(super) mod own;
 pub(super) mod owners;
 pub(super) mod policies;
+mod preview;
 pub(super) mod roles;
 pub(super) mod try_token;
 mod whom;

@@ -6,7 +6,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Body, Fact, Field, Form, Panel, PanelsPage, say};
 
-use super::{known::Known, whom};
+use super::{known::Known, preview, whom};
 use crate::{
     dashboard::{
         Failure,
@@ -51,7 +51,7 @@ pub(crate) async fn edit(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let held = all.policies.iter().find(|policy| alike(&whom::parts(viewer, &policy.grantee)));
     let revision = held.map(|policy| policy.revision).unwrap_or_default();
     let held = held.map(|policy| policy.permissions.clone()).unwrap_or_default();
-    Ok(page(viewer, &vault, filled, (&held, revision), None).await)
+    Ok(page(viewer, &vault, filled, (&held, revision), None, Vec::new()).await)
 }
 
 /// What the grantee of a form has now, and at which revision.
@@ -77,6 +77,14 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
             .filter(|given| sent.ticked(&on_certificates(*given)))
             .collect(),
     };
+    let filled = |name: &str| sent.text(name).to_owned();
+    if preview::is_asked_for(&sent)
+        && let Ok(grantee) = whom::read(viewer, &sent)
+    {
+        let (held, _) = stored(viewer, &vault, &sent).await?;
+        let found = preview::of_policy(viewer, &vault, &grantee, (&held, &permissions)).await;
+        return Ok(page(viewer, &vault, filled, (&permissions, revision_of(&sent)), None, found).await);
+    }
     let put = async {
         let grantee = whom::read(viewer, &sent)?;
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
@@ -89,9 +97,8 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
             let refusal = Refusal::of(failure)?.keeping();
             let late = if refusal.is_late() { Some(stored(viewer, &vault, &sent).await?) } else { None };
             let revision = late.as_ref().map_or_else(|| revision_of(&sent), |(_, revision)| *revision);
-            let filled = |name: &str| sent.text(name).to_owned();
             let refused = Some((&refusal, late.map(|(held, _)| held).unwrap_or_default()));
-            Ok(page(viewer, &vault, filled, (&permissions, revision), refused).await)
+            Ok(page(viewer, &vault, filled, (&permissions, revision), refused, Vec::new()).await)
         }
     }
 }
@@ -114,6 +121,7 @@ async fn page(
     filled: impl Fn(&str) -> String,
     (held, revision): (&ObjectPermissions, i64),
     refused: Option<(&Refusal, ObjectPermissions)>,
+    found: Vec<Panel>,
 ) -> Response {
     let (refusal, stored) = refused.unzip();
     let known = Known::of(viewer, Some(vault)).await;
@@ -149,6 +157,7 @@ async fn page(
         csrf_token: Some(viewer.form_token()),
         fields,
         submit: say!("access-policies-set-the-access-policy").to_owned(),
+        preview: Some(say!("access-policies-preview").to_owned()),
         cancel_href: Some(links::in_vault(vault, "access", &[])),
         ..Form::default()
     };
@@ -156,7 +165,8 @@ async fn page(
     let commands = Commands::of_installation(viewer.services);
     let body = r#"{"client_id":"ID","permissions":{"secrets":["get","list"],"keys":["get","sign"]}}"#;
     let place = Place::VaultAccess(vault.clone()).below(say!("access-policies-access-policy"));
-    let mut main = vec![Panel::new(say!("access-policies-access-policy"), Body::Form(form))];
+    let mut main = found;
+    main.push(Panel::new(say!("access-policies-access-policy"), Body::Form(form)));
     main.extend(refusal::stored(refusal, || told(&stored.unwrap_or_default())));
     let page = PanelsPage {
         lead: Some(say!("access-policies-it-replaces-the-one-that").to_owned()),

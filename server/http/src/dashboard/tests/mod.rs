@@ -1,5 +1,6 @@
 //! The dashboard as a browser meets it: requests through the edge, over a store in memory.
 
+mod access;
 mod answers;
 mod bad_input;
 mod bulk;
