@@ -6,4 +6,5 @@ page-audit-count-older-kind-noun = { $count } older { $kind }{ $noun }
 page-audit-allowed = Allowed
 page-audit-denied = Denied
 page-audit-failed = Failed
+page-audit-unauthenticated = Unauthenticated
 page-audit-challenged = Challenged

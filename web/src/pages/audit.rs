@@ -18,6 +18,8 @@ pub struct AuditPage {
     pub words: String,
     /// What is listed, as an adjective of the headline: `denied`; empty for everything.
     pub kind: String,
+    /// What the list answers, as a headline: `1,155 denied in 1 d`; none where only the page can be counted.
+    pub answer: Option<String>,
     /// How often, over time.
     pub chart: Option<Chart>,
     /// Why there is no chart where there could be one, in words.
@@ -60,6 +62,8 @@ pub enum Outcome {
     Denied,
     /// Allowed, or not judged, and not done.
     Failed,
+    /// Came with a credential that does not count.
+    Unauthenticated,
     /// Came without a credential and was told how to get one.
     Challenged,
 }
@@ -155,8 +159,12 @@ impl AuditPage {
         self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
     }
 
-    /// Says what the list holds; it counts the page, because the log has no cheap total.
+    /// Says what the list holds; it counts the page, because the log has no cheap total,
+    /// unless what is charted answers.
     fn headline(&self) -> String {
+        if let Some(answer) = &self.answer {
+            return answer.clone();
+        }
         let count = self.rows.len();
         let kind = if self.kind.is_empty() { String::new() } else { format!("{} ", self.kind) };
         let noun = if count == 1 { "record" } else { "records" };
@@ -175,6 +183,7 @@ impl Outcome {
             Self::Allowed => say!("page-audit-allowed"),
             Self::Denied => say!("page-audit-denied"),
             Self::Failed => say!("page-audit-failed"),
+            Self::Unauthenticated => say!("page-audit-unauthenticated"),
             Self::Challenged => say!("page-audit-challenged"),
         }
     }
@@ -183,7 +192,7 @@ impl Outcome {
         match self {
             Self::Allowed => "allow",
             Self::Denied => "deny",
-            Self::Failed => "warn",
+            Self::Failed | Self::Unauthenticated => "warn",
             Self::Challenged => "off",
         }
     }
@@ -192,7 +201,7 @@ impl Outcome {
         match self {
             Self::Allowed => "check",
             Self::Denied => "ban",
-            Self::Failed => "circle-x",
+            Self::Failed | Self::Unauthenticated => "circle-x",
             Self::Challenged => "key-round",
         }
     }

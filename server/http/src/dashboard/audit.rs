@@ -71,6 +71,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     // What the chart counts is what the filter takes, where that says since when.
     let about = chart.as_ref().filter(|_| asked.filter.from.is_some()).map(Chart::counted);
     let export = audit_export::act(&asked, whole, about);
+    let answer = match &chart {
+        Some(chart) => answer(viewer, &asked, chart).await,
+        None => None,
+    };
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
         rows: items.iter().map(|record| row(record, own_issuer, &names)).collect(),
@@ -88,6 +92,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         filter: asked.form(),
         words: asked.words(),
         kind: asked.kind().to_owned(),
+        answer,
         chart,
         uncounted,
         acts: ranges.chain([reload, export]).collect(),
@@ -189,6 +194,46 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     }))
 }
 
+/// What the chart answers, as a headline: how much was denied, and why where one reason covers most of it. None where
+/// nothing was denied, or something else is asked for.
+async fn answer(viewer: &Viewer<'_>, asked: &Asked, chart: &Chart) -> Option<String> {
+    let denied: u64 = chart.bars.iter().map(|bar| bar.denied).sum();
+    if denied == 0 || !matches!(asked.filter.outcome, None | Some(Ended::Denied)) {
+        return None;
+    }
+    let (from, until, stretch) = asked.window(viewer.call.ctx.now);
+    let length = Asked::length_words(until - from.div_euclid(stretch) * stretch);
+    let counted = view::grouped(denied);
+    let told = match asked.filter.outcome {
+        None => {
+            let all = view::grouped(chart.counted());
+            say!("audit-denied-of-all-in-length", denied = counted, all = all, length = length)
+        }
+        Some(_) => say!("audit-denied-in-length", denied = counted, length = length),
+    };
+    let why = if asked.is_of_all_denials() { most_frequent(viewer, from, denied).await } else { None };
+    Some(match why {
+        Some((share, reason)) => say!("audit-told-one-reason-covers", told = told, share = share, reason = reason),
+        None => told,
+    })
+}
+
+/// The most frequent reason of the denials since a moment, and how many of a hundred it covers; none where it is less
+/// than half of them, or not all were counted.
+async fn most_frequent(viewer: &Viewer<'_>, from: i64, denied: u64) -> Option<(u64, String)> {
+    let found = viewer.services.admin.denials(&viewer.further().ok()?, from).await.ok()?;
+    if found.in_part {
+        return None;
+    }
+    let mut by_reason: BTreeMap<String, u64> = BTreeMap::new();
+    for alike in found.alike {
+        *by_reason.entry(alike.reason).or_default() += alike.records;
+    }
+    let (reason, records) = by_reason.into_iter().max_by_key(|(_, records)| *records)?;
+    let share = records.min(denied).saturating_mul(100).checked_div(denied)?;
+    (share >= 50).then_some((share, reason))
+}
+
 /// A moment as short as it is told below a chart: the time of day, or the day where bars are hours.
 fn tick(at: i64, stretch: i64) -> String {
     let view::AuditTime { date, time, .. } = view::audit_time(at);
@@ -270,7 +315,8 @@ fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Aud
             _ if record.is_challenge() => Outcome::Challenged,
             Ended::Allowed => Outcome::Allowed,
             Ended::Denied => Outcome::Denied,
-            Ended::Failed | Ended::Unauthenticated => Outcome::Failed,
+            Ended::Failed => Outcome::Failed,
+            Ended::Unauthenticated => Outcome::Unauthenticated,
         },
         reason: reason(record),
         principal_kind: match record.principal_kind.as_str() {

@@ -117,6 +117,13 @@ impl Asked {
         filter.is_looked_for() || filter.principal.is_some()
     }
 
+    /// Whether nothing but an outcome and a beginning narrows it, so that what is denied is all that was since then.
+    pub(super) fn is_of_all_denials(&self) -> bool {
+        let RecordFilter { outcome, from, without, limit, look_through, .. } = self.filter.clone();
+        let plain = RecordFilter { outcome, from, without, limit, look_through, ..RecordFilter::default() };
+        self.filter == plain
+    }
+
     /// What was asked for, by its names in the address.
     pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.texts.iter().map(|(name, text)| (*name, text.as_str())).filter(|(_, text)| !text.is_empty())

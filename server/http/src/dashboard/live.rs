@@ -64,8 +64,9 @@ pub(super) async fn batch(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let newest = since.map_or(newest, |since| newest.max(since));
     let more = since.is_some() && page.next.is_some();
     let own_issuer = &viewer.services.objects.gate.own_issuer;
+    let names = audit::names(viewer, page.items.iter()).await;
     let records: Vec<_> = match since {
-        Some(_) => page.items.iter().rev().map(|record| shown(record, own_issuer)).collect(),
+        Some(_) => page.items.iter().rev().map(|record| shown(record, own_issuer, &names)).collect(),
         None => Vec::new(),
     };
     let data = json!({ "since": newest, "records": records, "more": more, "again": AGAIN });
@@ -81,17 +82,18 @@ fn arrived(id: Uuid) -> i64 {
 }
 
 /// A record as the list shows it; like every list, without a value, for a record has none.
-fn shown(record: &Record, own_issuer: &str) -> serde_json::Value {
-    let view::AuditTime { time, iso, .. } = view::audit_time(record.at);
+fn shown(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> serde_json::Value {
+    let view::AuditTime { date, time, iso } = view::audit_time(record.at);
     let (state, outcome) = match record.outcome {
         Outcome::Allowed => ("allowed", say!("live-allowed")),
         Outcome::Denied => ("denied", say!("live-denied")),
-        Outcome::Failed | Outcome::Unauthenticated => ("failed", say!("live-failed")),
+        Outcome::Failed => ("failed", say!("live-failed")),
+        Outcome::Unauthenticated => ("failed", say!("live-unauthenticated")),
     };
-    let who = audit::named(record.principal.as_ref(), &record.principal_kind, own_issuer, &BTreeMap::new());
+    let who = audit::named(record.principal.as_ref(), &record.principal_kind, own_issuer, names);
     json!({
         "id": record.id,
-        "time": time,
+        "time": format!("{date}, {time} UTC"),
         "iso": iso,
         "state": state,
         "outcome": outcome,

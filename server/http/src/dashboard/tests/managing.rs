@@ -355,7 +355,7 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
     assert!(!export.header("content-disposition").unwrap().contains("part"));
     let page = story.get("/audit?outcome=denied", &cookie).await;
     assert!(page.text.contains(&format!("ledger-worker ({client_id})")), "{}", page.text);
-    assert!(page.text.contains("1 denied record"), "{}", page.text);
+    assert!(page.text.contains("1 denied in 1 d; one reason covers 100 %: "), "{}", page.text);
 }
 
 #[tokio::test]
