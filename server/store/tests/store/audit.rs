@@ -14,6 +14,9 @@ use uuid::Uuid;
 
 use crate::support::{Place, Started, id, note, on_both, permit, record, set, version};
 
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
+
 on_both!(
     records_are_chained_in_order,
     a_conflict_leaves_only_its_member_out,
@@ -365,7 +368,6 @@ async fn what_people_changed_is_found_apart(place: Place) {
 
 /// However often it is asked meanwhile, and whatever is left out.
 async fn what_is_counted_for_charts_is_what_is_recorded(place: Place) {
-    const MINUTE: i64 = 60_000;
     let s = place.start().await;
     let reader = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
     let elsewhere = PrincipalId { issuer: "https://other".into(), ..reader.clone() };

@@ -366,8 +366,8 @@ async fn an_export_that_was_cut_says_so_and_where_it_goes_on() {
     assert!(story.world.secrets.get(&ctx, &story.vault, &name("db").unwrap(), None).await.is_err());
     let denied = story.last();
     assert_eq!(denied.outcome, Outcome::Denied);
-    let id = |number| Uuid::from_u128((7 << 76) | (1 << 70) | number);
-    let again = |number| Entry { record: Record { id: id(number), ..denied.clone() }, change: None };
+    let id = |number: u128| Uuid::from_u128((7 << 76) | (1 << 70) | number);
+    let again = |number: u128| Entry { record: Record { id: id(number), ..denied.clone() }, change: None };
     story.world.store.append((0..10_000).map(again).collect()).await.unwrap();
     let page = story.get("/audit?outcome=denied&range=1h", &cookie).await;
     assert!(page.text.contains("Export the newest 10,000 of about 10,001 as JSON lines"), "{}", page.text);
