@@ -419,8 +419,6 @@ async fn what_is_counted_for_charts_is_what_is_recorded(place: Place) {
 }
 
 async fn denials_are_counted_by_who_and_why(place: Place) {
-    const MINUTE: i64 = 60_000;
-
     let s = place.start().await;
     let ada = PrincipalId { issuer: "https://idp".into(), subject: "Ada".into() };
     let elsewhere = PrincipalId { issuer: "https://other".into(), ..ada.clone() };
