@@ -3,6 +3,8 @@
 audit-filter-asset = Asset
 audit-filter-page = Page
 audit-filter-there-is-no-such-range = There is no such range.
+audit-filter-until-is-not-later = The end is not later than the beginning.
+audit-filter-nothing-was-looked-for = Nothing was looked for: see what is marked in the filter. Request { $request }.
 audit-filter-left-out-what-you-read = Left out: what you read of the audit log yourself, and the dashboard's own files.
 audit-filter-left-out-requests-without-a = Left out: requests without a credential that were told to bring one, as every client library sends first; what you read of the audit log yourself; and the dashboard's own files. Denials and failures never are.
 audit-filter-show-all = Show all

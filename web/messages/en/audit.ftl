@@ -25,3 +25,4 @@ audit-reason-count-times = { $reason }, { $count } times
 audit-denied-of-all-in-length = { $denied } denied of { $all } in { $length }
 audit-denied-in-length = { $denied } denied in { $length }
 audit-told-one-reason-covers = { $told }; one reason covers { $share } %: { $reason }
+audit-the-filter-cannot-be-asked = Nothing was looked for

@@ -20,6 +20,7 @@ use super::{
     view,
 };
 use crate::{
+    api::manage::audit::Slip,
     message::{Request, Response},
     services::{ChainStatus, Reached, Verified},
 };
@@ -52,7 +53,10 @@ const HASH_DIGITS: usize = 8;
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let asked = Asked::of(viewer, request, PAGE)?;
+    let asked = match Asked::of(viewer, request, PAGE) {
+        Ok(asked) => asked,
+        Err(slip) => return slipped(viewer, request, slip).await,
+    };
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
     let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
@@ -112,6 +116,33 @@ pub(super) struct NoChart {
     pub(super) why: String,
     /// The records could not be read, and not only that there are too many.
     pub(super) unread: bool,
+}
+
+/// The page with the filter as it was typed and what is wrong with it, for whoever may read the log.
+async fn slipped(viewer: &Viewer<'_>, request: &Request, slip: Slip) -> Result<Response, Failure> {
+    let asked = Asked::slipped(request);
+    let Some(filter) = asked.form_with(&slip, viewer.call.ctx.request_id) else { return Err(slip.into()) };
+    // By the gate like every look at the log, though nothing of it is shown.
+    viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
+    let page = AuditPage {
+        shell: viewer.shell(&Place::Audit).await,
+        rows: Vec::new(),
+        filter,
+        words: asked.words(),
+        kind: String::new(),
+        answer: Some(say!("audit-the-filter-cannot-be-asked").to_owned()),
+        chart: None,
+        uncounted: None,
+        acts: Vec::new(),
+        exports: audit_export::told(),
+        copy_as: Vec::new(),
+        next_href: None,
+        first_href: None,
+        chain: chain((viewer.services.chain)()),
+        partial: None,
+        left_out: None,
+    };
+    Ok(rendered(slip.problem.status, page.render()))
 }
 
 /// How many of each sort there were in the time that is looked at; none when there is nothing.

@@ -6,9 +6,13 @@ use strongroom_domain::{
     record::{Outcome, RecordFilter, Without},
 };
 use strongroom_web::{Field, FieldKind, Form, LeftOut, say};
+use uuid::Uuid;
 
 use super::{frame::Viewer, links, view};
-use crate::{api::manage::audit::audit_filter, message::Request, problem::Problem};
+use crate::{
+    api::manage::audit::{Slip, audit_filter},
+    message::Request,
+};
 
 /// What the dashboard itself asks for: files of its pages, and forms to fill in. No decision is in them.
 fn own() -> [&'static str; 2] {
@@ -42,35 +46,24 @@ impl Asked {
     ///
     /// # Errors
     /// 400 for what the form would not send.
-    pub(super) fn of(viewer: &Viewer<'_>, request: &Request, page: usize) -> Result<Self, Problem> {
+    pub(super) fn of(viewer: &Viewer<'_>, request: &Request, page: usize) -> Result<Self, Slip> {
         let now = viewer.call.ctx.now;
         let mut filter = audit_filter(request, (page, page))?;
         // The id has a page of its own, and a filter that cannot be seen must not be in force.
         filter.id = None;
         filter.look_through = Some(LOOKED_THROUGH);
-        let text = |name: &'static str| (name, request.query(name).unwrap_or_default().trim().to_owned());
-        let mut texts = vec![
-            text("outcome"),
-            text("principal"),
-            text("vault"),
-            text("object"),
-            text("operation"),
-            text("reason"),
-            text("client"),
-            text("kind"),
-            text("range"),
-            text("from"),
-            text("until"),
-            text("own"),
-        ];
+        let mut texts = typed(request);
         if let Some((_, range)) = texts.iter_mut().find(|(name, _)| *name == "range") {
             match RANGES.iter().find(|(known, ..)| *known == range.as_str()) {
                 Some((_, length, _)) => {
                     filter.from = Some(filter.from.map_or(now - length, |from| from.max(now - length)))
                 }
                 None if range.is_empty() => {}
-                None => return Err(Problem::bad_parameter(say!("audit-filter-there-is-no-such-range"))),
+                None => return Err(Slip::new("range", say!("audit-filter-there-is-no-such-range"))),
             }
+        }
+        if filter.from.zip(filter.until).is_some_and(|(from, until)| until <= from) {
+            return Err(Slip::new("until", say!("audit-filter-until-is-not-later")));
         }
         // What somebody asks for by name is shown.
         let named = filter.operation.is_some() || filter.outcome == Some(Outcome::Unauthenticated);
@@ -78,6 +71,21 @@ impl Asked {
             filter.without = routine(viewer);
         }
         Ok(Self { filter, texts })
+    }
+
+    /// A filter that cannot be asked, as it was typed.
+    pub(super) fn slipped(request: &Request) -> Self {
+        Self { filter: RecordFilter { limit: 1, ..RecordFilter::default() }, texts: typed(request) }
+    }
+
+    /// The form as it was typed, with what is wrong beside the field that it is about; none where the form has no such
+    /// field.
+    pub(super) fn form_with(&self, slip: &Slip, request: Uuid) -> Option<Form> {
+        let mut form = self.form();
+        let field = form.fields.iter_mut().find(|field| field.name == slip.parameter)?;
+        field.error = Some(slip.problem.message.clone());
+        form.error = Some(say!("audit-filter-nothing-was-looked-for", request = request));
+        Some(form)
     }
 
     /// What was decided in the last while, which is one of [`RANGES`].
@@ -248,6 +256,25 @@ impl Asked {
     pub(super) fn moment(millis: i64) -> String {
         view::audit_time(millis).iso
     }
+}
+
+/// The texts of the form's fields, by their names in the address.
+fn typed(request: &Request) -> Vec<(&'static str, String)> {
+    const NAMES: [&str; 12] = [
+        "outcome",
+        "principal",
+        "vault",
+        "object",
+        "operation",
+        "reason",
+        "client",
+        "kind",
+        "range",
+        "from",
+        "until",
+        "own",
+    ];
+    NAMES.map(|name| (name, request.query(name).unwrap_or_default().trim().to_owned())).to_vec()
 }
 
 /// What says nothing new to whoever looks.

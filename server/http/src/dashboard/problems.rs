@@ -25,6 +25,7 @@ use super::{
     links, rendered, step_up,
 };
 use crate::{
+    api::manage::audit::Slip,
     message::{Method, Response},
     problem::Problem,
     routes::{Endpoint, ROUTES},
@@ -42,6 +43,12 @@ pub(super) enum Failure {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
+    }
+}
+
+impl From<Slip> for Failure {
+    fn from(slip: Slip) -> Self {
+        Self::Problem(slip.problem)
     }
 }
 

@@ -130,52 +130,73 @@ fn limit(request: &Request, (default, most): (usize, usize)) -> Result<usize, Pr
     }
 }
 
+/// What is wrong with a filter, and with which parameter of it.
+#[derive(Debug)]
+pub(crate) struct Slip {
+    pub(crate) parameter: &'static str,
+    pub(crate) problem: Problem,
+}
+
+impl Slip {
+    pub(crate) fn new(parameter: &'static str, message: impl Into<String>) -> Self {
+        Self { parameter, problem: Problem::bad_parameter(message) }
+    }
+
+    /// Of this parameter.
+    fn of(parameter: &'static str) -> impl Fn(Problem) -> Self {
+        move |problem| Self { parameter, problem }
+    }
+}
+
+impl From<Slip> for Problem {
+    fn from(slip: Slip) -> Self {
+        slip.problem
+    }
+}
+
 /// Reads the filters of the audit list, for the API and the dashboard alike.
-pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<RecordFilter, Problem> {
+pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<RecordFilter, Slip> {
     let given = |name| request.query(name).filter(|text| !text.is_empty());
-    let bounded = |name| match given(name) {
-        Some(text) if text.len() > LONGEST => {
-            Err(Problem::bad_parameter(format!("{name} is longer than {LONGEST} bytes.")))
-        }
+    let bounded = |name: &'static str| match given(name) {
+        Some(text) if text.len() > LONGEST => Err(Slip::new(name, format!("{name} is longer than {LONGEST} bytes."))),
         other => Ok(other.map(str::to_owned)),
     };
     let outcome = match given("outcome") {
         Some(text) => Some(
             Outcome::parse(text)
-                .ok_or_else(|| Problem::bad_parameter("outcome is allowed, denied, failed or unauthenticated."))?,
+                .ok_or_else(|| Slip::new("outcome", "outcome is allowed, denied, failed or unauthenticated."))?,
         ),
         None => None,
     };
     let before = match given("before") {
-        Some(text) => {
-            Some(Uuid::try_parse(text).map_err(|_| Problem::bad_parameter("before is a record's whole id."))?)
-        }
+        Some(text) => Some(Uuid::try_parse(text).map_err(|_| Slip::new("before", "before is a record's whole id."))?),
         None => None,
     };
     let id = match given("id") {
         Some(text) => Some(IdPrefix::parse(text).ok_or_else(|| {
             let least = IdPrefix::LEAST;
-            Problem::bad_parameter(format!("id is a record's id, or its beginning of at least {least} characters."))
+            Slip::new("id", format!("id is a record's id, or its beginning of at least {least} characters."))
         })?),
         None => None,
     };
-    let moment = |name| match given(name) {
+    let moment = |name: &'static str| match given(name) {
         Some(text) => moment(text).map(Some).ok_or_else(|| {
             let forms = "a moment: 2026-01-31T12:00:00Z (RFC 3339) or Unix milliseconds";
-            Problem::bad_parameter(format!("{name} is {forms}."))
+            Slip::new(name, format!("{name} is {forms}."))
         }),
         None => Ok(None),
     };
     let vault = bounded("vault")?.map(|vault| vault.to_ascii_lowercase());
-    let about = about(bounded("object")?.unwrap_or_default().as_str(), vault)?;
-    let operation = given("operation").map(operation_named).transpose()?.map(str::to_owned);
+    let about = about(bounded("object")?.unwrap_or_default().as_str(), vault).map_err(Slip::of("object"))?;
+    let operation =
+        given("operation").map(operation_named).transpose().map_err(Slip::of("operation"))?.map(str::to_owned);
     let client = given("client").map(|text| {
         let address = text.trim().parse::<IpAddr>().ok();
-        address.ok_or_else(|| Problem::bad_parameter("client is a whole address: 192.0.2.7 or 2001:db8::7."))
+        address.ok_or_else(|| Slip::new("client", "client is a whole address: 192.0.2.7 or 2001:db8::7."))
     });
     let kind = given("kind").map(|text| {
         let words = || ObjectKind::ALL.map(ObjectKind::as_str).join(", ");
-        ObjectKind::parse(text).ok_or_else(|| Problem::bad_parameter(format!("kind is one of {}.", words())))
+        ObjectKind::parse(text).ok_or_else(|| Slip::new("kind", format!("kind is one of {}.", words())))
     });
     let principal = bounded("principal")?;
     let whole_principal = principal.as_deref().and_then(principal_of);
@@ -198,7 +219,7 @@ pub(crate) fn audit_filter(request: &Request, page: (usize, usize)) -> Result<Re
         until: moment("until")?,
         before,
         look_through: None,
-        limit: limit(request, page)?,
+        limit: limit(request, page).map_err(Slip::of("limit"))?,
     })
 }
 

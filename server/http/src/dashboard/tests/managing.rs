@@ -359,6 +359,29 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
 }
 
 #[tokio::test]
+async fn a_slip_in_the_filter_is_told_beside_its_field() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    for (query, kept, wrong) in [
+        ("operation=SecretGot&vault=demo", ["value=\"SecretGot\"", "value=\"demo\""], "the nearest is SecretGet."),
+        ("client=10.0.0&reason=no-role", ["value=\"10.0.0\"", "value=\"no-role\""], "client is a whole address"),
+        (
+            "from=2026-01-02T00:00&until=2026-01-01T00:00",
+            ["value=\"2026-01-02T00:00\"", "value=\"2026-01-01T00:00\""],
+            "The end is not later than the beginning.",
+        ),
+    ] {
+        let page = story.get(&format!("/audit?{query}"), &cookie).await;
+        assert_eq!(page.status, 400, "{query}");
+        let (_, told) = page.text.split_once("<small class=\"wrong\">").unwrap();
+        assert!(told.starts_with(wrong) || told.split("</small>").next().unwrap().contains(wrong), "{query}: {told}");
+        assert!(kept.iter().all(|kept| page.text.contains(kept)), "{query}: {}", page.text);
+    }
+    let eve = story.sign_in("eve").await;
+    assert_eq!(story.get("/audit?operation=SecretGot", &eve).await.status, 403, "only for whoever may read it");
+}
+
+#[tokio::test]
 async fn an_export_that_was_cut_says_so_and_where_it_goes_on() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;
