@@ -3,7 +3,9 @@
 use askama::Template;
 use zeroize::Zeroizing;
 
-use crate::{Act, ColumnSort, ItemState, Moment, Paging, RenderError, Shell, Snippet, Table, Tag, messages, render};
+use crate::{
+    Act, ColumnSort, ItemState, Moment, Paging, Panel, RenderError, Shell, Snippet, Table, Tag, messages, render,
+};
 
 /// One version of one secret. Holds no value unless [`SecretPage::revealed`] is set, and has no
 /// `Debug` and no `Clone` for that case.
@@ -60,6 +62,8 @@ pub struct SecretPage {
     pub versions_paging: Paging,
     /// What is missing from the versions and why, as one sentence.
     pub versions_partial: Option<String>,
+    /// Who can read it, and what was done with it.
+    pub panels: Vec<Panel>,
     /// Commands that read this secret with a token variable; never a value.
     pub copy_as: Vec<Snippet>,
 }
@@ -204,6 +208,10 @@ impl SecretPage {
 
     fn frame(&self) -> Option<&Shell> {
         Some(&self.shell)
+    }
+
+    fn panels(&self) -> impl Iterator<Item = (String, &Panel)> {
+        self.panels.iter().enumerate().map(|(index, panel)| (format!("p{index}"), panel))
     }
 
     fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {

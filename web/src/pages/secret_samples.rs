@@ -144,6 +144,7 @@ fn page() -> SecretPage {
         versions_sorts: vec![],
         versions_paging: Paging::default(),
         versions_partial: None,
+        panels: vec![],
         copy_as: snippets(),
     }
 }

@@ -5,6 +5,7 @@
 //! No page holds a secret's value but the answer to a reveal, and no page is ever cached.
 
 mod access;
+mod activity;
 mod approvals;
 mod ask_approval;
 mod audit;

@@ -14,6 +14,8 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure,
+    access::of_secret,
+    activity,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
     kinds::Kind,
@@ -145,13 +147,22 @@ async fn fill_in(
     revealed: Option<Revealed>,
 ) -> SecretPage {
     let offers = Offers::new(viewer, place);
-    let (acts, cannot, roll_back) = acts(viewer, offers, vault, &item).await;
-    let (mut versions, versions_partial) = versions(viewer, vault, &item, roll_back).await;
+    let (acts, cannot, open) = acts(viewer, offers, vault, &item).await;
+    let (mut versions, versions_partial) = versions(viewer, vault, &item, open).await;
     let sort = Sort::within(viewer, SecretPage::VERSIONS, &SecretPage::VERSION_COLUMNS);
     let versions_paging = sort.arrange(&mut versions, VersionRow::sorted_by).unwrap_or_else(|| sort.cut(&mut versions));
     let versions_sorts = sort.heads(&SecretPage::VERSION_COLUMNS, &[]);
     let (no_reveal, ask_approval) =
         if revealed.is_some() { (None, None) } else { no_reveal(viewer, vault, &item).await };
+    // Not around a value: its page is shown at once, and for a moment.
+    let panels = if revealed.is_some() {
+        Vec::new()
+    } else {
+        vec![
+            of_secret::panel(viewer, vault, &item.secret.name).await,
+            activity::panel(viewer, vault, &item.secret.name).await,
+        ]
+    };
     let SecretItem { secret, version: meta } = item;
     let (name, current) = (&secret.name, secret.current == meta.version);
     let addresses = &viewer.services.addresses;
@@ -190,25 +201,32 @@ async fn fill_in(
         versions_sorts,
         versions_paging,
         versions_partial,
+        panels,
         copy_as: copy_as(addresses, viewer.services.development, vault, name, (!current).then_some(&meta.version)),
     }
 }
 
-/// What one can do with a secret and the version shown, what one cannot, and whether earlier versions can
-/// be rolled back to.
+/// What is open with versions that are not the current one.
+#[derive(Clone, Copy, Default)]
+struct WithVersions {
+    compare: bool,
+    roll_back: bool,
+}
+
+/// What one can do with a secret and the version shown, what one cannot, and what one can with earlier versions.
 async fn acts(
     viewer: &Viewer<'_>,
     mut offers: Offers<'_>,
     vault: &VaultName,
     item: &SecretItem,
-) -> (Vec<Act>, Vec<String>, bool) {
+) -> (Vec<Act>, Vec<String>, WithVersions) {
     let (name, version) = (&item.secret.name, Some(&item.version.version));
     if item.secret.managed {
         offers.note(Kind::Secret.managed_words(name));
         let own = Act::link(say!("secret-certificate"), links::certificate(vault, name, version), Icon::Certificate);
         offers.offer(&Kind::Certificate.ask(Action::CertificateGet, vault), own).await;
         let (acts, cannot) = offers.told();
-        return (acts, cannot, false);
+        return (acts, cannot, WithVersions::default());
     }
     let at = |act: &str, version| links::secret_act(vault, name, version, act);
     let ask = |action| Ask { version, ..Ask::secret(action, vault, name) };
@@ -223,11 +241,11 @@ async fn acts(
     let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
     offers.offer(&ask(Action::SecretUpdate), switch).await;
     offers.offer(&ask(Action::SecretDelete), Act::link(say!("secret-delete"), at("delete", None), Icon::Trash)).await;
+    // Going back reads what it sets again.
+    let settable = offers.open(&Ask::secret(Action::SecretSet, vault, name), say!("secret-roll-back")).await;
+    let compare = viewer.may(&ask(Action::SecretGet)).await;
     let (acts, cannot) = offers.told();
-    let settable =
-        acts.iter().any(|act| matches!(act, Act::Link { label, .. } if *label == say!("secret-new-version")));
-    let roll_back = settable && viewer.may(&ask(Action::SecretGet)).await;
-    (acts, cannot, roll_back)
+    (acts, cannot, WithVersions { compare, roll_back: settable && compare })
 }
 
 /// Why there is nothing to reveal with, as far as it is known beforehand, and the form that asks others to approve it
@@ -265,7 +283,7 @@ async fn versions(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     shown: &SecretItem,
-    roll_back: bool,
+    open: WithVersions,
 ) -> (Vec<VersionRow>, Option<String>) {
     let (items, partial) = Kind::Secret.versions(viewer, vault, shown).await;
     let counts = readers::by_version(viewer, vault, &shown.secret.name).await;
@@ -281,13 +299,12 @@ async fn versions(
         state: view::state(&item.version.attributes, viewer.now()),
         created: view::moment(item.version.created),
         expires: item.version.attributes.expires.map(view::moment),
-        acts: if roll_back && item.version.version != item.secret.current && item.version.attributes.enabled {
+        acts: if open.compare && item.version.version != item.secret.current && item.version.attributes.enabled {
             let at = |act| links::secret_act(vault, &shown.secret.name, Some(&item.version.version), act);
             let (of, token) = (say!("secret-to-version", version = item.version.version), viewer.form_token());
-            vec![
-                Act::post(say!("secret-compare"), &of, at("compare"), &token, Icon::Compare),
-                Act::post(say!("secret-roll-back"), &of, at("roll-back"), &token, Icon::Undo),
-            ]
+            let compare = Act::post(say!("secret-compare"), &of, at("compare"), &token, Icon::Compare);
+            let roll_back = || Act::post(say!("secret-roll-back"), &of, at("roll-back"), &token, Icon::Undo);
+            std::iter::once(compare).chain(open.roll_back.then(roll_back)).collect()
         } else {
             Vec::new()
         },

@@ -4,6 +4,7 @@ pub(super) mod assignments;
 pub(super) mod credentials;
 pub(super) mod in_vault;
 pub(super) mod known;
+pub(super) mod of_secret;
 pub(super) mod own;
 pub(super) mod owners;
 pub(super) mod policies;

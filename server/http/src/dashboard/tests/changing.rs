@@ -142,8 +142,12 @@ async fn who_may_look_is_told_which_role_is_missing() {
     story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Reader, Scope::Server).unwrap();
     let cookie = story.sign_in("bob").await;
     let page = story.get("/vaults/demo/secrets/db-password", &cookie).await;
-    let sentence = "New version, Edit, Disable and Delete need the role Key Vault Secrets Officer on this secret";
+    let sentence =
+        "New version, Edit, Disable, Delete and Roll back need the role Key Vault Secrets Officer on this secret";
     assert!(page.text.contains(sentence) && !page.text.contains("roll-back"), "{}", page.text);
+    for hidden in ["Hidden: seeing who can read it needs the role", "Hidden: what was done with it"] {
+        assert!(page.text.contains(hidden), "{hidden}: {}", page.text);
+    }
     assert!(story.get("/vaults/demo/secrets", &cookie).await.text.contains("New secret needs the role"));
     let at = format!("/vaults/demo/secrets/db-password/{version}");
     for (target, fields) in [

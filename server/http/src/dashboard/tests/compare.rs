@@ -1,5 +1,7 @@
 //! Versions side by side.
 
+use strongroom_domain::{grant::Scope, principal::Grantee, role::Role, test_support::world::person};
+
 use super::{Story, VALUE};
 
 #[tokio::test]
@@ -18,6 +20,22 @@ async fn versions_are_compared_without_a_value_in_sight() {
     assert_eq!(reads.len(), 2, "both are read");
     assert!(reads.iter().all(|record| record.stated_reason.is_some()));
     let bob = story.sign_in("bob").await;
+    // Who may read the values may compare them, and roll nothing back.
+    let user = Grantee::Principal { id: person("eve").id.clone() };
+    story.world.put_grant(user, Role::SecretsUser, Scope::Server).unwrap();
+    let eve = story.sign_in("eve").await;
+    let page = story.get("/vaults/demo/secrets/db", &eve).await.text;
+    assert!(page.contains("/compare\"") && !page.contains("/roll-back\""), "{page}");
+    // Who can read it, and what was done with it, for who may see that.
+    let page = story.get("/vaults/demo/secrets/db", &ada).await.text;
+    let panel = |title: &str| page.split(title).nth(1).map(|rest| rest.split("</section>").next().unwrap().to_owned());
+    let readers = panel("Who can read it").unwrap();
+    assert!(
+        readers.contains("eve") && readers.contains("Key Vault Secrets User") && !readers.contains("bob"),
+        "{readers}"
+    );
+    let activity = panel(">Activity<").unwrap();
+    assert!(activity.contains("SecretGet") && !activity.contains("SecretShow"), "{activity}");
     let denied = story.submit(&format!("/vaults/demo/secrets/db/{first}/compare"), &bob, "").await;
     assert_eq!(denied.status, 403);
     assert_eq!(story.submit("/vaults/demo/secrets/db/none/compare", &ada, "").await.status, 404);
