@@ -355,6 +355,7 @@ mod tests {
             expires: 2,
             provider_session: None,
             authenticated: None,
+            begun: None,
             tag: Vec::new(),
         };
         session.tag = old.tag_session(&session).unwrap();

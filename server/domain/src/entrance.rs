@@ -20,7 +20,7 @@ use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},
     gate::{Case, Gate},
-    identity::{Session, UsedAssertion, Workload},
+    identity::{Begun, Session, UsedAssertion, Workload},
     keyring::{Keyring, KeyringError},
     ports::IdentityStore,
     principal::PrincipalId,
@@ -319,7 +319,12 @@ impl Entrance {
     ///
     /// # Errors
     /// [`EntranceError`].
-    pub async fn begin_session(&self, ctx: &RequestContext, who: SignedIn) -> Result<SecretText, EntranceError> {
+    pub async fn begin_session(
+        &self,
+        ctx: &RequestContext,
+        who: SignedIn,
+        program: Option<String>,
+    ) -> Result<SecretText, EntranceError> {
         let mut random = zeroize::Zeroizing::new([0u8; 32]);
         self.entropy.fill(random.as_mut_slice()).map_err(|_| EntranceError::Unavailable)?;
         let secret = SecretText::new(data_encoding::BASE64URL_NOPAD.encode(random.as_slice()));
@@ -332,6 +337,7 @@ impl Entrance {
             expires: created + SESSION_SECONDS,
             provider_session: who.provider_session,
             authenticated: who.authenticated,
+            begun: Some(Begun { client: ctx.client.to_canonical(), command_line: false, program }),
             tag: Vec::new(),
         };
         session.tag = self.keyring.tag_session(&session)?;

@@ -2,7 +2,7 @@
 //!
 //! Credentials are stored as keyed hashes only; a session is stored as the hash of its cookie.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -273,9 +273,25 @@ pub struct Session {
     /// When the person last proved to the provider who they are, Unix seconds, if it told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<i64>,
+    /// Where it began, for the person to tell theirs apart; none of one from before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
     /// HMAC-SHA256 over everything above, under a key of the installation.
     #[serde(skip)]
     pub tag: Vec<u8>,
+}
+
+/// Where a session began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Address of the client.
+    pub client: IpAddr,
+    /// Whether a program of the command line has it, and no browser.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub command_line: bool,
+    /// The sort of browser and system that it said it was, in our own words; decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
 }
 
 impl Session {

@@ -22,6 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
+    agent::Program,
     api, dashboard,
     message::{Method, Request, Response},
     paths::{self, Host},
@@ -135,6 +136,8 @@ pub struct Call {
     pub endpoint: Endpoint,
     /// The client draws random bytes for a symmetric key whose bytes it is not given (`api::wire::inventive`).
     pub invents_symmetric_keys: bool,
+    /// The sort of program that it says it comes from; decides nothing.
+    pub program: Option<Program>,
 }
 
 impl Call {
@@ -345,6 +348,7 @@ async fn dispatch(
         Err(error) => return finish(services, &ctx, vault, operation, Err(error.into()), page).await,
     };
     let invents_symmetric_keys = raw.user_agent.as_deref().is_some_and(api::wire::inventive::invents_symmetric_keys);
+    let program = raw.user_agent.as_deref().and_then(Program::of);
     let request = Request {
         method,
         path,
@@ -358,8 +362,14 @@ async fn dispatch(
         body,
         client: raw.client,
     };
-    let call =
-        Call { ctx: ctx.answered(answers), parameters, session, endpoint: route.endpoint, invents_symmetric_keys };
+    let call = Call {
+        ctx: ctx.answered(answers),
+        parameters,
+        session,
+        endpoint: route.endpoint,
+        invents_symmetric_keys,
+        program,
+    };
     let result = match (route.site, route.access) {
         (Site::Vault, _) => api::vault_site(services, &call, vault.cloned(), request).await,
         (Site::Base, _) => api::base_site(services, &call, request).await,

@@ -1,6 +1,7 @@
 //! HTTP: the edge, the routes, the wire shapes. Parses into domain types, calls one use case,
 //! renders the answer; judges nothing itself and never touches a store.
 
+pub mod agent;
 pub mod api;
 mod boxed;
 mod changes;

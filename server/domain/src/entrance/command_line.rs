@@ -20,7 +20,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::Case,
-    identity::{Session, UsedAssertion},
+    identity::{Begun, Session, UsedAssertion},
     principal::Principal,
     record::Record,
     throttle::network_of,
@@ -217,6 +217,7 @@ impl Entrance {
             expires: created.saturating_add(COMMAND_LINE_SECONDS),
             provider_session: code.provider_session,
             authenticated: code.authenticated,
+            begun: Some(Begun { client: ctx.client.to_canonical(), command_line: true, program: None }),
             tag: Vec::new(),
         };
         session.tag = self.keyring.tag_session(&session)?;

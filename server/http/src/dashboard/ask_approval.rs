@@ -48,6 +48,7 @@ async fn asked(services: &Arc<Services>, viewer: &Viewer<'_>, request: &Request)
         session: viewer.call.session.clone(),
         endpoint: route.endpoint,
         invents_symmetric_keys: false,
+        program: None,
     };
     let again = Request {
         method: Method::Get,

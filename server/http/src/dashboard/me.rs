@@ -2,7 +2,10 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use strongroom_domain::identity::Session;
+use strongroom_domain::{
+    entrance::IDLE_SECONDS,
+    identity::{Begun, Session},
+};
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone, say};
 
 use super::{
@@ -12,7 +15,7 @@ use super::{
     links, redirect, rendered,
     session::{self, set_cookie},
     snippets::{self, Commands},
-    sort, view,
+    sort, step_up, view,
 };
 use crate::{
     message::{Request, Response},
@@ -54,12 +57,10 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         Row {
             cells: vec![
                 Cell::Moment(view::moment(session.created)),
-                Cell::Moment(view::moment(session.expires)),
-                if this {
-                    Cell::badge(Tone::Good, Icon::Check, say!("me-this-one"))
-                } else {
-                    Cell::text(say!("me-another-browser-or-the-command"))
-                },
+                from(session),
+                with(session, this),
+                proved(session),
+                ends(session),
                 Cell::Acts(vec![Act::post(
                     say!("me-end"),
                     &say!("me-session-of-began", began = began),
@@ -72,7 +73,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         }
     });
     let others = sessions.len().saturating_sub(1);
-    let table = Table::new(&["Began", "Ends", "Where", ""], rows.collect());
+    let table = Table::new(&["Began", "From", "With", "Signed in at", "Ends", ""], rows.collect());
     let mut sessions_panel = sort::panel(viewer, say!("me-sessions"), "sessions", table, Some(say!("me-newest-first")))
         .foot(say!("me-what-is-ended-here-counts"));
     if others > 0 {
@@ -90,7 +91,9 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         Fact::code(say!("me-subject"), principal.id.subject.clone()),
         Fact::code(say!("me-issuer"), principal.id.issuer.clone()),
         Fact::text(say!("me-groups"), groups),
+        Fact::text(say!("me-proof-of-who-you-are"), proof(viewer.session, viewer.now())),
     ];
+    let again = step_up::href(viewer, None).map(|href| Act::link(say!("me-sign-in-again"), href, Icon::Lock));
     let theme = themes().iter().find(|(.., theme)| *theme == viewer.look.theme).map_or("system", |(word, ..)| word);
     let themes = themes().map(|(word, label, _)| (word, label));
     let look = Form {
@@ -112,13 +115,70 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         lead: Some(say!("me-signed-in-at-issuer", issuer = without_scheme(&principal.id.issuer))),
         main: vec![access::own::panel(viewer).await, sessions_panel],
         aside: vec![
-            Panel::new(say!("me-you"), Body::Facts(facts)),
+            Panel::new(say!("me-you"), Body::Facts(facts)).acts(again.into_iter().collect()),
             Panel::new(say!("me-appearance"), Body::Form(look)),
             snippets::panel(vec![Commands::of_installation(viewer.services).server("whoami")]),
         ],
         ..PanelsPage::new(viewer.shell(&Place::Me).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// The address that a session began from.
+fn from(session: &Session) -> Cell {
+    match &session.begun {
+        Some(Begun { client, .. }) => Cell::Code(client.to_string()),
+        None => Cell::None(say!("me-not-known").to_owned()),
+    }
+}
+
+/// What has a session: a browser, or a program of the command line.
+fn with(session: &Session, this: bool) -> Cell {
+    let text = match &session.begun {
+        Some(Begun { command_line: true, .. }) => say!("me-the-command-line").to_owned(),
+        Some(Begun { program: Some(program), .. }) => program.clone(),
+        Some(_) => say!("me-a-browser").to_owned(),
+        None => say!("me-a-browser-or-the-command-line").to_owned(),
+    };
+    if this {
+        return Cell::Badge {
+            tone: Tone::Good,
+            icon: Icon::Check,
+            text: say!("me-this-one").to_owned(),
+            small: Some(text),
+        };
+    }
+    Cell::text(text)
+}
+
+/// When and how the person proved to the provider who they are.
+fn proved(session: &Session) -> Cell {
+    let told = |claim: &str| session.principal.claims.get(claim).map(|value| format!("{claim} {value}"));
+    let how: Vec<String> = ["acr", "amr"].into_iter().filter_map(told).collect();
+    let small = (!how.is_empty()).then(|| how.join(", "));
+    match session.authenticated {
+        Some(proved) => Cell::When { moment: view::moment(proved), href: None, small },
+        None => Cell::Text { text: say!("me-not-told").to_owned(), small },
+    }
+}
+
+/// When a session ends whatever is done with it, and when it ends unused: the command line's does not.
+fn ends(session: &Session) -> Cell {
+    let is_idle = !session.begun.as_ref().is_some_and(|begun| begun.command_line);
+    let small = is_idle.then(|| say!("me-or-after-minutes-unused", minutes = IDLE_SECONDS / 60));
+    Cell::When { moment: view::moment(session.expires), href: None, small }
+}
+
+/// How old the proof is, and for how long it counts for what cannot be undone.
+fn proof(session: &Session, now: i64) -> String {
+    let Some(proved) = session.authenticated else { return say!("me-your-provider-does-not-say-when").to_owned() };
+    let age = now.saturating_sub(proved).max(0);
+    let minutes = age / 60;
+    if step_up::is_fresh(session, now) {
+        let left = step_up::FRESH_SECONDS.saturating_sub(age).div_euclid(60);
+        return say!("me-minutes-old-counts-for-more", minutes = minutes, left = left);
+    }
+    say!("me-minutes-old-asked-for-again", minutes = minutes)
 }
 
 /// Everything that this person is signed in with, the newest first.

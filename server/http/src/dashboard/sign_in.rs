@@ -12,7 +12,7 @@ use strongroom_domain::{
     context::RequestContext,
     entrance::EntranceError,
     principal::{Principal, PrincipalKind},
-    sign_in::{SignInDemand, SignInError, SignedIn},
+    sign_in::{SignInDemand, SignInError, SignInProvider, SignedIn},
     text::deceives,
     time::uuid_v7,
 };
@@ -35,6 +35,10 @@ use crate::{
 
 /// Name of the cookie of a sign-in under way.
 const COOKIE: &str = "__Host-sign-in";
+/// Name of the cookie that says which provider was used last. Holds its name in addresses and nothing else.
+const LAST_USED: &str = "__Host-provider";
+/// How long a browser keeps it, in seconds: a year.
+const LAST_USED_SECONDS: u32 = 365 * 86_400;
 /// Under which it is sealed.
 const LABEL: &str = "sign-in";
 /// How long a sign-in may take, in seconds.
@@ -54,7 +58,8 @@ const MAX_LOGOUT: usize = 32 * 1024;
 /// # Errors
 /// 503 when nobody can sign in and the store cannot say whether that is to be set up.
 pub(super) async fn page(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    let page = form(services, &return_to(request), None);
+    let last_used = request.cookies.as_deref().and_then(|cookies| session::cookie(cookies, LAST_USED));
+    let page = form(services, &return_to(request), None, last_used);
     let waits = page.providers.is_empty() && super::setup::is_open(services, call.ctx.now).await?;
     let setup_href = waits.then(|| links::SETUP.to_owned());
     Ok(rendered(200, SignInPage { setup_href, ..page }.render()))
@@ -200,8 +205,14 @@ pub(super) async fn callback(
         Err(error) => return Ok(refused(services, &return_to, &error).with("set-cookie", done())),
     };
     end_session_before(services, call, request).await?;
-    let cookie = services.entrance.begin_session(&call.ctx, who).await?;
-    let response = redirect(return_to.as_str().to_owned()).with("set-cookie", done());
+    let only = || services.sign_in.providers().into_iter().next().map(|provider| provider.id);
+    let used = provider.map(str::to_owned).or_else(only).filter(|id| fits_a_cookie(id));
+    let program = call.program.map(|program| program.to_string());
+    let cookie = services.entrance.begin_session(&call.ctx, who, program).await?;
+    let mut response = redirect(return_to.as_str().to_owned()).with("set-cookie", done());
+    if let Some(used) = used {
+        response = response.with("set-cookie", set_cookie(LAST_USED, &used, Some(LAST_USED_SECONDS)));
+    }
     Ok(session::begun(response, &cookie))
 }
 
@@ -228,17 +239,27 @@ fn done() -> String {
     set_cookie(COOKIE, "", Some(0))
 }
 
-fn form(services: &Services, return_to: &ReturnTo, error: Option<String>) -> SignInPage {
-    let provider = |provider: strongroom_domain::sign_in::SignInProvider| Provider {
+/// Whether a provider's name can stand in a cookie as it is.
+fn fits_a_cookie(id: &str) -> bool {
+    id.len() <= MAX_NAME && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+}
+
+/// The page, the provider first that this browser used last. Where there is one alone, nothing is to be told apart.
+fn form(services: &Services, return_to: &ReturnTo, error: Option<String>, last_used: Option<&str>) -> SignInPage {
+    let mut providers = services.sign_in.providers();
+    let several = providers.len() > 1;
+    let is_last = |provider: &SignInProvider| several && last_used == Some(provider.id.as_str());
+    providers.sort_by_key(|provider| !is_last(provider));
+    let provider = |provider: SignInProvider| Provider {
         href: links::sign_in_start(&provider.id, return_to),
+        last_used: is_last(&provider),
+        detail: several.then(|| frame::without_scheme(&provider.issuer).to_owned()),
         name: provider.name,
-        detail: None,
-        last_used: false,
     };
     SignInPage {
         host: frame::host(services).to_owned(),
         development: services.development,
-        providers: services.sign_in.providers().into_iter().map(provider).collect(),
+        providers: providers.into_iter().map(provider).collect(),
         error,
         setup_href: None,
     }
@@ -252,7 +273,7 @@ fn refused(services: &Services, return_to: &ReturnTo, error: &SignInError) -> Re
         SignInError::UnknownProvider => (400, say!("sign-in-this-way-to-sign-in")),
         SignInError::Invalid(_) => (400, say!("sign-in-this-answer-does-not-belong")),
     };
-    let page = form(services, return_to, Some(sentence.to_owned()));
+    let page = form(services, return_to, Some(sentence.to_owned()), None);
     Response { reason: error.reason(), ..rendered(status, page.render()) }
 }
 

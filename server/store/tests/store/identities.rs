@@ -193,6 +193,7 @@ async fn a_code_counts_once_and_while_its_session_stands(place: Place) {
         expires: created + 3600,
         provider_session: None,
         authenticated: None,
+        begun: None,
         tag: vec![3; 32],
     };
     let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
@@ -225,6 +226,7 @@ async fn sessions_begin_and_end(place: Place) {
         expires,
         provider_session: None,
         authenticated: None,
+        begun: None,
         tag: vec![3; 32],
     };
     let change = |change| entry(permit(Action::SessionChange, test_support::server_ref(), None), change);
@@ -300,6 +302,7 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
             expires: 90,
             provider_session,
             authenticated: None,
+            begun: None,
             tag: vec![3; 32],
         };
         let permit = permit(Action::SessionChange, test_support::server_ref(), None);

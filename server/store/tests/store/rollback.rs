@@ -209,6 +209,7 @@ async fn an_ended_session_that_is_back_is_found(place: Place) {
         expires: 100,
         provider_session: None,
         authenticated: None,
+        begun: None,
         tag: vec![1; 32],
     };
     s.put(change(Change::BeginSession(Box::new(session)))).await;

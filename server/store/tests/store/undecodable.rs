@@ -43,6 +43,7 @@ async fn furnished(place: &Place) -> Started {
         expires: 1 << 40,
         provider_session: None,
         authenticated: None,
+        begun: None,
         tag: vec![1; 32],
     };
     let begin = Change::BeginSession(Box::new(session));

@@ -148,6 +148,7 @@ fn command_line() -> Change {
         expires: 1,
         provider_session: None,
         authenticated: None,
+        begun: None,
         tag: Vec::new(),
     };
     let code = UsedAssertion { id_hash: [1; 32], used: 0, expires: 1 };

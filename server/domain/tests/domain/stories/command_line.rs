@@ -68,7 +68,7 @@ impl Story {
         };
         let ctx = world.request(&Arc::new(Principal::anonymous()));
         let ada = Principal { groups: vec!["admins".to_owned()], ..(*person("ada")).clone() };
-        let cookie = entrance.begin_session(&ctx, signed_in(&ada, "Ada")).await.ok().unwrap();
+        let cookie = entrance.begin_session(&ctx, signed_in(&ada, "Ada"), None).await.ok().unwrap();
         let ada = entrance.session(cookie.expose(), ctx.now).await.ok().unwrap().unwrap();
         Self { world, entrance, ada, cookie }
     }

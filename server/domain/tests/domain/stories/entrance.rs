@@ -260,7 +260,7 @@ async fn an_assertion_is_explained_to_those_who_may_see_its_workload_and_uses_no
 async fn a_session_ends_with_its_provider() {
     let mut door = Door::new();
     let ada = person("ada");
-    let begun = door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(&ada, "Ada")).await.unwrap();
+    let begun = door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(&ada, "Ada"), None).await.unwrap();
     let now = door.from("10.0.0.1").now;
     let found = door.entrance.session(begun.expose(), now).await.unwrap();
     assert_eq!(found.unwrap().principal, *ada);
@@ -274,9 +274,9 @@ async fn a_session_ends_with_its_provider() {
 async fn a_session_does_not_come_back_with_its_provider() {
     let mut door = Door::new();
     let here = || door.from("10.0.0.1");
-    let begun = door.entrance.begin_session(&here(), signed_in(&person("ada"), "Ada")).await.unwrap();
+    let begun = door.entrance.begin_session(&here(), signed_in(&person("ada"), "Ada"), None).await.unwrap();
     let other = principal("https://others.example", "bob", PrincipalKind::User, &[]);
-    let stays = door.entrance.begin_session(&here(), signed_in(&other, "Bob")).await.unwrap();
+    let stays = door.entrance.begin_session(&here(), signed_in(&other, "Bob"), None).await.unwrap();
     let now = here().now;
     let start = async |entrance: &Entrance| {
         let by = Arc::new(Principal::system(past_issuers::PRINCIPAL));
@@ -362,8 +362,9 @@ async fn an_administrator_ends_the_sessions_of_somebody_and_of_nobody_else() {
     let (ada, bob, olga) = (person("ada"), person("bob"), person("olga"));
     let owner = Grantee::Principal { id: olga.id.clone() };
     door.world.put_grant(owner, Role::Owner, Scope::Server).unwrap();
-    let begin =
-        async |who: &Principal| door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(who, "")).await.unwrap();
+    let begin = async |who: &Principal| {
+        door.entrance.begin_session(&door.from("10.0.0.1"), signed_in(who, ""), None).await.unwrap()
+    };
     let now = door.from("10.0.0.1").now;
     let stands = async |cookie: &SecretText| door.entrance.session(cookie.expose(), now).await.unwrap().is_some();
     let cookies = [begin(&ada).await, begin(&ada).await, begin(&bob).await];

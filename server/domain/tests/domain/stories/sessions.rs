@@ -45,7 +45,7 @@ impl Door {
 
     async fn begin(&self, who: &str, provider_session: Option<&str>) -> SecretText {
         let who = SignedIn { provider_session: provider_session.map(str::to_owned), ..signed_in(&person(who), "") };
-        self.entrance.begin_session(&self.ctx(), who).await.unwrap()
+        self.entrance.begin_session(&self.ctx(), who, None).await.unwrap()
     }
 
     async fn stands(&self, cookie: &str) -> bool {

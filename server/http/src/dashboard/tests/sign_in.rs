@@ -80,6 +80,17 @@ async fn the_answer_of_one_provider_is_never_taken_for_that_of_another() {
         assert_eq!(story.last().reason, "sign-in-issuer-mismatch", "{path}");
     }
     let back = story.get("/auth/partner/callback?state=s1&code=ada", &begun).await;
+    // It stands first in this browser from then on; what is no provider changes nothing.
+    let used = back.cookie("__Host-provider").unwrap();
+    assert_eq!(used, "__Host-provider=partner");
+    for (cookie, first, marked) in
+        [("", "dev", false), ("__Host-provider=x", "dev", false), (used.as_str(), "partner", true)]
+    {
+        let page = story.get("/sign-in", cookie).await.text;
+        let begins: Vec<&str> =
+            page.split("href=\"/auth/").skip(1).map(|rest| rest.split('/').next().unwrap()).collect();
+        assert_eq!((begins.len(), begins[0], page.contains("Last used")), (2, first, marked), "{page}");
+    }
     let session = back.cookie("__Host-session").unwrap();
     let settings = story.get("/settings", &session).await.text;
     for name in ["dev", "partner"] {
@@ -142,6 +153,12 @@ async fn people_see_and_end_their_own_sessions_and_no_others() {
     let bob = story.sign_in("bob").await;
     let page = story.get("/me", &second).await;
     assert!(page.text.contains("You have two sessions") && page.text.matches("/end\"").count() == 2, "{}", page.text);
+    // Told apart by where they began, and how long the proof counts.
+    for told in
+        ["127.0.0.1", "A browser", "This one", "0 min old, counts for 15 min more", "or after 60 minutes unused"]
+    {
+        assert!(page.text.contains(told), "{told}: {}", page.text);
+    }
     assert!(story.get("/me", &bob).await.text.contains("You have this session alone"));
 
     // The other one, by somebody else: as if it were not there.

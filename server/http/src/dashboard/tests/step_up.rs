@@ -198,6 +198,7 @@ fn a_sign_in_is_of_the_kind_that_is_asked_for_only_when_the_provider_says_so() {
         expires: 9000,
         provider_session: None,
         authenticated: Some(1000),
+        begun: None,
         tag: Vec::new(),
     };
     let (strong, weak) = (session(&[("acr", "phr"), ("amr", "pwd hwk")]), session(&[("acr", "phr2"), ("amr", "pwd")]));
@@ -219,6 +220,7 @@ fn a_proof_from_a_time_to_come_is_fresh_only_as_far_as_clocks_differ() {
         expires: 9000,
         provider_session: None,
         authenticated,
+        begun: None,
         tag: Vec::new(),
     };
     for (proved, fresh) in
