@@ -1,5 +1,6 @@
 ### web/templates/audit.html
 
+html-audit-title = Audit
 html-audit-audit = Audit:
 html-audit-every-decision-with-or-without = Every decision, with or without a value in the answer. Records never hold a value.
 html-audit-records = Records
