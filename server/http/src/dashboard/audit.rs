@@ -14,8 +14,9 @@ use uuid::Uuid;
 use super::{
     Failure, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
+    audit_who,
     frame::{Place, Viewer, without_scheme},
-    links, rendered,
+    links, redirect, rendered,
     snippets::Commands,
     view,
 };
@@ -59,6 +60,11 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     };
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
     let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
+    let workloads = audit_who::named(viewer, &asked.filter).await;
+    // No subject has it, and one workload is called so.
+    if let ([client_id], true) = (workloads.as_slice(), items.is_empty() && next.is_none()) {
+        return Ok(redirect(audit_who::of_workload(&asked, *client_id)));
+    }
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     let names = names(viewer, items.iter()).await;
     let commands = Commands::of_installation(viewer.services);
@@ -75,6 +81,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     // What the chart counts is what the filter takes, where that says since when.
     let about = chart.as_ref().filter(|_| asked.filter.from.is_some()).map(Chart::counted);
     let export = audit_export::act(&asked, whole, about);
+    let ways = audit_who::ways(viewer, &asked, &workloads).await;
     let answer = match &chart {
         Some(chart) => answer(viewer, &asked, chart).await,
         None => None,
@@ -99,7 +106,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         answer,
         chart,
         uncounted,
-        acts: ranges.chain([reload, export]).collect(),
+        acts: ranges.chain([reload, export]).chain(ways).collect(),
         copy_as: vec![
             commands.server("audit query"),
             commands.curl_server("GET", &asked.address("/api/v1/audit", &[("range", None), ("own", None)]), None),

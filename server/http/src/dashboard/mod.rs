@@ -11,6 +11,7 @@ mod ask_approval;
 mod audit;
 mod audit_export;
 mod audit_filter;
+mod audit_who;
 mod bulk;
 mod certificates;
 mod command_line;
