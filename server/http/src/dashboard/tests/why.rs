@@ -76,12 +76,12 @@ async fn a_question_is_answered_as_the_api_answers_it() {
 #[tokio::test]
 async fn who_lacks_an_approval_asks_for_it_on_the_page_and_approvers_see_that_it_waits() {
     let story = Story::start();
-    let version = story.set("db-password", VALUE).await;
     let reader = Grantee::Principal { id: person("eve").id.clone() };
     story.world.put_grant(reader, Role::SecretsUser, Scope::Server).unwrap();
     story.guard();
     story.world.policies.sees_alone(ModuleDigest([7; 32]), Action::SecretGet);
     story.world.policies.answer("guard", Verdict::NeedsApproval(1));
+    let version = story.set("db-password", VALUE).await;
     let (eve, ada) = (story.sign_in("eve").await, story.sign_in("ada").await);
     let waiting = || story.world.store.image().approvals.len();
     let page = story.get("/vaults/demo/secrets/db-password", &eve).await;
