@@ -380,7 +380,8 @@ async fn a_slip_in_the_filter_is_told_beside_its_field() {
         ),
     ] {
         let page = story.get(&format!("/audit?{query}"), &cookie).await;
-        assert_eq!(page.status, 400, "{query}");
+        let told = (story.last().status, story.last().reason);
+        assert_eq!((page.status, told), (400, (Some(400), "bad-parameter".to_owned())), "{query}");
         let (_, told) = page.text.split_once("<small class=\"wrong\">").unwrap();
         assert!(told.starts_with(wrong) || told.split("</small>").next().unwrap().contains(wrong), "{query}: {told}");
         assert!(kept.iter().all(|kept| page.text.contains(kept)), "{query}: {}", page.text);
