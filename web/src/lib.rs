@@ -25,4 +25,4 @@ pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, T
 pub use render::RenderError;
 pub use samples::sample_pages;
 pub use shell::{Account, Clock, Crumb, Look, NavPage, NavVault, Section, Shell, Theme};
-pub use visible::{deceives, visible};
+pub use visible::{deceives, is_figure, visible};

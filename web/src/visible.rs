@@ -36,6 +36,14 @@ pub fn visible<T: AsRef<str> + ?Sized>(text: &T) -> String {
     shown
 }
 
+/// Whether it is a number, with its unit or without: one that is broken in two is another number.
+#[must_use]
+pub fn is_figure<T: AsRef<str> + ?Sized>(text: &T) -> bool {
+    const LONGEST: usize = 12;
+    let text = text.as_ref();
+    text.starts_with(|c: char| c.is_ascii_digit()) && text.chars().count() <= LONGEST
+}
+
 #[cfg(test)]
 mod tests {
     use super::visible;

@@ -37,17 +37,85 @@ use crate::{
 /// The gate's denial, or why the vault cannot be shown.
 pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
-    let tried = match request.query("address").map(str::trim).filter(|text| !text.is_empty()) {
-        None => None,
-        Some(text) => {
-            let address: IpAddr =
-                text.parse().map_err(|_| Problem::bad_parameter(say!("network-an-address-to-test-is")))?;
-            let listener = request.query("listener").map(str::trim).filter(|name| !name.is_empty());
-            Some((address.to_canonical(), listener.unwrap_or(&viewer.call.ctx.listener).to_owned()))
-        }
-    };
+    let asked = |name| request.query(name).map(str::trim).filter(|text| !text.is_empty());
+    let tested = asked("address").map(|address| Tested::of(viewer, address, asked("listener")));
     let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
-    Ok(page(viewer, &vault, tried.as_ref(), None, None).await)
+    let page = page(viewer, &vault, Filled { tested: tested.as_ref(), ..Filled::default() }).await;
+    Ok(match tested.map(|tested| tested.found) {
+        Some(Err(problem)) => Response { status: problem.status, reason: problem.reason, ..page },
+        _ => page,
+    })
+}
+
+/// An address that is tested against rules.
+struct Tested {
+    address: String,
+    listener: String,
+    found: Result<IpAddr, Problem>,
+}
+
+impl Tested {
+    fn of(viewer: &Viewer<'_>, address: &str, listener: Option<&str>) -> Self {
+        let unread = |_| Problem::bad_parameter(say!("network-an-address-to-test-is"));
+        Self {
+            address: address.to_owned(),
+            listener: listener.unwrap_or(&viewer.call.ctx.listener).to_owned(),
+            found: address.parse().map(|address: IpAddr| address.to_canonical()).map_err(unread),
+        }
+    }
+
+    /// What these rules say of it.
+    fn told(&self, rules: &NetworkRules, now: i64) -> Option<String> {
+        let address = *self.found.as_ref().ok()?;
+        let verdict = rules.judge(address, &self.listener, now);
+        let by = verdict.rule.map_or_else(
+            || say!("network-the-default").to_owned(),
+            |place| say!("network-rule-place", place = place + 1),
+        );
+        Some(say!(
+            "network-address-over-listener-action-by",
+            address = address,
+            listener = self.listener,
+            action = word_past(verdict.action),
+            by = by
+        ))
+    }
+}
+
+/// What the page's forms are filled with.
+#[derive(Default)]
+struct Filled<'a> {
+    /// Of the rules as they are.
+    tested: Option<&'a Tested>,
+    /// What the rules as they were typed say of an address.
+    foreseen: Option<String>,
+    sent: Option<&'a Sent>,
+    refusal: Option<&'a Refusal>,
+}
+
+/// The rules of a form, as they were typed.
+fn typed(sent: &Sent) -> Result<NetworkRules, Problem> {
+    let default_action =
+        action(sent.text("default")).ok_or_else(|| Problem::bad_parameter(say!("network-what-no-rule-fits-is")))?;
+    Ok(NetworkRules { default_action, rules: read_rules(sent.text("rules"))? })
+}
+
+/// What the rules as they were typed would say of an address: nothing is written, and what was typed stays.
+async fn foresee(viewer: &Viewer<'_>, name: &VaultName, sent: &Sent) -> Result<Response, Failure> {
+    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, name).await?;
+    let told = || {
+        let rules = typed(sent)?;
+        let Tested { address, listener, found } =
+            Tested::of(viewer, sent.text("address"), sent.given("listener").as_deref());
+        let tested = Tested { address, listener, found: Ok(found?) };
+        Ok::<_, Problem>(tested.told(&rules, viewer.call.ctx.now))
+    };
+    let (foreseen, refusal) = match told() {
+        Ok(told) => (told, None),
+        Err(problem) => (None, Some(Refusal::of(problem.into())?)),
+    };
+    let filled = Filled { foreseen, sent: Some(sent), refusal: refusal.as_ref(), tested: None };
+    Ok(page(viewer, &vault, filled).await)
 }
 
 /// POST /vaults/{vault}/network
@@ -57,11 +125,12 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
     let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
+    if sent.text("step") == "preview" {
+        return foresee(viewer, &name, &sent).await;
+    }
     let change = async {
-        let default_action =
-            action(sent.text("default")).ok_or_else(|| Problem::bad_parameter(say!("network-what-no-rule-fits-is")))?;
-        let rules = NetworkRules { default_action, rules: read_rules(sent.text("rules"))? };
-        let update = VaultUpdate { network: Some(rules), force: sent.ticked("force"), ..VaultUpdate::default() };
+        let update =
+            VaultUpdate { network: Some(typed(&sent)?), force: sent.ticked("force"), ..VaultUpdate::default() };
         let revision = sent.number("revision", say!("network-the-revision"))?;
         viewer.services.admin.update_vault(&viewer.call.ctx, &name, Some(revision), &update).await?;
         Ok::<_, Failure>(links::in_vault(&name, "network", &[]))
@@ -71,23 +140,19 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         Err(failure) => {
             let refusal = Refusal::of(failure)?.keeping();
             let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
-            Ok(page(viewer, &vault, None, Some(&sent), Some(&refusal)).await)
+            let filled = Filled { sent: Some(&sent), refusal: Some(&refusal), ..Filled::default() };
+            Ok(page(viewer, &vault, filled).await)
         }
     }
 }
 
-async fn page(
-    viewer: &Viewer<'_>,
-    vault: &Vault,
-    tried: Option<&(IpAddr, String)>,
-    sent: Option<&Sent>,
-    refusal: Option<&Refusal>,
-) -> Response {
+async fn page(viewer: &Viewer<'_>, vault: &Vault, filled: Filled<'_>) -> Response {
+    let Filled { tested, foreseen, sent, refusal } = filled;
     let (name, rules) = (&vault.name, &vault.settings.network);
     let now = viewer.call.ctx.now;
     let (address, listener) = (viewer.call.ctx.client.to_canonical(), &*viewer.call.ctx.listener);
     let hits = if rules.rules.is_empty() { None } else { network_hits::of(viewer, name).await };
-    let mut main = vec![listed(rules, hits.as_ref(), now), tester(viewer, rules, name, tried)];
+    let mut main = vec![listed(rules, hits.as_ref(), now), tester(viewer, rules, name, tested)];
     let stored = rules.rules.iter().map(write_rule).collect::<Vec<_>>().join("\n");
     let written = sent.map_or_else(|| stored.clone(), |sent| sent.text("rules").to_owned());
     let default = sent.map_or(word(rules.default_action), |sent| sent.text("default"));
@@ -100,6 +165,13 @@ async fn page(
             &[("allow", say!("network-allowed")), ("deny", say!("network-denied"))],
             default,
         ),
+        Field::line(
+            "address",
+            say!("network-an-address-to-try"),
+            sent.map_or_else(|| address.to_string(), |sent| sent.text("address").to_owned()),
+            64,
+        ),
+        Field::line("listener", say!("network-listener"), sent.map_or(listener, |sent| sent.text("listener")), 32),
         Field::hidden("revision", vault.revision.to_string()),
     ];
     fields.extend(force_field(refusal));
@@ -108,6 +180,7 @@ async fn page(
         csrf_token: Some(viewer.form_token()),
         fields,
         submit: say!("network-replace-the-rules").to_owned(),
+        preview: Some(say!("network-try-these-rules").to_owned()),
         cancel_href: Some(links::vault(name)),
         ..Form::default()
     };
@@ -115,7 +188,14 @@ async fn page(
     let place = Place::Network(name.clone());
     let mut offers = Offers::new(viewer, &place);
     if offers.open(&Ask::vault(Action::VaultUpdate, name), say!("network-changing-the-rules")).await {
-        main.insert(usize::from(refusal.is_none()) * 2, Panel::new(say!("network-change"), Body::Form(form)));
+        // What was typed comes first, where it is what the answer is about.
+        let typed_first = refusal.is_some() || foreseen.is_some();
+        let panel = Panel::new(say!("network-change"), Body::Form(form));
+        let panel = match foreseen {
+            Some(told) => panel.foot(say!("network-these-rules-say", told = told)),
+            None => panel,
+        };
+        main.insert(if typed_first { 0 } else { 2 }, panel);
         // As it is written in the box, so that both can be compared line by line.
         let lines = || {
             let default =
@@ -208,38 +288,26 @@ fn listed(rules: &NetworkRules, hits: Option<&NetworkHits>, now: i64) -> Panel {
     Panel::new(say!("network-rules"), Body::Table(Table::new(&columns, rows))).foot(format!("{default}{counted}"))
 }
 
-fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tried: Option<&(IpAddr, String)>) -> Panel {
+fn tester(viewer: &Viewer<'_>, rules: &NetworkRules, name: &VaultName, tested: Option<&Tested>) -> Panel {
     let ctx = &viewer.call.ctx;
-    let own = (ctx.client.to_canonical(), &*ctx.listener);
-    let (address, listener) = tried.map_or(own, |(address, listener)| (*address, listener.as_str()));
+    let address = tested.map_or_else(|| ctx.client.to_canonical().to_string(), |tested| tested.address.clone());
+    let listener = tested.map_or(&*ctx.listener, |tested| tested.listener.as_str());
     let known = viewer.services.listening.told();
     let form = Form {
         action: links::in_vault(name, "network", &[]),
         fields: vec![
-            Field::line("address", say!("network-address"), address.to_string(), 64),
+            Field::line("address", say!("network-address"), address, 64),
             Field::line("listener", say!("network-listener"), listener, 32)
                 .known(known.iter().map(|listener| (&listener.name, &listener.place))),
         ],
         submit: say!("network-test").to_owned(),
+        error: tested.and_then(|tested| tested.found.as_ref().err()).map(|problem| problem.message.clone()),
         ..Form::default()
     };
     let panel = Panel::new(say!("network-test-an-address"), Body::Form(form));
-    match tried {
+    match tested.and_then(|tested| tested.told(rules, ctx.now)) {
         None => panel,
-        Some((address, listener)) => {
-            let verdict = rules.judge(*address, listener, ctx.now);
-            let by = verdict.rule.map_or_else(
-                || say!("network-the-default").to_owned(),
-                |place| say!("network-rule-place", place = place + 1),
-            );
-            panel.foot(say!(
-                "network-address-over-listener-action-by",
-                address = address,
-                listener = listener,
-                action = word_past(verdict.action),
-                by = by
-            ))
-        }
+        Some(told) => panel.foot(told),
     }
 }
 

@@ -34,7 +34,6 @@ async fn bad_input_gets_a_status_and_a_record() {
         ("/access?scope=vaults".to_owned(), 400),
         ("/access/roles/x".to_owned(), 404),
         ("/access/workloads/x".to_owned(), 404),
-        ("/vaults/demo/network?address=x".to_owned(), 400),
         ("/audit?before=1".to_owned(), 400),
         ("/vaults/demo/secrets?q=%zz".to_owned(), 400),
         ("/vaults/demo/nothing".to_owned(), 404),

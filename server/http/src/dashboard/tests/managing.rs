@@ -116,6 +116,19 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     assert!(counted["all_allowed"] == true && counted["all_denied"] == true, "{counted}");
     let page = story.get(&format!("{at}?address=::1"), &cookie).await;
     assert!(page.text.contains("allowed by the default"));
+    let slip = story.get(&format!("{at}?address=nonsense"), &cookie).await;
+    assert!(slip.status == 400 && slip.text.contains("value=\"nonsense\"") && slip.text.contains("role=\"alert\""));
+    // Rules are tried as they are typed: nothing is written, and they stay.
+    let tried = "step=preview&rules=deny+198.51.100.0%2F24&default=allow&revision=2&address=198.51.100.9&listener=main";
+    let tried = story.submit(at, &cookie, tried).await;
+    for shown in
+        ["198.51.100.9 over main: denied by rule 1.", "nothing is written yet", "deny 198.51.100.0/24</textarea>"]
+    {
+        assert!(tried.status == 200 && tried.text.contains(shown), "{shown}: {}", tried.text);
+    }
+    let slip = "step=preview&rules=deny+198.51.100.0%2F24&default=allow&revision=2&address=x";
+    let slip = story.submit(at, &cookie, slip).await;
+    assert!(slip.status == 400 && slip.text.contains("deny 198.51.100.0/24</textarea>"), "{}", slip.text);
     // Who comes late keeps what was typed, and sees beside it what would be undone.
     let late = story.submit(at, &cookie, "rules=allow+0.0.0.0%2F0&default=allow&revision=1").await;
     assert!(late.status == 412 && late.text.contains("the form holds what you typed"), "{}", late.text);
