@@ -18,7 +18,7 @@ use super::{
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
     audit_who,
     frame::{Place, Viewer, without_scheme},
-    links, redirect, rendered,
+    links, rendered,
     snippets::Commands,
     view,
 };
@@ -56,16 +56,18 @@ const HASH_DIGITS: usize = 8;
 /// # Errors
 /// The gate's denial, or why the records cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let asked = match Asked::of(viewer, request, PAGE) {
+    let mut asked = match Asked::of(viewer, request, PAGE) {
         Ok(asked) => asked,
         Err(slip) => return slipped(viewer, request, slip).await,
     };
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
-    let Page { items, next } = viewer.services.admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
+    let admin = &viewer.services.admin;
+    let Page { mut items, mut next } = admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
     let workloads = audit_who::named(viewer, &asked.filter).await;
     // No subject has it, and one workload is called so.
     if let ([client_id], true) = (workloads.as_slice(), items.is_empty() && next.is_none()) {
-        return Ok(redirect(audit_who::of_workload(&asked, *client_id)));
+        asked.ask_for(*client_id);
+        Page { items, next } = admin.query_audit(&viewer.further()?, asked.filter.clone()).await?;
     }
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     let names = names(viewer, items.iter()).await;

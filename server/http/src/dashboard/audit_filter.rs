@@ -73,6 +73,15 @@ impl Asked {
         Ok(Self { filter, texts })
     }
 
+    /// The same of the workload with this client id, which also its form says.
+    pub(super) fn ask_for(&mut self, client_id: Uuid) {
+        let subject = client_id.to_string();
+        for (_, text) in self.texts.iter_mut().filter(|(name, _)| *name == "principal") {
+            text.clone_from(&subject);
+        }
+        self.filter.principal = Some(subject);
+    }
+
     /// A filter that cannot be asked, as it was typed.
     pub(super) fn slipped(request: &Request) -> Self {
         Self { filter: RecordFilter { limit: 1, ..RecordFilter::default() }, texts: typed(request) }
