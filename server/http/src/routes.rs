@@ -195,8 +195,11 @@ routes! {
     Base Post "/access/workloads/{client_id}/new-secret" Session NewClientSecretForm;
     Base Post "/access/workloads/{client_id}/new-certificate" Session NewCertificateForm;
     Base Post "/access/workloads/{client_id}/new-federation" Session NewFederationForm;
+    Base Get "/access/workloads/{client_id}/secrets/{credential}/remove" Session ClientSecretRemovePage;
     Base Post "/access/workloads/{client_id}/secrets/{credential}/remove" Session ClientSecretRemoveForm;
+    Base Get "/access/workloads/{client_id}/certificates/{credential}/remove" Session CertificateRemovePage;
     Base Post "/access/workloads/{client_id}/certificates/{credential}/remove" Session CertificateRemoveForm;
+    Base Get "/access/workloads/{client_id}/federations/{credential}/remove" Session FederationRemovePage;
     Base Post "/access/workloads/{client_id}/federations/{credential}/remove" Session FederationRemoveForm;
     Base Get "/why" Session WhyPage;
     Base Get "/why/{id}" Session WhyDecisionPage;

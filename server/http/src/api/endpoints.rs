@@ -249,7 +249,12 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",
         Endpoint::SessionsEnd => "SessionRevoke",
         Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
-        Endpoint::WorkloadShow | Endpoint::WorkloadPage | Endpoint::WorkloadDeletePage => "WorkloadGet",
+        Endpoint::WorkloadShow
+        | Endpoint::WorkloadPage
+        | Endpoint::WorkloadDeletePage
+        | Endpoint::ClientSecretRemovePage
+        | Endpoint::CertificateRemovePage
+        | Endpoint::FederationRemovePage => "WorkloadGet",
         Endpoint::WorkloadUpdate
         | Endpoint::WorkloadRenameForm
         | Endpoint::WorkloadEnableForm

@@ -301,6 +301,9 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         Endpoint::NewWorkloadForm => boxed(|| access::workloads::create(&viewer, &request)),
         Endpoint::WorkloadDeletePage => boxed(|| access::workloads::ask_delete(&viewer)),
         Endpoint::WorkloadDeleteForm => boxed(|| access::workloads::delete(&viewer, &request)),
+        Endpoint::ClientSecretRemovePage | Endpoint::CertificateRemovePage | Endpoint::FederationRemovePage => {
+            boxed(|| access::uncredential::ask(&viewer))
+        }
         Endpoint::TokenTryForm => boxed(|| access::try_token::test(&viewer, &request)),
         Endpoint::WorkloadRenameForm
         | Endpoint::WorkloadEnableForm

@@ -58,8 +58,11 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::WorkloadEnableForm
             | Endpoint::WorkloadDeletePage
             | Endpoint::WorkloadDeleteForm
+            | Endpoint::ClientSecretRemovePage
             | Endpoint::ClientSecretRemoveForm
+            | Endpoint::CertificateRemovePage
             | Endpoint::CertificateRemoveForm
+            | Endpoint::FederationRemovePage
             | Endpoint::FederationRemoveForm
             | Endpoint::TokenKeysRevokePage
             | Endpoint::TokenKeysRevokeForm

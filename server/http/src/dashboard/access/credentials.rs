@@ -127,13 +127,10 @@ pub(super) async fn panels(
     let at = links::workload(workload.client_id);
     let token = viewer.form_token();
     let now = viewer.now();
-    let remove = |sort: &str, id: Uuid, of: &str| {
-        let action = format!("{at}/{sort}/{id}/remove");
-        Cell::Acts(if open {
-            vec![Act::post(say!("access-credentials-remove"), of, action, &token, Icon::Trash)]
-        } else {
-            Vec::new()
-        })
+    let remove = |sort: &str, id: Uuid| {
+        let ask = format!("{at}/{sort}/{id}/remove");
+        let act = open.then(|| Act::link(say!("access-credentials-remove"), ask, Icon::Trash));
+        Cell::Acts(act.into_iter().collect())
     };
     let moment = |seconds: Option<i64>| {
         seconds
@@ -142,12 +139,11 @@ pub(super) async fn panels(
 
     let secrets = workload.secrets.iter().map(|secret| {
         let name = secret.name.clone().unwrap_or_else(|| say!("access-credentials-client-secret").to_owned());
-        let of = say!("access-credentials-client-secret-name", name = name);
         Row::new(vec![
             Cell::Text { text: name, small: Some(secret.id.to_string()) },
             moment(secret.created),
             end(secret.expires, now),
-            remove("secrets", secret.id, &of),
+            remove("secrets", secret.id),
         ])
     });
     let certificates = workload.certificates.iter().map(|certificate| {
@@ -159,11 +155,7 @@ pub(super) async fn panels(
             },
             Cell::Moment(view::moment(certificate.created)),
             end(Some(certificate.expires), now),
-            remove(
-                "certificates",
-                certificate.id,
-                &say!("access-credentials-certificate-name", name = certificate.name),
-            ),
+            remove("certificates", certificate.id),
         ])
     });
     let federations = workload.federations.iter().map(|federation| {
@@ -176,11 +168,7 @@ pub(super) async fn panels(
             Cell::Text { text: federation.subject.clone(), small: Some(small.to_owned()) },
             Cell::text(federation.issuer.clone()),
             Cell::text(federation.audience.clone()),
-            remove(
-                "federations",
-                federation.id(),
-                &say!("access-credentials-federation-subject", subject = federation.subject),
-            ),
+            remove("federations", federation.id()),
         ])
     });
     let listed = |title: &str, columns: &[&str], rows: Vec<Row>, none: &str| {

@@ -11,6 +11,7 @@ pub(super) mod policies;
 mod preview;
 pub(super) mod roles;
 pub(super) mod try_token;
+pub(super) mod uncredential;
 mod whom;
 pub(super) mod workloads;
 

@@ -281,9 +281,13 @@ async fn a_client_secret_is_told_once() {
     assert!(bad.status == 400 && bad.text.contains("The certificate is refused"), "{}", bad.text);
     let page = story.get(&at, &cookie).await;
     for sort in ["secrets", "federations"] {
-        let remove = page.text.split(&format!("action=\"{at}/{sort}/")).nth(1).unwrap().split('"').next().unwrap();
+        let remove = page.text.split(&format!("href=\"{at}/{sort}/")).nth(1).unwrap().split('"').next().unwrap();
+        let asked = story.get(&format!("{at}/{sort}/{remove}"), &cookie).await;
+        assert!(asked.status == 200 && asked.text.contains("Never, as far as the log goes"), "{}", asked.text);
         location(&story.submit(&format!("{at}/{sort}/{remove}"), &cookie, "").await);
     }
+    let gone = format!("{at}/secrets/{}/remove", Uuid::from_u128(7));
+    assert_eq!(story.get(&gone, &cookie).await.status, 404, "nothing is asked about what is not there");
     location(&story.submit(&format!("{at}/disable"), &cookie, "").await);
     assert!(story.get(&at, &cookie).await.text.contains("/enable\""));
     location(&story.submit(&format!("{at}/rename"), &cookie, "workload-name=worker").await);
