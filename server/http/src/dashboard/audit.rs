@@ -85,6 +85,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     // What the chart counts is what the filter takes, where that says since when.
     let about = chart.as_ref().filter(|_| asked.filter.from.is_some()).map(Chart::counted);
     let export = audit_export::act(&asked, whole, about);
+    let (command, address) = asked.elsewhere();
     let ways = audit_who::ways(viewer, &asked, &workloads).await;
     let answer = match &chart {
         Some(chart) => answer(viewer, &asked, chart).await,
@@ -112,8 +113,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         uncounted,
         acts: ranges.chain([reload, export]).chain(ways).collect(),
         copy_as: vec![
-            commands.server("audit query"),
-            commands.curl_server("GET", &asked.address("/api/v1/audit", &[("range", None), ("own", None)]), None),
+            commands.server(&command),
+            commands.curl_server("GET", &address, None),
             audit_export::verifiable(viewer.services.addresses.base()),
         ],
         exports: audit_export::told(),

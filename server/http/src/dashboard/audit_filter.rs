@@ -8,7 +8,7 @@ use strongroom_domain::{
 use strongroom_web::{Field, FieldKind, Form, LeftOut, say};
 use uuid::Uuid;
 
-use super::{frame::Viewer, links, view};
+use super::{frame::Viewer, links, snippets::quoted, view};
 use crate::{
     api::manage::audit::{Slip, audit_filter},
     message::Request,
@@ -80,6 +80,19 @@ impl Asked {
             text.clone_from(&subject);
         }
         self.filter.principal = Some(subject);
+    }
+
+    /// The command and the address of the API that ask the same, with a beginning that does not move on.
+    pub(super) fn elsewhere(&self) -> (String, String) {
+        let (from, until) = (self.filter.from.map(Self::moment), self.filter.until.map(Self::moment));
+        let moments = [("from", from.as_deref()), ("until", until.as_deref())];
+        let here = ["range", "own", "from", "until"];
+        let asked = self.given().filter(|(name, _)| !here.contains(name));
+        let options = asked.chain(moments.iter().filter_map(|(name, moment)| Some((*name, (*moment)?))));
+        let command = options
+            .fold("audit query".to_owned(), |command, (name, text)| format!("{command} --{name} {}", quoted(text)));
+        let [from, until] = moments;
+        (command, self.address("/api/v1/audit", &[("range", None), ("own", None), from, until]))
     }
 
     /// A filter that cannot be asked, as it was typed.

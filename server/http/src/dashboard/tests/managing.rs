@@ -373,6 +373,10 @@ async fn the_audit_page_hides_its_own_requests_and_names_workloads() {
     let page = story.get("/audit?outcome=denied", &cookie).await;
     assert!(page.text.contains(&format!("ledger-worker ({client_id})")), "{}", page.text);
     assert!(page.text.contains("1 denied in 1 d; one reason covers 100 %: "), "{}", page.text);
+    let asked = story.get("/audit?outcome=denied&vault=demo&reason=no-role&range=1h", &cookie).await.text;
+    for said in ["audit query --outcome", "--vault", "--reason", "--from", "/api/v1/audit?outcome=denied"] {
+        assert!(asked.contains(said), "the commands ask the same: {said}");
+    }
     // By its name, as the list shows it; and what nobody was known for.
     let page = story.get("/audit?principal=Ledger-Worker&outcome=denied", &cookie).await;
     assert!(page.text.contains(&format!("ledger-worker ({client_id})")), "{}", page.text);
