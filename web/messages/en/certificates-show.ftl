@@ -60,3 +60,4 @@ certificates-show-its-request = Its request
 certificates-show-merge = Merge
 certificates-show-chain = Chain
 certificates-show-renew = Renew
+certificates-show-current = current

@@ -49,3 +49,4 @@ key-json-web-key = JSON Web Key
 key-openssh = OpenSSH
 key-public-part = Public part
 key-not-a-secret = not a secret
+key-current = current

@@ -452,7 +452,7 @@ const FOLDERS: [(ObjectKind, &str); 6] = [
     (ObjectKind::Key, "keys"),
     (ObjectKind::Certificate, "certificates"),
     (ObjectKind::Issuer, "certificates/issuers"),
-    (ObjectKind::Contacts, "certificates/contacts"),
+    (ObjectKind::Contacts, "certificates"),
     (ObjectKind::Revocations, "revocations"),
 ];
 
@@ -496,7 +496,7 @@ mod tests {
             (json!({"vault": "demo", "kind": "key", "object": "payroll-signing"}), "demo/keys/payroll-signing"),
             (json!({"vault": "demo", "kind": "certificate", "object": "web"}), "demo/certificates/web"),
             (json!({"vault": "demo", "kind": "issuer", "object": "house"}), "demo/certificates/issuers/house"),
-            (json!({"vault": "demo", "kind": "contacts"}), "demo/certificates/contacts"),
+            (json!({"vault": "demo", "kind": "contacts", "object": "contacts"}), "demo/certificates/contacts"),
             (json!({"vault": "demo", "kind": "revocations", "object": "root"}), "demo/revocations/root"),
             (json!({"vault": "demo", "kind": "key"}), "demo/keys"),
             (json!({"vault": "demo", "kind": "vault", "object": "naming"}), "demo/naming"),

@@ -267,7 +267,7 @@ fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, ve
     let row = |item: &SecretItem| {
         let (tone, icon, text) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
         let version = &item.version;
-        let current = (version.version == item.secret.current).then(|| "current".to_owned());
+        let current = (version.version == item.secret.current).then(|| say!("key-current").to_owned());
         Row {
             cells: vec![
                 Cell::Link {

@@ -222,7 +222,8 @@ async fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretIt
                 Cell::Link {
                     text: version.version.to_string(),
                     href: links::certificate(vault, &item.secret.name, Some(&version.version)),
-                    small: (version.version == item.secret.current).then(|| "current".to_owned()),
+                    small: (version.version == item.secret.current)
+                        .then(|| say!("certificates-show-current").to_owned()),
                 },
                 state_cell(item, standing, viewer.now()),
                 Cell::Moment(view::moment(version.created)),
