@@ -10,6 +10,7 @@ access-in-vault-roles-at-this-vault-and = Roles at this vault and below
 access-in-vault-roles-at-the-installation = Roles at the installation
 access-in-vault-roles-given-at-the-installation = Roles given at the installation are hidden: seeing them needs the role Key Vault Reader on the installation.
 access-in-vault-not-in-use-here-the = not in use here: the access mode does not ask them
+access-in-vault-nobody-can-use-what-is = Nobody can use what is in this vault: it asks access policies, and there is none. You cannot set your own while it does: somebody else has to who holds those permissions by a role.
 access-in-vault-access-policies = Access policies
 access-in-vault-the-access-policies-of-this = The access policies of this vault are hidden from you.
 access-in-vault-list-assignments = List assignments

@@ -2,6 +2,10 @@
 
 vault-forms-access-by = Access by
 vault-forms-what-must-allow-a-request = What must allow a request for the vault's contents. Management goes by roles in every mode.
+vault-forms-whoever-holds-a-role-that = Whoever holds a role that reaches it: you too, if yours are at the installation.
+vault-forms-nobody-until-an-access-policy = Nobody, until an access policy is set, and nobody can set their own: somebody else has to who holds those permissions by a role. To have one yourself, create the vault by roles, set your access policy, and then change the access mode under Vault settings.
+vault-forms-later-once-a-module = Not at first: create the vault by roles, attach a module with authority that is enforced, and then choose this under Vault settings.
+vault-forms-who-can-use-it-at = Who can use it at once
 vault-forms-what-comes-of-another-access = What comes of another access mode
 vault-forms-there-is-no-such-access = There is no such access mode.
 vault-forms-region = Region

@@ -33,10 +33,26 @@ use crate::{
 /// Rows for tags that a form has beyond those in use.
 const SPARE_TAGS: usize = 3;
 
-fn mode_field(chosen: AccessMode) -> Field {
-    let options = AccessMode::ALL.map(|mode| (mode.as_str(), mode_words(mode)));
+/// Those that a vault can begin with: a module that could grant something is attached once it is there.
+fn at_first() -> Vec<AccessMode> {
+    AccessMode::ALL.into_iter().filter(|mode| *mode != AccessMode::Modules).collect()
+}
+
+fn mode_field(chosen: AccessMode, offered: &[AccessMode]) -> Field {
+    let options: Vec<_> = offered.iter().map(|mode| (mode.as_str(), mode_words(*mode))).collect();
     Field::choice("access_mode", say!("vault-forms-access-by"), &options, chosen.as_str())
         .hint(say!("vault-forms-what-must-allow-a-request"))
+}
+
+/// Who can use a new vault at once, in each mode that it can begin with.
+fn who_at_first() -> Panel {
+    let who = |mode: AccessMode| match mode.asks_access_policies() {
+        false => say!("vault-forms-whoever-holds-a-role-that"),
+        true => say!("vault-forms-nobody-until-an-access-policy"),
+    };
+    let facts = at_first().into_iter().map(|mode| Fact::text(mode_words(mode), who(mode)));
+    let facts = facts.chain([Fact::text(mode_words(AccessMode::Modules), say!("vault-forms-later-once-a-module"))]);
+    Panel::new(say!("vault-forms-who-can-use-it-at"), Body::Facts(facts.collect()))
 }
 
 /// What comes of each other access mode, for whoever is about to choose one.
@@ -114,7 +130,9 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         };
         let new = NewVault { settings, force: sent.ticked("force") };
         viewer.services.admin.create_vault(&viewer.call.ctx, &name, new).await?;
-        Ok::<_, Failure>(links::vault(&name))
+        // Nobody can do anything in it yet: the page on which somebody is let in says so.
+        let lets_nobody_in = mode(&sent)?.asks_access_policies();
+        Ok::<_, Failure>(if lets_nobody_in { links::in_vault(&name, "access", &[]) } else { links::vault(&name) })
     };
     match create.await {
         Ok(href) => Ok(redirect(href)),
@@ -132,7 +150,7 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
         Field::line("name", say!("vault-forms-name"), text("name"), 24)
             .required()
             .hint(say!("vault-forms-3-to-24-letters-digits")),
-        mode_field(chosen),
+        mode_field(chosen, &at_first()),
         Field::new(
             "retention_days",
             say!("vault-forms-days-that-deleted-items-stay"),
@@ -159,7 +177,7 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
         lead: Some(say!("vault-forms-policy-modules-are-attached-once").to_owned()),
-        main: vec![Panel::new(say!("vault-forms-vault"), Body::Form(form))],
+        main: vec![Panel::new(say!("vault-forms-vault"), Body::Form(form)), who_at_first()],
         aside: vec![snippets::panel(vec![
             commands.server("vault create NAME --retention-days 90"),
             commands.curl_server("POST", "/api/v1/vaults", Some(r#"{"name":"NAME","retention_days":90}"#)),
@@ -229,7 +247,7 @@ async fn settings_page(viewer: &Viewer<'_>, vault: &Vault, sent: Option<&Sent>, 
     let typed_mode = sent.and_then(|sent| mode(sent).ok()).unwrap_or(settings.access_mode);
     let typed_tags = sent.filter(|sent| sent.given("tags-shown").is_some());
     let typed_tags = typed_tags.and_then(|sent| sent.pairs("tag", MAX_TAGS).ok());
-    let mut fields = vec![mode_field(typed_mode)];
+    let mut fields = vec![mode_field(typed_mode, &AccessMode::ALL)];
     fields.extend(label_fields(
         sent.map_or(region, |sent| sent.text("region")),
         typed_tags.as_ref().unwrap_or(&settings.tags),

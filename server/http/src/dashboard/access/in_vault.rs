@@ -87,6 +87,9 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         Ok(shown) => {
             let table = policy_table(viewer, &vault, &shown.policies, writable).await;
             notices.extend(assignments::warnings(viewer, shown.policies.iter().map(|policy| &policy.grantee)).await);
+            if mode.asks_access_policies() && shown.policies.iter().all(|policy| policy.permissions.is_empty()) {
+                notices.push(say!("access-in-vault-nobody-can-use-what-is").to_owned());
+            }
             let note = shown.asleep.then_some(say!("access-in-vault-not-in-use-here-the"));
             main.push(noted(
                 Panel::new(say!("access-in-vault-access-policies"), body(viewer, "policies", table)),

@@ -35,3 +35,26 @@ async fn what_would_change_is_seen_before_it_is_given() {
         assert!(seen.text.contains(said), "{said}: {}", seen.text);
     }
 }
+
+/// By access policies a vault begins with nobody who can use it: its maker is told so and what to do, and that works.
+#[tokio::test]
+async fn a_new_vault_leads_to_one_that_its_maker_can_use() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let form = story.get("/new-vault", &ada).await.text;
+    assert!(form.contains("Who can use it at once") && !form.contains("value=\"modules\""), "{form}");
+    let made = story.submit("/new-vault", &ada, "name=shut&access_mode=access-policy&retention_days=90").await;
+    assert_eq!((made.status, made.header("location")), (303, Some("/vaults/shut/access")));
+    let page = story.get("/vaults/shut/access", &ada).await.text;
+    assert!(page.contains("Nobody can use what is in this vault"), "{page}");
+
+    let made = story.submit("/new-vault", &ada, "name=mine&access_mode=rbac&retention_days=90").await;
+    assert_eq!((made.status, made.header("location")), (303, Some("/vaults/mine")));
+    let people: String = form_urlencoded::byte_serialize(PEOPLE.as_bytes()).collect();
+    let own = format!("issuer={people}&subject=ada&get=yes&list=yes&set=yes");
+    assert_eq!(story.submit("/vaults/mine/access-policy", &ada, &own).await.status, 303);
+    let changed = story.submit("/vaults/mine/settings", &ada, "access_mode=access-policy&revision=1").await;
+    assert_eq!(changed.status, 303, "{}", changed.text);
+    assert_eq!(story.get("/vaults/mine/secrets", &ada).await.status, 200);
+    assert!(!story.get("/vaults/mine/access", &ada).await.text.contains("Nobody can use what is in this vault"));
+}
