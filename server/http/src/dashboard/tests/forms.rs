@@ -97,6 +97,9 @@ async fn every_form_proves_where_it_comes_from() {
         ("/vaults/demo/access-policy", "issuer=https%3A%2F%2Fi.example&group=*&get=yes"),
         ("/access/new-role", "name=*&description=*&data_actions=*&actions=*&scopes=*"),
         ("/access/new-assignment", "issuer=*&subject=*&group=*&role=*&scope=*&until=*"),
+        ("/access/new-assignment", "issuer=https%3A%2F%2Fi.example&group=*&role=Owner&scope=%2F&step=preview"),
+        ("/access/new-assignment", "issuer=https%3A%2F%2Fi.example&subject=*&role=*&scope=%2F&step=preview"),
+        ("/vaults/demo/access-policy", "issuer=https%3A%2F%2Fi.example&group=*&list=yes&step=preview"),
         ("/vaults/demo/new-key", "name=*&kind=*"),
         ("/vaults/demo/new-certificate", "name=*&subject=*&dns=*&emails=*&issuer=*&months=*&kind=EC+P-256"),
         (
