@@ -330,6 +330,10 @@ async fn dispatch(
     };
     let (route, parameters) = match found {
         Found::Route(route, parameters) => (route, parameters),
+        // A tab that is opened once more asks for the address that a form was sent to.
+        Found::OtherMethod if page && method == Method::Get => {
+            return finish(services, &ctx, vault, operation, Ok(dashboard::to_page_of_form(&raw.path)), page).await;
+        }
         Found::OtherMethod => {
             return finish(
                 services,

@@ -34,3 +34,6 @@ deleted-delete = Delete
 deleted-delete-recoverable-until-until = Delete, recoverable until { $until }
 deleted-all-its-versions-go-with = All its versions go with it, and every use fails from then on. It can be recovered until { $until }; { $facts }
 deleted-delete-name = Delete { $name }?
+deleted-who-is-hidden = Who deleted them, and who read them before, is hidden: seeing it needs the role Strongroom Auditor on the installation.
+deleted-who-could-not-be-read = Who deleted them, and who read them before, could not be read just now.
+deleted-not-on-record = not told here

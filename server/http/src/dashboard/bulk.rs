@@ -14,17 +14,20 @@ use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row,
 
 use super::{
     Failure,
+    before_deletion::{self, Readers},
     form::{SHORT, Sent},
     frame::{Place, Viewer},
     kinds::Kind,
     links, rendered, secrets,
     snippets::{self, Commands, quoted},
-    step_up,
+    step_up, view,
 };
 use crate::{
     message::{Request, Response},
     problem::Problem,
 };
+
+const SECONDS_A_DAY: i64 = 86_400;
 
 /// What can be done with several at once. A purge is not among them.
 #[derive(Clone)]
@@ -223,11 +226,29 @@ async fn ask(viewer: &Viewer<'_>, vault: &VaultName, names: &[ObjectName]) -> Re
         cancel_href: Some(links::secrets(vault)),
         ..Form::default()
     };
-    let listed = names.iter().map(ToString::to_string).collect();
+    let readers = match before_deletion::is_open(viewer).await {
+        true => before_deletion::readers_now(viewer, vault).await.map_err(|_| say!("bulk-readers-could-not-be-read")),
+        false => Err(say!("bulk-readers-are-hidden")),
+    };
+    let listed = names.iter().map(|name| {
+        let read_by = |readers: &Readers| readers.cell(name.as_str());
+        let readers = readers.as_ref().map_or_else(|why| Cell::None((*why).to_owned()), read_by);
+        Row::new(vec![Cell::link(name.to_string(), links::secret(vault, name, None)), readers])
+    });
+    let table = Table::new(&["Name", "Readers, 24 h"], listed.collect());
+    let vaults = viewer.vaults().await;
+    let days = vaults.iter().find(|known| known.name == *vault).map(|known| known.settings.retention_days);
+    let lead = match days {
+        Some(days) => {
+            let until = view::moment(viewer.now() + i64::from(days) * SECONDS_A_DAY).text;
+            say!("bulk-they-can-be-recovered-until-date", until = until)
+        }
+        None => say!("bulk-they-can-be-recovered-until").to_owned(),
+    };
     let page = PanelsPage {
-        lead: Some(say!("bulk-they-can-be-recovered-until").to_owned()),
+        lead: Some(lead),
         main: vec![
-            Panel::new(say!("bulk-which"), Body::Text(listed)),
+            Panel::new(say!("bulk-which"), Body::Table(table)),
             Panel::new(say!("bulk-delete"), Body::Form(form)),
         ],
         aside: vec![snippets::panel(vec![Wanted::Delete.command(&commands(viewer, vault), names)])],

@@ -1,5 +1,7 @@
 //! Deletion of secrets, keys and certificates: what it means, what is deleted until when, recovery, purge.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     names::{ObjectName, VaultName},
     secret::{LifeState, SecretItem, VaultFacts},
@@ -8,6 +10,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Form, Icon, Paging, Panel, PanelsPag
 
 use super::{
     Failure,
+    before_deletion::{self, Readers},
     form::{SHORT, Sent},
     frame::{Place, Viewer},
     kinds::Kind,
@@ -33,6 +36,8 @@ const SOON: i64 = 7 * SECONDS_A_DAY;
 const SECONDS_A_DAY: i64 = 86_400;
 
 const COLUMNS: [&str; 5] = ["Name", "Deleted", "Purged", "Tags", ""];
+/// The same for who may read the log.
+const WITH_WHO: [&str; 7] = ["Name", "Deleted", "Deleted by", "Readers before", "Purged", "Tags", ""];
 
 /// GET /vaults/{vault}/deleted and /deleted-keys
 ///
@@ -40,7 +45,7 @@ const COLUMNS: [&str; 5] = ["Name", "Deleted", "Purged", "Tags", ""];
 /// The gate's denial, or why the list cannot be read.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let vault = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
-    let sort = Sort::of(viewer, request, &COLUMNS);
+    let sort = Sort::of(viewer, request, &WITH_WHO);
     let tokens = PageTokens { services: viewer.services, vault: &vault, listing: kind.deleted() };
     let after = cursor(request, &tokens, &sort)?;
     let ctx = &viewer.call.ctx;
@@ -56,6 +61,13 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
     let mut offers = Offers::new(viewer, &place);
     let recover = offers.open(&kind.ask(kind.recovering(), &vault), say!("deleted-recover")).await;
     let purge = purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), say!("deleted-purge")).await;
+    let who = who(viewer, kind, &vault, &page.items).await;
+    match &who {
+        Ok(Some(_)) => {}
+        Ok(None) => offers.note(say!("deleted-who-is-hidden")),
+        Err(_) => offers.note(say!("deleted-who-could-not-be-read")),
+    }
+    let who = who.ok().flatten();
     let (_, cannot) = offers.told();
     let token = viewer.form_token();
     let rows = page.items.iter().map(|item| {
@@ -74,7 +86,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
         }
         let (deleted, purged) = dates(item, viewer.now());
         let tags = view::tags_cell(&item.version.attributes.tags);
-        Row::new(vec![Cell::text(name.to_string()), deleted, purged, tags, Cell::Acts(acts)])
+        let mut cells = vec![Cell::text(name.to_string()), deleted];
+        cells.extend(who.as_ref().into_iter().flat_map(|who| who.cells(name)));
+        cells.extend([purged, tags, Cell::Acts(acts)]);
+        Row::new(cells)
     });
     let rows: Vec<Row> = rows.collect();
     let next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
@@ -99,7 +114,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
             command: None,
         }
     } else {
-        let mut table = Table::new(&COLUMNS, rows);
+        let mut table = Table::new(if who.is_some() { &WITH_WHO } else { &COLUMNS[..] }, rows);
         table.paging = Paging {
             words: say!("deleted-rows-on-this-page", rows = table.rows.len()),
             first_href: after.map(|_| links::deleted(kind, &vault)),
@@ -123,6 +138,36 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// Who deleted what is listed, and who read it before: of secrets, whose values are what is read.
+struct Who {
+    by: BTreeMap<String, Cell>,
+    readers: Option<Readers>,
+}
+
+impl Who {
+    fn cells(&self, name: &ObjectName) -> [Cell; 2] {
+        let untold = || Cell::None(say!("deleted-not-on-record").to_owned());
+        let by = self.by.get(name.as_str()).cloned().unwrap_or_else(untold);
+        [by, self.readers.as_ref().map_or_else(untold, |readers| readers.cell(name.as_str()))]
+    }
+}
+
+/// None for who may not read the log.
+async fn who(viewer: &Viewer<'_>, kind: Kind, vault: &VaultName, items: &[SecretItem]) -> Result<Option<Who>, Failure> {
+    if items.is_empty() {
+        return Ok(Some(Who { by: BTreeMap::new(), readers: None }));
+    }
+    if !before_deletion::is_open(viewer).await {
+        return Ok(None);
+    }
+    let by = before_deletion::deleters(viewer, vault, kind.deleting()).await?;
+    let readers = match kind {
+        Kind::Secret => Some(before_deletion::readers_before(viewer, vault, items).await?),
+        Kind::Key | Kind::Certificate => None,
+    };
+    Ok(Some(Who { by, readers }))
 }
 
 /// The same of the other kinds.

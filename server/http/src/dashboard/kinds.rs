@@ -54,6 +54,14 @@ impl Kind {
         }
     }
 
+    pub(super) fn deleting(self) -> Action {
+        match self {
+            Self::Secret => Action::SecretDelete,
+            Self::Key => Action::KeyDelete,
+            Self::Certificate => Action::CertificateDelete,
+        }
+    }
+
     pub(super) fn recovering(self) -> Action {
         match self {
             Self::Secret => Action::SecretRecover,

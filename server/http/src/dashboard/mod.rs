@@ -12,6 +12,7 @@ mod audit;
 mod audit_export;
 mod audit_filter;
 mod audit_who;
+mod before_deletion;
 mod bulk;
 mod certificates;
 mod command_line;
@@ -133,6 +134,11 @@ pub(crate) async fn session(
 /// Where somebody without a session is led: to sign-in, which never leads anywhere by itself.
 pub(crate) fn to_sign_in(method: Method, path: &str, query: &str) -> Response {
     Response { reason: SESSION_MISSING, ..redirect(links::sign_in(&links::ReturnTo::of(method, path, query))) }
+}
+
+/// Where somebody is led who asks for the address of a form, which takes POST alone: to the page that it stands on.
+pub(crate) fn to_page_of_form(path: &str) -> Response {
+    redirect(links::ReturnTo::of(Method::Post, path, "").as_str().to_owned())
 }
 
 /// A problem as a page, for whoever it is.

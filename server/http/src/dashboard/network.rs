@@ -9,6 +9,7 @@ use strongroom_domain::{
     gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
+    record::{Outcome, Record},
     vault::{Vault, VaultUpdate},
 };
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
@@ -39,7 +40,10 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let name = VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let asked = |name| request.query(name).map(str::trim).filter(|text| !text.is_empty());
     let tested = asked("address").map(|address| Tested::of(viewer, address, asked("listener")));
-    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, &name).await?;
+    // A slip is on record as that: the vault is read beside it.
+    let slip = tested.as_ref().is_some_and(|tested| tested.found.is_err());
+    let beside = slip.then(|| viewer.further()).transpose()?;
+    let vault = viewer.services.admin.show_vault(beside.as_ref().unwrap_or(&viewer.call.ctx), &name).await?;
     let page = page(viewer, &vault, Filled { tested: tested.as_ref(), ..Filled::default() }).await;
     Ok(match tested.map(|tested| tested.found) {
         Some(Err(problem)) => Response { status: problem.status, reason: problem.reason, ..page },
@@ -102,7 +106,6 @@ fn typed(sent: &Sent) -> Result<NetworkRules, Problem> {
 
 /// What the rules as they were typed would say of an address: nothing is written, and what was typed stays.
 async fn foresee(viewer: &Viewer<'_>, name: &VaultName, sent: &Sent) -> Result<Response, Failure> {
-    let vault = viewer.services.admin.show_vault(&viewer.call.ctx, name).await?;
     let told = || {
         let rules = typed(sent)?;
         let Tested { address, listener, found } =
@@ -114,8 +117,19 @@ async fn foresee(viewer: &Viewer<'_>, name: &VaultName, sent: &Sent) -> Result<R
         Ok(told) => (told, None),
         Err(problem) => (None, Some(Refusal::of(problem.into())?)),
     };
+    let vault = viewer.services.admin.show_vault(&viewer.further()?, name).await?;
     let filled = Filled { foreseen, sent: Some(sent), refusal: refusal.as_ref(), tested: None };
-    Ok(page(viewer, &vault, filled).await)
+    let page = page(viewer, &vault, filled).await;
+    if refusal.is_none() {
+        // The form's own record would say that the rules were replaced.
+        let mut record = Record::of(&viewer.call.ctx, Action::VaultRead.operation());
+        record.status = Some(200);
+        record.vault = Some(name.to_string());
+        record.outcome = Outcome::Allowed;
+        page.reason.clone_into(&mut record.reason);
+        viewer.services.recorder.note(&viewer.call.ctx, record).await.map_err(Problem::from)?;
+    }
+    Ok(page)
 }
 
 /// POST /vaults/{vault}/network

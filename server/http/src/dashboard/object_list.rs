@@ -45,7 +45,7 @@ impl<'a> Listed<'a> {
         let sort = Sort::of(viewer, request, columns);
         let tokens = PageTokens { services: viewer.services, vault, listing: kind.plural() };
         let after = cursor(request, &tokens, &sort)?;
-        let found = read(viewer, kind, vault, (&filter, &sort), after.clone()).await?;
+        let found = read(viewer, &viewer.call.ctx, (kind, vault), (&filter, &sort), after.clone()).await?;
         let (set, sorted) = (filter.is_set(), found.paging.clone().unwrap_or_default());
         let whole = !found.more && !found.in_part && after.is_none() && sorted.first_href.is_none();
         let notices = found.notice(&sort);

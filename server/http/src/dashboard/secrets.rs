@@ -3,6 +3,7 @@
 
 use strongroom_domain::{
     action::Action,
+    context::RequestContext,
     gate::Ask,
     names::{ObjectName, VaultName},
     objects::Searched,
@@ -68,7 +69,10 @@ async fn page(
     let sort = Sort::of(viewer, request, &COLUMNS);
     let tokens = PageTokens { services: viewer.services, vault: &vault, listing: Kind::Secret.plural() };
     let after = cursor(request, &tokens, &sort)?;
-    let found = read(viewer, Kind::Secret, &vault, (&filter, &sort), after.clone()).await?;
+    // A form that was refused is on record as that: the list is read beside it.
+    let beside = refused.map(|_| viewer.further()).transpose()?;
+    let ctx = beside.as_ref().unwrap_or(&viewer.call.ctx);
+    let found = read(viewer, ctx, (Kind::Secret, &vault), (&filter, &sort), after.clone()).await?;
     let now = viewer.now();
     let next = following(&tokens, found.next.as_ref(), &sort)?;
     let partial = found.notice(&sort);
@@ -183,17 +187,16 @@ impl Found {
 /// One page of a list; with a filter, of what is like that among all names, and sorted where the store can.
 pub(super) async fn read(
     viewer: &Viewer<'_>,
-    kind: Kind,
-    vault: &VaultName,
+    ctx: &RequestContext,
+    (kind, vault): (Kind, &VaultName),
     (filter, sort): (&Filter, &Sort<'_>),
     after: Option<ObjectName>,
 ) -> Result<Found, Failure> {
     if !filter.is_set() && !sort.is_set() {
-        let (page, _) = kind.list(viewer, &viewer.call.ctx, vault, false, after.as_ref()).await?;
+        let (page, _) = kind.list(viewer, ctx, vault, false, after.as_ref()).await?;
         let next = page.next.as_deref().and_then(|next| ObjectName::parse(next).ok());
         return Ok(Found { items: page.items, more: next.is_some(), next, in_part: false, paging: None });
     }
-    let ctx = &viewer.call.ctx;
     let search = Search { after, ..filter.search(viewer.now()) };
     let Some((by, descending)) = sort.asked() else {
         let limit = if sort.is_set() { SORTED_HERE } else { MAX_PAGE };

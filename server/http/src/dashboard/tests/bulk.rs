@@ -41,14 +41,23 @@ async fn each_of_several_secrets_is_judged_and_recorded_by_itself() {
     // Several are deleted only after they were named once more.
     let asked = story.submit("/vaults/demo/bulk-secrets", &ada, "secret=first&secret=third&act=delete").await;
     assert!(asked.text.contains("Delete 2 secrets of demo?"), "{}", asked.text);
+    assert!(
+        asked.text.contains("They can be recovered until 20") && asked.text.contains("Readers, 24 h"),
+        "{}",
+        asked.text
+    );
     assert!(story.get("/vaults/demo/secrets", &ada).await.text.contains(">first<"), "nothing happened yet");
     let gone = story.submit("/vaults/demo/bulk-secrets", &ada, "secret=first&secret=third&act=delete&sure=yes").await;
     assert!(gone.text.contains("2 of 2: deleted, recoverable"), "{}", gone.text);
-    assert!(story.get("/vaults/demo/deleted", &ada).await.text.contains("third"));
+    let deleted = story.get("/vaults/demo/deleted", &ada).await.text;
+    for shown in ["third", "Deleted by", ">ada<", "Readers, 24 h before", "nobody"] {
+        assert!(deleted.contains(shown), "{shown}: {deleted}");
+    }
     for (fields, why) in
         [("act=disable", "nothing chosen"), ("secret=a%2Fb&act=disable", "no name"), ("secret=a&act=purge", "no act")]
     {
         assert_eq!(story.submit("/vaults/demo/bulk-secrets", &ada, fields).await.status, 400, "{why}");
+        assert_eq!((story.last().outcome, story.last().status), (Outcome::Failed, Some(400)), "{why}");
     }
     // The list stands there once more, with what was sent.
     let again = story.submit("/vaults/demo/bulk-secrets", &ada, "act=tag&tag=kept-tag&tag-value=kept-value").await.text;

@@ -118,6 +118,7 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     assert!(page.text.contains("allowed by the default"));
     let slip = story.get(&format!("{at}?address=nonsense"), &cookie).await;
     assert!(slip.status == 400 && slip.text.contains("value=\"nonsense\"") && slip.text.contains("role=\"alert\""));
+    assert_eq!(story.last().status, Some(400), "and is on record so");
     // Rules are tried as they are typed: nothing is written, and they stay.
     let tried = "step=preview&rules=deny+198.51.100.0%2F24&default=allow&revision=2&address=198.51.100.9&listener=main";
     let tried = story.submit(at, &cookie, tried).await;
@@ -126,6 +127,7 @@ async fn network_rules_are_tested_and_a_lock_out_is_asked_about() {
     {
         assert!(tried.status == 200 && tried.text.contains(shown), "{shown}: {}", tried.text);
     }
+    assert_eq!((story.last().operation.as_str(), story.last().status), ("VaultGet", Some(200)), "nothing was replaced");
     let slip = "step=preview&rules=deny+198.51.100.0%2F24&default=allow&revision=2&address=x";
     let slip = story.submit(at, &cookie, slip).await;
     assert!(slip.status == 400 && slip.text.contains("deny 198.51.100.0/24</textarea>"), "{}", slip.text);
