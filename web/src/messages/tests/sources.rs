@@ -46,11 +46,13 @@ impl Source {
         self.path.ends_with(".rs")
     }
 
-    /// Without what is only for tests and samples, which stands last.
+    /// Without what is only for tests, which stands last.
     fn program(&self) -> &str {
-        let aside = ["#[cfg(test)]\nmod tests {", "pub fn samples() ->"];
-        let end = aside.iter().filter_map(|begin| self.text.find(begin)).min().unwrap_or(self.text.len());
-        &self.text[..end]
+        self.before("#[cfg(test)]\nmod tests {")
+    }
+
+    fn before(&self, begin: &str) -> &str {
+        self.text.find(begin).map_or(self.text.as_str(), |end| &self.text[..end])
     }
 
     /// Names and variables of the messages that it asks for.
@@ -63,12 +65,13 @@ impl Source {
         calls.collect()
     }
 
-    /// The strings of a source in Rust.
+    /// The strings of a source in Rust, without those of samples.
     pub(super) fn literals(&self) -> Vec<Literal> {
         let mut found = Vec::new();
         let mut open: Vec<String> = Vec::new();
         let mut word = String::new();
-        let mut rest = self.program();
+        let samples = self.before("pub fn samples() ->");
+        let mut rest = if samples.len() < self.program().len() { samples } else { self.program() };
         while let Some(c) = rest.chars().next() {
             let mut step = c.len_utf8();
             if rest.starts_with("//") {
