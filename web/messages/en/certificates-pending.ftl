@@ -28,3 +28,4 @@ certificates-pending-request = Request
 certificates-pending-key = Key
 certificates-pending-a-new-key = A new one, though its policy says to keep the key: that of the version before was revoked as compromised.
 certificates-pending-the-issuer-said = The issuer said
+certificates-pending-tags = Tags

@@ -1,5 +1,7 @@
 //! What waits for an authority: the request to have signed, and merging what came of it, or calling it off.
 
+use std::collections::BTreeMap;
+
 use strongroom_crypto::x509::certificates_in;
 use strongroom_domain::{
     action::Action,
@@ -7,8 +9,9 @@ use strongroom_domain::{
     certificates::CertificateError,
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
+    secret::MAX_TAGS,
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, Snippet, Tone, say};
+use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, Snippet, Tone, say};
 
 use super::{pem, show};
 use crate::{
@@ -26,13 +29,16 @@ use crate::{
     problem::Problem,
 };
 
+/// Empty rows for tags that are offered.
+const SPARE_TAGS: usize = 2;
+
 /// The operation of a name, for who may see it. Reading it is on record like any other read.
 pub(super) async fn panels(
     viewer: &Viewer<'_>,
     offers: &mut Offers<'_>,
     vault: &VaultName,
     name: &ObjectName,
-    refusal: Option<&Refusal>,
+    refused: Option<(&Refusal, &Draft)>,
 ) -> Vec<Panel> {
     let ask = |action| Ask::object(ObjectKind::Certificate, action, vault, name);
     if !offers.open(&ask(Action::CertificatePendingGet), say!("certificates-pending-seeing-what-it-waits-for")).await {
@@ -80,21 +86,46 @@ pub(super) async fn panels(
             .foot(say!("certificates-pending-give-it-to-your-authority")),
     );
     if offers.open(&ask(Action::CertificatePendingMerge), say!("certificates-pending-merging-a-certificate")).await {
+        let draft = refused.map_or_else(|| Draft::of(&item.version.attributes.tags), |(_, draft)| draft.clone());
+        let mut fields = vec![
+            Field::code("certificates", say!("certificates-pending-certificate-and-its-chain-pem"), draft.pem, 8)
+                .required()
+                .hint(say!("certificates-pending-the-certificate-for-the-request")),
+        ];
+        if !draft.tags.is_empty() {
+            fields.push(Field::new("tag", say!("certificates-pending-tags"), FieldKind::Pairs(draft.tags)));
+        }
         let form = Form {
             action: at("merge"),
             csrf_token: Some(viewer.form_token()),
-            fields: vec![
-                Field::code("certificates", say!("certificates-pending-certificate-and-its-chain-pem"), "", 8)
-                    .required()
-                    .hint(say!("certificates-pending-the-certificate-for-the-request")),
-            ],
+            fields,
             submit: say!("certificates-pending-merge").to_owned(),
             ..Form::default()
         };
-        let form = refusal::form(viewer, form, refusal).await;
+        let form = refusal::form(viewer, form, refused.map(|(refusal, _)| refusal)).await;
         panels.push(Panel::new(say!("certificates-pending-merge-what-the-authority-made"), Body::Form(form)));
     }
     panels
+}
+
+/// What the form of a merge holds.
+#[derive(Clone, Default)]
+pub(super) struct Draft {
+    /// The certificates that were pasted; of what else was pasted with them nothing is told again.
+    pem: String,
+    tags: Vec<(String, String)>,
+}
+
+impl Draft {
+    fn of(tags: &BTreeMap<String, String>) -> Self {
+        // A field of one line cannot hold every tag; those stay as they are.
+        if tags.iter().any(|(name, value)| name.chars().chain(value.chars()).any(char::is_control)) {
+            return Self::default();
+        }
+        let mut tags: Vec<_> = tags.clone().into_iter().collect();
+        tags.extend((tags.len()..MAX_TAGS).take(SPARE_TAGS).map(|_| Default::default()));
+        Self { pem: String::new(), tags }
+    }
 }
 
 fn facts(pending: &PendingOperation) -> Vec<Fact> {
@@ -129,10 +160,16 @@ fn facts(pending: &PendingOperation) -> Vec<Fact> {
 pub(crate) async fn merge(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
+    let text = sent.secret("certificates");
+    let found = certificates_in(text.expose().as_bytes()).map_err(CertificateError::from);
+    let tags = sent.pairs("tag", MAX_TAGS);
+    let mut draft = tags.as_ref().map(Draft::of).unwrap_or_default();
+    draft.pem = found.iter().flatten().map(|certificate| pem("CERTIFICATE", certificate)).collect();
     let merge = async {
-        let text = sent.secret("certificates");
-        let found = certificates_in(text.expose().as_bytes()).map_err(CertificateError::from)?;
-        viewer.services.certificates.merge(&viewer.call.ctx, &vault, &name, &found, None, None).await?;
+        let (found, tags) = (found?, tags?);
+        // None of them leaves those that it has.
+        let tags = (!tags.is_empty()).then_some(&tags);
+        viewer.services.certificates.merge(&viewer.call.ctx, &vault, &name, &found, tags, None).await?;
         Ok::<_, Failure>(())
     };
     match merge.await {
@@ -146,7 +183,7 @@ pub(crate) async fn merge(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
             if !waits {
                 return Err(Problem::from(CertificateError::NoPending(name)).into());
             }
-            show::page(viewer, &vault, shown, Some(&refusal)).await
+            show::page(viewer, &vault, shown, Some((&refusal, &draft))).await
         }
     }
 }

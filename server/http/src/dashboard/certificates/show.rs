@@ -50,7 +50,7 @@ pub(super) async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     (item, facts): (SecretItem, VaultFacts),
-    refusal: Option<&Refusal>,
+    refused: Option<(&Refusal, &pending::Draft)>,
 ) -> Result<Response, Failure> {
     let state = item.secret.certificate.as_deref().ok_or_else(Problem::internal)?;
     let name = &item.secret.name;
@@ -63,7 +63,7 @@ pub(super) async fn page(
     // One that came to its end is told by the version that it made.
     let open = state.pending.as_ref().filter(|pending| pending.status != PendingStatus::Completed);
     if current && open.is_some() {
-        main.extend(pending::panels(viewer, &mut offers, vault, name, refusal).await);
+        main.extend(pending::panels(viewer, &mut offers, vault, name, refused).await);
     }
     let certificates = item.version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
     let public = item.version.key.as_ref().and_then(|key| key.public.as_ref());
@@ -105,7 +105,7 @@ pub(super) async fn page(
         aside,
         ..PanelsPage::new(viewer.shell(&place).await, name.to_string())
     };
-    Ok(refusal::answer(&page, refusal))
+    Ok(refusal::answer(&page, refused.map(|(refusal, _)| refusal)))
 }
 
 /// That its authority took it back, or that nobody knows.
