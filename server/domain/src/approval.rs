@@ -58,6 +58,14 @@ impl Content {
         Ok(Self { digest: HEXLOWER.encode(&strongroom_crypto::sha256(&serde_json::to_vec(all)?)), told })
     }
 
+    /// The same of a change to what an object is at a revision: laid over another it would make something else.
+    ///
+    /// # Errors
+    /// None in practice: it is plain data.
+    pub fn over(self, revision: Option<i64>) -> Result<Self, serde_json::Error> {
+        Self::of(&(&self.digest, revision), self.told)
+    }
+
     /// Its two halves.
     #[must_use]
     pub fn into_parts(self) -> (String, BTreeMap<String, String>) {

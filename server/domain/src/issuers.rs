@@ -16,7 +16,7 @@ use crate::{
     change::{Change, PermittedChange},
     contacts::Contacts,
     context::RequestContext,
-    gate::{Ask, Proposed},
+    gate::{Ask, Proposed, signing},
     issuance::{CertificateIssuer, Farewell},
     issuer::{AuthorityLife, AuthoritySettings, Issuer, IssuerInvalid, IssuerPatch, IssuerSettings, KeptAccount},
     names::{NameError, ObjectKind, ObjectName, VaultName},
@@ -171,8 +171,10 @@ impl Issuers {
         let enabled = given.enabled.unwrap_or(true);
         self.is_spoken_here(&issuer, enabled)?;
         let attributes = attributes(enabled, Some(issuer.settings.provider()));
+        let content = signing::issuer(given, Some(&issuer.settings)).map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask {
             proposed: Some(Proposed::Whole(&attributes)),
+            content: Some(&content),
             ..Ask::object(ObjectKind::Issuer, Action::IssuerSet, vault, name)
         };
         for _ in 0..ATTEMPTS {
@@ -230,8 +232,10 @@ impl Issuers {
         given: &IssuerPatch,
     ) -> Result<ShownIssuer, IssuerError> {
         let patch = AttributePatch { enabled: given.enabled, ..AttributePatch::default() };
+        let content = signing::issuer(given, None).map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask {
             proposed: Some(Proposed::Patch(&patch)),
+            content: Some(&content),
             ..Ask::object(ObjectKind::Issuer, Action::IssuerUpdate, vault, name)
         };
         for _ in 0..ATTEMPTS {
@@ -393,8 +397,10 @@ impl Issuers {
         let name = ObjectName::parse(CONTACTS)?;
         let attributes = attributes(true, None);
         let document = contacts.to_document().map_err(|_| ObjectError::Unavailable)?;
+        let content = signing::contacts(contacts).map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask {
             proposed: Some(Proposed::Whole(&attributes)),
+            content: Some(&content),
             ..Ask::object(ObjectKind::Contacts, Action::ContactsSet, vault, &name)
         };
         for _ in 0..ATTEMPTS {

@@ -24,7 +24,7 @@ use crate::{
     action::Action,
     change::Change,
     context::RequestContext,
-    gate::Ask,
+    gate::{Ask, signing},
     keyring::VaultKeys,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultId, VaultName},
     objects::{ATTEMPTS, InVault, ObjectError, Objects, active, opened_whole, spent},
@@ -335,7 +335,8 @@ impl Revoking {
         reason: Reason,
     ) -> Result<ShownRevocations, RevocationError> {
         let (kind, objects) = (ObjectKind::Revocations, &self.objects);
-        let ask = Ask::object(kind, Action::CertificateRevoke, vault, name);
+        let content = signing::revocation(what, reason).map_err(|_| ObjectError::Unavailable)?;
+        let ask = Ask { content: Some(&content), ..Ask::object(kind, Action::CertificateRevoke, vault, name) };
         for _ in 0..ATTEMPTS {
             let InVault { mut case, vault: found, keys } = objects.admit(ctx, ask.clone()).await?;
             let written = self.to_write((&found, &keys), name, what, (reason, ctx.seconds())).await;
@@ -365,10 +366,12 @@ impl Revoking {
             if held.inspect(|(_, read)| matches!(read, Err(StoreError::Stale))) {
                 continue;
             }
+            let spends = case.spends;
             let held = held.map(|(permit, read): (Permit, _)| {
                 let document = opened_whole(&objects.keyring, &keys, kind, &item, read)?;
                 let (change, all) = changed(Revocations::of_document(&document).map_err(|_| ObjectError::Tampered)?)?;
-                spent::<_, RevocationError>(permit, change, all)
+                let (change, all) = spent::<_, RevocationError>(permit, change, all)?;
+                Ok::<_, RevocationError>((objects.spending(change, spends, ctx.seconds())?, all))
             });
             if let Some(all) =
                 objects.recorder.commit_held(ctx, case.record, held).await.map_err(ObjectError::from)??

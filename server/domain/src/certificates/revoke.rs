@@ -14,12 +14,12 @@ use crate::{
     action::Action,
     certificate::CertificateState,
     context::RequestContext,
-    gate::Ask,
+    gate::{Ask, signing},
     issuance::{NotTakenBack, TakenBack},
     issuer::{Issuer, IssuerSettings},
     issuers::IssuerError,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
-    objects::{ObjectError, Verbs},
+    objects::ObjectError,
     record::{HowItWent as _, Outcome, Record},
     renewal,
     revocation::{RevokedCertificate, serial_from},
@@ -45,8 +45,10 @@ impl Certificates {
         issuer: Option<&ObjectName>,
         reason: Reason,
     ) -> Result<(SecretItem, VaultFacts), CertificateError> {
-        let verbs = Verbs { show: Action::CertificateRevokeVersion, ..*Verbs::CERTIFICATES };
-        let (item, facts) = self.objects.show(&verbs, ctx, vault, name, version).await?;
+        let content = signing::taken_back(issuer, reason).map_err(|_| ObjectError::Unavailable)?;
+        let ask = Ask::object(ObjectKind::Certificate, Action::CertificateRevokeVersion, vault, name);
+        let ask = Ask { version, content: Some(&content), ..ask };
+        let (item, facts) = self.objects.show_asked(ctx, name, ask).await?;
         let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
         let (Some(leaf), Some(state)) = (leaf, item.secret.certificate.as_deref()) else {
             return Err(CertificateError::Unfinished);

@@ -276,10 +276,10 @@ impl Gate {
     }
 }
 
-/// Whether an approval is for one time: of data it is for a while, of the management of a vault for what was agreed
-/// to, which is done then.
+/// Whether an approval is for one time: of data it is for a while, of the management of a vault and of what is revoked
+/// for what was agreed to, which is done then.
 fn counts_once(action: Action) -> bool {
-    !action.is_data()
+    !action.is_data() || action == Action::CertificateRevoke
 }
 
 /// What an approval would be for, and what is told of it; none without a vault, whose approvers could be asked.
@@ -289,10 +289,13 @@ fn subject(
     judged: &Judged,
 ) -> Option<(ApprovalSubject, BTreeMap<String, String>)> {
     let (vault, _) = judged.vault.as_ref()?;
-    let content = match ask.content {
-        Some(content) => Some(content.clone()),
+    let content = match (ask.content, ask.proposed) {
+        // What is told of a change is not what comes of it: two that were agreed to, one laid over the other, would be
+        // something that nobody agreed to.
+        (Some(content), Some(Proposed::Patch(_))) => Some(content.clone().over(revision(judged)).ok()?),
+        (Some(content), _) => Some(content.clone()),
         // What cannot be told apart from something else is not asked for.
-        None => written(ctx, ask, judged.facts.as_deref()).ok()?,
+        (None, _) => written(ctx, ask, judged.facts.as_deref()).ok()?,
     };
     let (content, details) = content.map(Content::into_parts).unzip();
     let subject = ApprovalSubject {

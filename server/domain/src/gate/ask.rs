@@ -44,7 +44,8 @@ pub struct Ask<'a> {
     pub next: Option<&'a CertificatePolicy>,
     /// On an update of a certificate's policy: what of it would be another.
     pub policy: Option<&'a PolicyPatch>,
-    /// In the management of a vault: what would be done, where the action does not say it. An approval is for this.
+    /// What would be done, where neither the action nor what else is said here tells it: in the management of a vault, of
+    /// issuers and contacts, and of a revocation. An approval is for this.
     pub content: Option<&'a Content>,
     /// The assignment that it is about, where it is about one: what is a person's own they may give up.
     pub assignment: Option<&'a Assignment>,

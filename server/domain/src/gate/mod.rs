@@ -23,7 +23,7 @@ pub use modules::BEHIND_A_DENIAL;
 pub(crate) use modules::POLICY_STAGE;
 pub(crate) use recorded::{Again, Recorded};
 pub(crate) use supposed::Supposition;
-pub(crate) use told::changed_tags;
+pub(crate) use told::{changed_tags, signing};
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -3,6 +3,8 @@
 //! For people alone; nothing is judged by it. Never a value nor key material; of a key its digest. Bounded: of what is
 //! too long as much as fits, how much more there is, and a digest of all of it.
 
+pub(crate) mod signing;
+
 use std::{collections::BTreeMap, fmt::Display};
 
 use data_encoding::HEXLOWER;

@@ -4,7 +4,8 @@ use strongroom_crypto::Plaintext;
 
 use super::{ATTEMPTS, InVault, ObjectError, Objects, Verbs, active};
 use crate::{
-    change::Change,
+    approval::ApprovalRequest,
+    change::{Change, PermittedChange, Spent},
     context::RequestContext,
     gate::{Ask, Case, Proposed},
     key::{KeyOperation, KeyProperties},
@@ -163,7 +164,24 @@ impl Objects {
             tracing::error!(%error, "a change did not fit its permit");
             ObjectError::Unavailable
         })?;
+        let change = self.spending(change, case.spends, ctx.seconds())?;
         Ok(self.recorder.commit(ctx, case.record, change, held).await?)
+    }
+
+    /// The change together with the end of the approval that it rests on, where that is for one time.
+    pub(crate) fn spending(
+        &self,
+        change: PermittedChange,
+        rests_on: Option<Box<ApprovalRequest>>,
+        now: i64,
+    ) -> Result<PermittedChange, ObjectError> {
+        let Some(rests_on) = rests_on else { return Ok(change) };
+        let mut request = rests_on.spent(now);
+        request.tag = self.keyring.tag_approval(&request)?;
+        change.spending(Spent { request, replaces: rests_on.revision }).map_err(|error| {
+            tracing::error!(%error, "an approval is not of the change that rests on it");
+            ObjectError::Unavailable
+        })
     }
 }
 

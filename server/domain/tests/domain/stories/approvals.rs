@@ -5,21 +5,26 @@ use std::{collections::BTreeMap, sync::Arc};
 use strongroom_crypto::{
     key::{Curve, KeySpec, SignAlgorithm},
     secret::SecretText,
+    x509::Reason,
 };
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
     admin::{AdminError, NewSecret, ScopeRequest, WorkloadEdit},
     approval::{ApprovalRequest, ApprovalState, MAX_OF_PRINCIPAL, Verdict as Word},
+    contacts::{Contact, Contacts},
     decision::{ApprovalWanted, DenyReason},
     grant::Scope,
     identity::Workload,
+    issuer::{AcmeSettings, AuthoritySettings, IssuerPatch, IssuerSettings, Organization},
+    issuers::IssuerError,
     keys::{KeyAt, KeyError, KeyRequest},
     names::ObjectVersion,
     objects::ObjectError,
     policy::{AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal, PrincipalId},
     record::{Outcome, RowKind},
+    revocations::{RevocationError, ToRevoke},
     role::Role,
     rotation::{RotationTerms, Span, Trigger},
     secret::SecretAttributes,
@@ -32,6 +37,7 @@ use strongroom_domain::{
 };
 use uuid::Uuid;
 
+use super::{certificates::by, revocation::authority};
 use crate::common::Demo;
 
 const GUARD: ModuleDigest = ModuleDigest([7; 32]);
@@ -105,6 +111,13 @@ impl Story {
 
     async fn grant(&self, id: Uuid) -> ApprovalRequest {
         self.say(&self.grace, id, Word::Grant, None).await.unwrap()
+    }
+
+    /// What whoever is asked sees of a request.
+    async fn told(&self, id: Uuid) -> BTreeMap<String, String> {
+        let ctx = self.demo.world.request(&self.grace);
+        let listed = self.demo.world.admin.list_approvals(&ctx, &self.demo.vault).await.unwrap();
+        listed.requests.iter().find(|request| request.id == id).unwrap().details.clone()
     }
 
     /// Without the module in the way, as it was before it was attached.
@@ -220,10 +233,7 @@ async fn an_approval_of_a_write_is_for_its_attributes() {
     assert_ne!(wants(set("one", None).await), asked);
     let other = wants(typed("one", soon, Some("application/x-pem-file")).await);
     assert_ne!(other, asked);
-    let ctx = story.demo.world.request(&story.grace);
-    let listed = story.demo.world.admin.list_approvals(&ctx, &story.demo.vault).await.unwrap();
-    let told = &listed.requests.iter().find(|request| request.id == other).unwrap().details;
-    assert_eq!(told["content_type"], "application/x-pem-file");
+    assert_eq!(story.told(other).await["content_type"], "application/x-pem-file");
     for value in ["one", "another"] {
         set(value, soon).await.unwrap();
     }
@@ -271,6 +281,88 @@ async fn an_approval_of_what_is_done_with_a_key_is_for_what_it_tells() {
         sign(SignAlgorithm::Es256, digest).await.unwrap();
     }
     assert_eq!(wants(sign(SignAlgorithm::Es384, 1).await), asked[1]);
+}
+
+/// Who signs and who is written to is agreed to as it is told, and one change is not laid over another.
+#[tokio::test]
+async fn an_approval_of_an_issuer_and_of_contacts_is_for_what_they_say() {
+    let story = Story::of(1).await;
+    let (world, vault, far) = (&story.demo.world, &story.demo.vault, name("far").unwrap());
+    let ctx = || world.request(&story.app);
+    let at = |host: &str| format!("https://{host}/directory");
+    let set = async |host: &str| {
+        let settings = IssuerSettings::Acme(AcmeSettings { directory: at(host), ..AcmeSettings::default() });
+        let provider = Some("ACME".to_owned());
+        let given = IssuerPatch { provider, settings: Some(settings), ..IssuerPatch::default() };
+        world.issuers.set(&ctx(), vault, &far, &given).await.map(drop)
+    };
+    let change = async |given: IssuerPatch| world.issuers.update(&ctx(), vault, &far, &given).await.map(drop);
+    let write_to = async |email: &str| {
+        let one = Contact { email: email.to_owned(), name: None, phone: None };
+        world.issuers.set_contacts(&ctx(), vault, &Contacts { contacts: vec![one] }).await
+    };
+    let wants = |done: Result<(), IssuerError>| match done {
+        Err(IssuerError::Object(ObjectError::Denied(denial))) => denial.reason.approval().unwrap().request.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let asked = wants(set("ca.example").await);
+    story.grant(asked).await;
+    let other = wants(set("other.example").await);
+    assert_ne!(other, asked);
+    assert_eq!(story.told(other).await["directory"], at("other.example"));
+    set("ca.example").await.unwrap();
+
+    let off = || IssuerPatch { enabled: Some(false), ..IssuerPatch::default() };
+    let moved = || {
+        let organization = Some(Organization { id: Some(at("one.example")), admin_details: Vec::new() });
+        IssuerPatch { organization, ..IssuerPatch::default() }
+    };
+    let (first, second) = (wants(change(off()).await), wants(change(moved()).await));
+    assert_ne!(first, second);
+    for id in [first, second] {
+        story.grant(id).await;
+    }
+    change(off()).await.unwrap();
+    assert_ne!(wants(change(moved()).await), second, "it was agreed to of what there was");
+
+    let asked = wants(write_to("ops@app.example").await);
+    story.grant(asked).await;
+    assert_ne!(wants(write_to("else@app.example").await), asked);
+    assert_eq!(story.told(asked).await["contacts"], "ops@app.example");
+    write_to("ops@app.example").await.unwrap();
+}
+
+/// Nothing is revoked but what was told, for no other reason, and once: it is for good.
+#[tokio::test]
+async fn an_approval_of_a_revocation_is_for_one_certificate_one_reason_and_once() {
+    let story = Story::of(1).await;
+    let (world, vault, root) = (&story.demo.world, &story.demo.vault, name("root").unwrap());
+    let mut leaves = Vec::new();
+    story
+        .unguarded(async |demo| {
+            demo.issue("root", &authority()).await.unwrap();
+            demo.have_sign("inside", AuthoritySettings { certificate: "root".to_owned(), ..Default::default() }).await;
+            for leaf in ["app", "web"] {
+                leaves.push(demo.signed_as(leaf, &by("inside")).await);
+            }
+        })
+        .await;
+    let revoke = async |leaf: usize, reason: Reason| {
+        let what = ToRevoke::Certificate(leaves[leaf].clone());
+        world.revoking.revoke(&world.request(&story.app), vault, &root, &what, reason).await.map(drop)
+    };
+    let wants = |done: Result<(), RevocationError>| match done {
+        Err(RevocationError::Object(ObjectError::Denied(denial))) => denial.reason.approval().unwrap().request.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let asked = wants(revoke(0, Reason::Superseded).await);
+    story.grant(asked).await;
+    assert_eq!(story.told(asked).await["reason"], "superseded");
+    for (leaf, reason) in [(0, Reason::KeyCompromise), (1, Reason::Superseded)] {
+        assert_ne!(wants(revoke(leaf, reason).await), asked);
+    }
+    revoke(0, Reason::Superseded).await.unwrap();
+    assert_ne!(wants(revoke(0, Reason::Superseded).await), asked, "it is done");
 }
 
 #[tokio::test]
