@@ -12,7 +12,7 @@ use strongroom_crypto::{
 use crate::{
     key::{KeyOperation, KeyProperties},
     names::ObjectVersion,
-    revocation::RevokedCertificate,
+    revocation::{RevokedCertificate, remembered_as},
 };
 
 /// Longest validity in months.
@@ -476,8 +476,9 @@ impl CertificateState {
     /// Whether a version was taken back because others have its key, which this is.
     #[must_use]
     pub fn is_compromised(&self, key: &PublicKey) -> bool {
-        let key = key.thumbprint();
-        let of_it = |one: &RevokedCertificate| one.reason.is_compromise() && one.key.as_ref() == Some(&key);
+        let names = remembered_as(key);
+        let has_it = |kept: &String| names.contains(kept);
+        let of_it = |one: &RevokedCertificate| one.reason.is_compromise() && one.key.as_ref().is_some_and(has_it);
         self.revoked.iter().any(|one| of_it(&one.revoked))
     }
 

@@ -73,7 +73,7 @@ pub struct RevokedCertificate {
     /// When it would have ended by itself, Unix seconds, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<i64>,
-    /// Its key ([`PublicKey::thumbprint`]), if that is known.
+    /// Its key ([`PublicKey::kinship`]; of a release before, [`PublicKey::thumbprint`]), if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }
@@ -113,7 +113,7 @@ pub struct SignedList {
 pub struct Revocations {
     /// One for each key.
     pub lists: Vec<RevocationList>,
-    /// Keys ([`PublicKey::thumbprint`]) of certificates that were revoked because others have them: none of these is
+    /// Keys ([`PublicKey::kinship`]; of a release before, [`PublicKey::thumbprint`]) of certificates that were revoked because others have them: none of these is
     /// certified again, whatever becomes of the certificate. The oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub compromised: Vec<String>,
@@ -181,6 +181,12 @@ fn weight(reason: Reason) -> u8 {
 /// them is more than a repetition.
 pub fn graver_than(known: Reason) -> impl Iterator<Item = Reason> {
     Reason::ALL.into_iter().filter(move |reason| weight(*reason) > weight(known))
+}
+
+/// The names under which a key may be remembered: of now, and of a release before.
+#[must_use]
+pub fn remembered_as(key: &PublicKey) -> [String; 2] {
+    [key.kinship(), key.thumbprint()]
 }
 
 impl RevocationList {
@@ -282,8 +288,8 @@ impl Revocations {
     /// Whether a key is one that others have, as far as the authority was told.
     #[must_use]
     pub fn is_compromised(&self, key: &PublicKey) -> bool {
-        let key = key.thumbprint();
-        self.compromised.contains(&key)
+        let names = remembered_as(key);
+        self.compromised.iter().any(|known| names.contains(known))
     }
 
     /// Whether a certificate was revoked because others have its key, on whichever list.
@@ -440,6 +446,21 @@ mod tests {
             all.remember(number.to_string());
         }
         assert_eq!((all.compromised.len(), all.compromised[0].as_str()), (MAX_COMPROMISED, "0"));
+    }
+
+    /// Whoever has a key has its modulus with every exponent and its point negated, and what was written down before this
+    /// was known counts on.
+    #[test]
+    fn a_key_that_others_have_is_known_by_what_gives_it_away() {
+        let rsa = |e: u8| PublicKey::Rsa { n: vec![7], e: vec![e] };
+        let (mut all, version) = (Revocations::default(), version());
+        let told =
+            |key: String| RevokedCertificate { reason: Reason::KeyCompromise, key: Some(key), ..one("01", None) };
+        all.revoke(("a", &version, 10), told(rsa(3).thumbprint())).unwrap();
+        assert_eq!([3, 5].map(|e| all.is_compromised(&rsa(e))), [true, false]);
+        all.revoke(("a", &version, 10), told(rsa(3).kinship())).unwrap();
+        assert_eq!([3, 5].map(|e| all.is_compromised(&rsa(e))), [true, true]);
+        assert!(!all.is_compromised(&PublicKey::Rsa { n: vec![9], e: vec![3] }));
     }
 
     #[test]

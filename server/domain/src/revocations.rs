@@ -276,7 +276,7 @@ impl Revoking {
                     at: now,
                     reason,
                     ends: kept.as_ref().map(|kept| kept.not_after),
-                    key: kept.and_then(|kept| kept.key).as_ref().map(PublicKey::thumbprint),
+                    key: kept.and_then(|kept| kept.key).as_ref().map(PublicKey::kinship),
                 };
                 Ok((all.swap_remove(place), one))
             }
@@ -286,7 +286,7 @@ impl Revoking {
                 // The newest with the key.
                 let place = all.iter().rposition(signed).ok_or(RevocationInvalid::OtherAuthority)?;
                 let serial = serial_from(&facts.serial)?;
-                let key = facts.key.as_ref().map(PublicKey::thumbprint);
+                let key = facts.key.as_ref().map(PublicKey::kinship);
                 let one = RevokedCertificate { serial, at: now, reason, ends: Some(facts.not_after), key };
                 Ok((all.swap_remove(place), one))
             }

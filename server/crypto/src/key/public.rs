@@ -67,6 +67,27 @@ impl PublicKey {
         })
     }
 
+    /// The same of what whoever has the key has with it. Of RSA the modulus, whatever the exponent, because who knows both
+    /// exponents of one pair knows its factors; of a point the curve and x, which the negated key has too.
+    #[must_use]
+    pub fn kinship(&self) -> String {
+        let text = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+        crate::sign::thumbprint(&match self {
+            Self::Rsa { n, .. } => format!(r#"{{"kty":"RSA","n":"{}"}}"#, text(n)),
+            Self::Ec { crv, x, .. } => format!(r#"{{"crv":"{}","kty":"EC","x":"{}"}}"#, crv.as_str(), text(x)),
+        })
+    }
+
+    /// Whether whoever has the one key has the other.
+    #[must_use]
+    pub fn is_kin_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Rsa { n, .. }, Self::Rsa { n: its, .. }) => n == its,
+            (Self::Ec { crv, x, .. }, Self::Ec { crv: its, x: its_x, .. }) => (crv, x) == (its, its_x),
+            _ => false,
+        }
+    }
+
     pub(super) fn point(x: &[u8], y: &[u8]) -> Vec<u8> {
         [&[4], x, y].concat()
     }
@@ -163,4 +184,25 @@ fn verification(algorithm: SignAlgorithm) -> Option<Verification> {
         Es512 => ec(Curve::P521),
         Hs256 | Hs384 | Hs512 => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One leaked pair gives the private half of every other exponent, and of the negated point.
+    #[test]
+    fn keys_that_give_each_other_away_are_kin_and_no_others() {
+        let rsa = |n: u8, e: u8| PublicKey::Rsa { n: vec![n], e: vec![e] };
+        let point = |crv, x: u8, y: u8| PublicKey::Ec { crv, x: vec![x], y: vec![y] };
+        let (one, negated) = (point(Curve::P256, 1, 2), point(Curve::P256, 1, 3));
+        for (this, other) in [(rsa(7, 3), rsa(7, 5)), (one.clone(), negated)] {
+            assert!(this.is_kin_of(&other) && this.kinship() == other.kinship());
+            assert_ne!(this.thumbprint(), other.thumbprint());
+        }
+        let strangers = [(rsa(7, 3), rsa(9, 3)), (one.clone(), point(Curve::P256, 2, 2)), (one.clone(), rsa(1, 2))];
+        for (this, other) in strangers.into_iter().chain([(one, point(Curve::P256K, 1, 2))]) {
+            assert!(!this.is_kin_of(&other) && this.kinship() != other.kinship());
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl Certificates {
             at: ctx.seconds(),
             reason,
             ends: Some(found.not_after),
-            key: found.key.as_ref().map(PublicKey::thumbprint),
+            key: found.key.as_ref().map(PublicKey::kinship),
         };
         let secret = self.remember(&asked, &item.version.version, &revoked).await?.secret;
         Ok((SecretItem { secret, version: item.version }, facts))

@@ -113,7 +113,7 @@ impl Revoking {
     ) -> Result<bool, RevocationError> {
         let Some(known) = self.known(vault, name).await? else { return Ok(false) };
         let replaced = replaced.and_then(|certificate| CertificateFacts::of(certificate).ok());
-        let had_it = replaced.filter(|facts| facts.key.as_ref() == Some(key));
+        let had_it = replaced.filter(|facts| facts.key.as_ref().is_some_and(|had| had.is_kin_of(key)));
         Ok(known.is_compromised(key) || had_it.is_some_and(|facts| known.tells_of(&facts)))
     }
 
