@@ -174,7 +174,9 @@ async function singleKeys(page, context, palette) {
   });
   await page.goto(`${BASE}/overview`);
   await press('j');
-  assert.notEqual(await row(), null, 'j goes to a row of the overview');
+  // A quiet overview has no rows but those of the chart's table, which is closed.
+  const rows = await page.locator('main tbody tr:not(details *)').filter({ has: page.locator('a') }).count();
+  assert.equal(await row() !== null, rows > 0, 'j goes to a row of the overview, if one sees any');
   await page.goto(`${BASE}/audit`);
   await press('j');
   const first = await row();
