@@ -1,8 +1,9 @@
 //! What the authority here that signed a certificate says against it, asked before something is signed by it or for its key.
 //!
-//! Which authority that is stands in the certificate: the address of the list, which whoever signed it put there. Where it
-//! names none that is kept here, it is looked for in the vault at hand by who signed it. Nothing is said
-//! against what was signed elsewhere, because nobody here knows.
+//! Which authority that is stands in the certificate: the address of the list, which whoever signed it put there. Whoever
+//! makes an issuer chooses that address, so a list that is not of the key that signed says nothing for a certificate. Where
+//! none is named that is kept here, it is looked for in the vault at hand by who signed it. Nothing is said against what
+//! was signed elsewhere, because nobody here knows.
 //!
 //! Read as the installation itself, and told to nobody. What was read is kept for the row exactly as it stood, and is read
 //! again for every other one: nothing is ever told of a row of before.
@@ -131,12 +132,12 @@ impl Revoking {
             let names = self.objects.gate.vaults.names_of(&BTreeSet::from([id])).await?;
             if let Some(named) = names.get(&id)
                 && let Some(told) = self.on((named, &name), list, &facts).await?
+                && (told.are_some() || is_of_signer(list, certificate, chain) == Some(true))
             {
                 return Ok(told);
             }
         }
-        let signed_it = |other: &&Vec<u8>| CertificateFacts::of(other).is_ok_and(|other| other.subject == facts.issuer);
-        let Some(signer) = chain.iter().find(signed_it) else { return Ok(Objections::default()) };
+        let Some(signer) = signers(certificate, chain).next() else { return Ok(Objections::default()) };
         // Nobody has a list who may not sign one.
         let Ok(list) = x509::list_id(signer) else { return Ok(Objections::default()) };
         if let Some(own) = own.filter(|_| facts.issuer == facts.subject) {
@@ -211,6 +212,18 @@ impl Revoking {
         }
         Ok(found)
     }
+}
+
+/// Those of a chain whose key signed a certificate.
+fn signers<'a>(certificate: &'a [u8], chain: &'a [Vec<u8>]) -> impl Iterator<Item = &'a Vec<u8>> {
+    chain.iter().filter(move |other| x509::is_issued_by(certificate, other).unwrap_or(false))
+}
+
+/// Whether a list is of the key that signed a certificate; none where who signed it is not in its chain.
+pub(super) fn is_of_signer(list: &str, certificate: &[u8], chain: &[Vec<u8>]) -> Option<bool> {
+    let mut signers = signers(certificate, chain).peekable();
+    signers.peek()?;
+    Some(signers.any(|signer| x509::list_id(signer).is_ok_and(|own| own == list)))
 }
 
 /// The place of a list, by an address at which this server publishes one, under whichever host.

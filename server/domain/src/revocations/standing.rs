@@ -8,7 +8,7 @@ use strongroom_crypto::x509::{self, CertificateFacts};
 
 use super::{
     RevocationError, Revoking,
-    objections::{MAX_ADDRESSES, addressed},
+    objections::{MAX_ADDRESSES, addressed, is_of_signer},
     publish::{Unread, parsed},
 };
 use crate::{
@@ -50,7 +50,9 @@ impl Revoking {
         let chain = version.certificate.as_ref().map_or(&[][..], |certificate| &certificate.chain);
         let Some(leaf) = chain.first() else { return Standing::NotRevoked };
         let Ok(facts) = CertificateFacts::of(leaf) else { return Standing::Unknown };
-        if let Some((vault, name, list)) = self.own_list(leaf) {
+        // Whoever makes an issuer chooses the address that its certificates name.
+        let may_tell = |list: &str| is_of_signer(list, leaf, chain) != Some(false);
+        if let Some((vault, name, list)) = self.own_list(leaf).filter(|(_, _, list)| may_tell(list)) {
             return match self.on_list((vault, &name, &list), &facts).await {
                 Ok(Some(standing)) => standing,
                 _ => Standing::Unknown,
@@ -58,7 +60,7 @@ impl Revoking {
         }
         // This server may have had another name when it was signed, or somebody else publishes lists at such addresses.
         for address in x509::list_addresses(leaf).iter().take(MAX_ADDRESSES) {
-            let Some((vault, name, list)) = addressed(address) else { continue };
+            let Some((vault, name, list)) = addressed(address).filter(|(_, _, list)| may_tell(list)) else { continue };
             match self.on_list((vault, &name, list), &facts).await {
                 Ok(Some(standing)) => return standing,
                 Ok(None) => {}

@@ -165,6 +165,29 @@ async fn an_authority_certifies_no_key_again_that_others_have() {
     assert_eq!(trouble.code, "key-compromised");
 }
 
+/// Whoever makes an issuer chooses the address of the list.
+#[tokio::test]
+async fn a_list_of_another_authority_says_nothing_for_what_this_one_signed() {
+    let demo = Demo::with_unused_authority().await;
+    let stranger = PolicyPatch { subject: Some("CN=Stranger".to_owned()), ..authority() };
+    demo.issue("stranger", &stranger).await.unwrap();
+    demo.have_sign("strange", AuthoritySettings { certificate: "stranger".to_owned(), ..Default::default() }).await;
+    let crl_url = Some(point(&demo.signed_as("app", &by("strange")).await));
+    let above = AuthoritySettings { certificate: "root".to_owned(), profile: Profile::Authority, ..Default::default() };
+    demo.have_sign("above", AuthoritySettings { crl_url, ..above }).await;
+    let issuer = IssuerReference { name: "above".to_owned(), certificate_type: None, transparency: None };
+    let between = PolicyPatch { subject: Some("CN=Between".to_owned()), issuer: Some(issuer), ..authority() };
+    let revoked = demo.signed_as("between", &between).await;
+    demo.have_sign("below", AuthoritySettings { certificate: "between".to_owned(), ..Default::default() }).await;
+    demo.signed_as("web", &by("below")).await;
+
+    demo.revoke(ToRevoke::Certificate(revoked), Reason::CaCompromise).await.unwrap();
+    demo.issue("other", &by("below")).await.unwrap();
+    assert_eq!(demo.refused("other").await, AUTHORITY_REVOKED);
+    let shown = demo.certificate("between").await.unwrap();
+    assert!(demo.world.revoking.standing(&demo.vault, &shown).await.revoked().is_some());
+}
+
 #[tokio::test]
 async fn an_authority_that_was_revoked_signs_its_lists_and_nothing_else_until_it_is_renewed() {
     // Found by the address of the list; and where that is elsewhere, by who signed it.
