@@ -46,7 +46,7 @@ impl Authority {
         let mut pebble = Command::new("pebble");
         pebble.arg("-config").arg(&file).args(["-dnsserver", &here(dns_port)]);
         // At once, without a proof that is still good, and with every seventh number refused.
-        pebble.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_AUTHZREUSE", "0"), ("PEBBLE_WFE_NONCEREJECT", "14")]);
+        pebble.envs([("PEBBLE_VA_NOSLEEP", "1"), ("PEBBLE_AUTHZREUSE", "0"), ("PEBBLE_WFE_NONCEREJECT", "5")]);
         let start = |command: &mut Command, log: &str| {
             let log = std::fs::File::create(folder.join(log)).unwrap();
             let errors = log.try_clone().unwrap();
