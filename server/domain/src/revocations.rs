@@ -44,7 +44,7 @@ pub use standing::Standing;
 
 /// Name of the system principal in records.
 pub const PRINCIPAL: &str = "certificate-revocation";
-/// Most versions of an authority that are looked through for the one that signed a certificate.
+/// Most versions of an authority that are looked through for the one that signed a certificate, beside those with lists.
 const MAX_VERSIONS: usize = 500;
 
 /// Why an operation on what was revoked did not happen.
@@ -205,14 +205,14 @@ impl Revoking {
                 let failed = item.secret.rotation.as_ref().is_some_and(|rotation| rotation.failed.is_some());
                 // One that was begun and is not signed is due at once, whoever began it and did not come back.
                 let due = rotation::is_due(&item.secret, LifetimeAction::Rotate, self.seconds());
-                (item.version.attributes.tags.contains_key(&signatory.list), failed || due)
+                // A newer certificate of the key takes its list on, which would lapse with that of before.
+                let by = item.version.attributes.tags.get(&signatory.list);
+                (by.is_some_and(|by| by == signatory.version.as_str()), failed || due)
             }
             None => (false, false),
         };
-        if !there {
-            self.begin(vault, name, &signatory).await?;
-        }
-        if waits || !there {
+        let begun = !there && self.begin(vault, name, &signatory).await?;
+        if waits || begun {
             let done = self.sign_if_due(vault, name).await;
             let mut lists = self.read(vault, name).await?.map(|(_, all)| all.lists).unwrap_or_default().into_iter();
             let own = lists.find(|list| list.id == signatory.list).and_then(|list| list.signed);
@@ -240,7 +240,18 @@ impl Revoking {
         let (kind, objects) = (ObjectKind::Certificate, &self.objects);
         let Some(facts) = objects.store.facts(vault.id, kind, name, None).await? else { return Ok((None, Vec::new())) };
         objects.keyring.verify_name(keys, kind, name, &facts.secret).map_err(ObjectError::from)?;
-        let versions = objects.store.version_metas(vault.id, kind, name, MAX_VERSIONS).await?;
+        let mut versions = objects.store.version_metas(vault.id, kind, name, MAX_VERSIONS).await?;
+        // Those are the oldest. What others signed is to be revoked no less: each has its list, or is the current one.
+        let lists = objects.store.facts(vault.id, ObjectKind::Revocations, name, None).await?;
+        let tags = active(lists.as_deref()).map(|item| item.version.attributes.tags).unwrap_or_default();
+        for version in tags.values().filter_map(|version| ObjectVersion::parse(version).ok()) {
+            if versions.iter().all(|known| known.version != version) {
+                let found = objects.store.facts(vault.id, kind, name, Some(&version)).await?;
+                versions.extend(found.and_then(|found| found.version.clone()));
+            }
+        }
+        let newest = facts.version.as_ref().filter(|newest| versions.iter().all(|one| one.version != newest.version));
+        versions.extend(newest.cloned());
         for version in &versions {
             objects.keyring.verify_version(keys, kind, name, version).map_err(ObjectError::from)?;
         }

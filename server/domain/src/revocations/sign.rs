@@ -65,6 +65,7 @@ impl Revoking {
             if !rotation::is_due(&item.secret, LifetimeAction::Rotate, now) {
                 return Ok(None);
             }
+            self.take_on(vault, name, &mut all).await?;
             all.forget(now);
             let mut failed = None;
             for list in &mut all.lists {
@@ -89,7 +90,12 @@ impl Revoking {
                 last: now,
                 reason: why.how().1.to_owned(),
             };
-            let again = now + if failed.is_some() { TRIED_AGAIN_AFTER } else { MADE_AGAIN_AFTER };
+            // One that lapses earlier does so with the certificate of its key, which may have been renewed by then.
+            let lapses = all.lists.iter().filter_map(|list| Some(list.signed.as_ref()?.next_update));
+            let again = match &failed {
+                Some(_) => now + TRIED_AGAIN_AFTER,
+                None => lapses.filter(|at| *at > now).fold(now + MADE_AGAIN_AFTER, i64::min),
+            };
             let attempts = failed.as_ref().map(attempt);
             if self.rewrite((vault, name), Some(item.secret.revision), &all, (again, attempts)).await? {
                 return match failed {
@@ -101,24 +107,54 @@ impl Revoking {
         Err(ObjectError::Contended.into())
     }
 
-    /// Begins the list of a key, once over many nodes.
+    /// Gives each list to the newest certificate of its key, so that it does not end with one that was renewed.
+    async fn take_on(
+        &self,
+        vault: &VaultName,
+        name: &ObjectName,
+        all: &mut Revocations,
+    ) -> Result<(), RevocationError> {
+        let found = self.objects.gate.vaults.vault(vault).await?.ok_or(ObjectError::VaultNotFound)?;
+        let keys = self.objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
+        let known = match self.signatories(&found, &keys, name).await {
+            Ok((_, known)) => known,
+            // One that is damaged keeps no list of another from being made.
+            Err(RevocationError::Object(ObjectError::Tampered)) => return Ok(()),
+            Err(why) => return Err(why),
+        };
+        for list in &mut all.lists {
+            for one in known.iter().filter(|one| one.list == list.id) {
+                if one.ends > list.ends {
+                    (list.version, list.ends) = (one.version.clone(), one.ends);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins the list of a key, or has a newer certificate of it take that on; once over many nodes. Whether there was
+    /// anything to do.
     pub(super) async fn begin(
         &self,
         vault: &VaultName,
         name: &ObjectName,
         key: &Signatory,
-    ) -> Result<(), RevocationError> {
+    ) -> Result<bool, RevocationError> {
         for _ in 0..ATTEMPTS {
             let (judged, mut all) = match self.read(vault, name).await? {
                 Some((item, all)) => (Some(item.secret.revision), all),
                 None => (None, Revocations::default()),
             };
+            let before = all.lists.clone();
             if all.list(key.named()).is_err() {
                 self.make_room((vault, name), &mut all).await?;
             }
             all.list(key.named())?;
+            if all.lists == before {
+                return Ok(false);
+            }
             if self.rewrite((vault, name), judged, &all, (self.seconds(), None)).await? {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(ObjectError::Contended.into())

@@ -243,6 +243,30 @@ async fn a_new_key_of_an_authority_has_a_list_of_its_own_and_the_old_one_goes_on
     }
 }
 
+/// It would lapse with the certificate of before, while what is signed with the key goes on.
+#[tokio::test]
+async fn a_list_goes_on_with_the_newest_certificate_of_its_key() {
+    for signs in [true, false] {
+        let demo = Demo::start();
+        let short = PolicyPatch { reuse: Some(true), validity_months: Some(1), ..authority() };
+        demo.issue("root", &short).await.unwrap();
+        demo.have_sign("inside", AuthoritySettings { certificate: "root".to_owned(), ..Default::default() }).await;
+        demo.signed_by_it("app").await;
+        let before = leaf(&demo.certificate("root").await.unwrap());
+        demo.issue("root", &PolicyPatch { validity_months: Some(120), ..short }).await.unwrap();
+        assert_eq!(leaf(&demo.certificate("root").await.unwrap()).key, before.key);
+        if signs {
+            demo.signed_by_it("next").await;
+        } else {
+            demo.world.clock.advance(27 * 86_400_000);
+            demo.world.revoking.do_what_is_due(&demo.world.store).await.unwrap();
+            assert!(signed(&demo.revocations().await.unwrap()).next_update > before.not_after);
+        }
+        let all = demo.revocations().await.unwrap();
+        assert!(all.lists.len() == 1 && all.lists[0].ends > before.not_after, "{signs}");
+    }
+}
+
 #[tokio::test]
 async fn what_was_revoked_is_heard_of_while_the_vault_is_soft_deleted() {
     let (demo, der) = Demo::with_authority().await;
