@@ -259,6 +259,23 @@ impl Issuer {
     pub(super) fn named(name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..Self::default() }
     }
+
+    /// None for an empty object, which packages send for an issuer that nobody named: it changes nothing.
+    fn parse(self) -> Result<Option<IssuerReference>, Problem> {
+        let Self { name, cty, cert_transparency } = self;
+        let name = match name {
+            Some(name) if name.eq_ignore_ascii_case(SELF) => SELF.to_owned(),
+            Some(name) if name.eq_ignore_ascii_case(UNKNOWN) => UNKNOWN.to_owned(),
+            Some(name) => name,
+            None if cty.is_none() && cert_transparency.is_none() => return Ok(None),
+            None => {
+                return Err(Problem::bad_parameter(
+                    "cty and cert_transparency are said of an issuer: give its name along with them.",
+                ));
+            }
+        };
+        Ok(Some(IssuerReference { name, certificate_type: cty, transparency: cert_transparency }))
+    }
 }
 
 impl Lifetime {
@@ -316,15 +333,7 @@ impl Policy {
         });
         let actions = self.lifetime_actions;
         let actions = actions.map(|actions| actions.iter().map(Lifetime::parse).collect::<Result<Vec<_>, _>>());
-        let issuer = self.issuer.map(|issuer| IssuerReference {
-            name: match issuer.name.unwrap_or_else(|| UNKNOWN.to_owned()) {
-                name if name.eq_ignore_ascii_case(SELF) => SELF.to_owned(),
-                name if name.eq_ignore_ascii_case(UNKNOWN) => UNKNOWN.to_owned(),
-                name => name,
-            },
-            certificate_type: issuer.cty,
-            transparency: issuer.cert_transparency,
-        });
+        let issuer = self.issuer.map(Issuer::parse).transpose()?.flatten();
         Ok(PolicyPatch {
             spec: key.spec()?,
             exportable: key.exportable,
@@ -378,5 +387,41 @@ impl Policy {
             }),
             platform_managed: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn parsed(policy: Value) -> Result<PolicyPatch, Problem> {
+        serde_json::from_value::<Policy>(policy).unwrap().parse()
+    }
+
+    /// The JavaScript package sends `"issuer":{}` with whatever it changes.
+    #[test]
+    fn what_is_empty_changes_nothing() {
+        let template = CertificatePolicy::default().template;
+        let stored = CertificatePolicy {
+            template: strongroom_crypto::x509::Template { subject: "CN=app.example".to_owned(), ..template },
+            issuer: IssuerReference { name: SELF.to_owned(), certificate_type: None, transparency: None },
+            ..CertificatePolicy::default()
+        };
+        for empty in [
+            json!({}),
+            json!({ "issuer": {} }),
+            json!({ "issuer": { "name": null, "cty": null, "cert_transparency": null } }),
+            json!({ "key_props": {}, "secret_props": {}, "x509_props": {}, "issuer": {}, "attributes": {} }),
+            json!({ "x509_props": { "basic_constraints": {} }, "issuer": {} }),
+            json!({ "key_props": null, "x509_props": null, "lifetime_actions": null, "issuer": null }),
+        ] {
+            let patch = parsed(empty.clone()).ok().unwrap();
+            assert_eq!(patch.over(&stored), stored, "{empty}");
+        }
+        let months = parsed(json!({ "x509_props": { "validity_months": 24 }, "issuer": {} })).ok().unwrap();
+        assert_eq!(months.over(&stored), CertificatePolicy { validity_months: 24, ..stored });
+        assert!(parsed(json!({ "issuer": { "cty": "OV-SSL" } })).is_err(), "of nobody");
     }
 }
