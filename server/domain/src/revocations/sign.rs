@@ -65,8 +65,9 @@ impl Revoking {
             if !rotation::is_due(&item.secret, LifetimeAction::Rotate, now) {
                 return Ok(None);
             }
-            self.take_on(vault, name, &mut all).await?;
-            all.forget(now);
+            if self.take_on(vault, name, &mut all).await? {
+                all.forget(now);
+            }
             let mut failed = None;
             for list in &mut all.lists {
                 match self.signed(vault, name, list, now).await {
@@ -107,19 +108,20 @@ impl Revoking {
         Err(ObjectError::Contended.into())
     }
 
-    /// Gives each list to the newest certificate of its key, so that it does not end with one that was renewed.
+    /// Gives each list to the newest certificate of its key, so that it does not end with one that was renewed. Whether all
+    /// certificates were seen: what is revoked is forgotten by nothing less.
     async fn take_on(
         &self,
         vault: &VaultName,
         name: &ObjectName,
         all: &mut Revocations,
-    ) -> Result<(), RevocationError> {
+    ) -> Result<bool, RevocationError> {
         let found = self.objects.gate.vaults.vault(vault).await?.ok_or(ObjectError::VaultNotFound)?;
         let keys = self.objects.keyring.verified_vault_keys(&found).await.map_err(ObjectError::from)?;
         let known = match self.signatories(&found, &keys, name).await {
             Ok((_, known)) => known,
             // One that is damaged keeps no list of another from being made.
-            Err(RevocationError::Object(ObjectError::Tampered)) => return Ok(()),
+            Err(RevocationError::Object(ObjectError::Tampered)) => return Ok(false),
             Err(why) => return Err(why),
         };
         for list in &mut all.lists {
@@ -129,7 +131,7 @@ impl Revoking {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Begins the list of a key, or has a newer certificate of it take that on; once over many nodes. Whether there was

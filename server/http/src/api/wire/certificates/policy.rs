@@ -205,6 +205,13 @@ fn curve_bits(curve: Curve) -> u64 {
 }
 
 impl Names {
+    /// The Python package sends the object with nothing in it for names that nobody gave. To have none, an empty list is
+    /// given.
+    fn say_something(&self) -> bool {
+        let Self { dns_names, emails, upns, uris, addresses } = self;
+        [dns_names, emails, upns, uris, addresses].into_iter().any(Option::is_some)
+    }
+
     fn parse(self) -> Result<AlternativeNames, Problem> {
         let addresses = self.addresses.unwrap_or_default();
         let addresses = addresses.iter().map(|text| {
@@ -340,7 +347,7 @@ impl Policy {
             reuse: key.reuse_key,
             content_type: content_type.transpose()?,
             subject: x509.subject,
-            names: x509.sans.map(Names::parse).transpose()?,
+            names: x509.sans.filter(Names::say_something).map(Names::parse).transpose()?,
             extended_usages: x509.ekus,
             usages: usages.transpose()?,
             ca: x509.basic_constraints.as_ref().and_then(|constraints| constraints.ca),
@@ -405,7 +412,11 @@ mod tests {
     fn what_is_empty_changes_nothing() {
         let template = CertificatePolicy::default().template;
         let stored = CertificatePolicy {
-            template: strongroom_crypto::x509::Template { subject: "CN=app.example".to_owned(), ..template },
+            template: strongroom_crypto::x509::Template {
+                subject: "CN=app.example".to_owned(),
+                names: AlternativeNames { dns: vec!["app.example".to_owned()], ..AlternativeNames::default() },
+                ..template
+            },
             issuer: IssuerReference { name: SELF.to_owned(), certificate_type: None, transparency: None },
             ..CertificatePolicy::default()
         };
@@ -415,11 +426,14 @@ mod tests {
             json!({ "issuer": { "name": null, "cty": null, "cert_transparency": null } }),
             json!({ "key_props": {}, "secret_props": {}, "x509_props": {}, "issuer": {}, "attributes": {} }),
             json!({ "x509_props": { "basic_constraints": {} }, "issuer": {} }),
+            json!({ "x509_props": { "sans": {} } }),
             json!({ "key_props": null, "x509_props": null, "lifetime_actions": null, "issuer": null }),
         ] {
             let patch = parsed(empty.clone()).ok().unwrap();
             assert_eq!(patch.over(&stored), stored, "{empty}");
         }
+        let none = parsed(json!({ "x509_props": { "sans": { "dns_names": [] } } })).ok().unwrap();
+        assert!(none.names.is_some_and(|names| names.is_empty()), "an empty list is said");
         let months = parsed(json!({ "x509_props": { "validity_months": 24 }, "issuer": {} })).ok().unwrap();
         assert_eq!(months.over(&stored), CertificatePolicy { validity_months: 24, ..stored });
         assert!(parsed(json!({ "issuer": { "cty": "OV-SSL" } })).is_err(), "of nobody");
