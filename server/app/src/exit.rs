@@ -60,6 +60,9 @@ pub(crate) enum Exit {
 /// What a command found out before it asked for anything, as the server would have said it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Found {
+    /// 2: what was said does not go with what is there.
+    #[error("{0}")]
+    Misused(String),
     /// 6: nothing has that name.
     #[error("{0}")]
     Nothing(String),
@@ -94,6 +97,7 @@ pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
         return exit.code();
     }
     match error.downcast_ref::<Found>() {
+        Some(Found::Misused(_)) => return ExitCode::from(2),
         Some(Found::Nothing(_)) => return ExitCode::from(6),
         Some(Found::Conflict(_)) => return ExitCode::from(7),
         None => {}

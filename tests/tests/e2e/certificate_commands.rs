@@ -125,6 +125,8 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     // The stored policy makes the next version.
     let next = story.good(&["certificate", "create", "web"]);
     assert_ne!(next, id);
+    let (code, _, err) = story.cli(&["certificate", "create", "web", "--months", "2"]);
+    assert!(code == 2 && err.contains("--months") && err.contains("policy set web"), "{err}");
     assert_eq!(story.good(&["certificate", "versions", "web"]).matches("true").count(), 2);
     // Now, as the schedule would, and what is kept of the last one is kept.
     story.good(&["certificate", "update", "web", "--tag", "owner=me"]);
@@ -194,7 +196,8 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     // Others have its key: the next version has a new one, whatever is said, and tells why.
     let compromised = ["certificate", "revoke", "house-ca", "--certificate", "issued", "--reason", "keyCompromise"];
     story.good(&compromised);
-    let (kept, key) = (["--issuer", "house", "--reuse-key"], ["key", "export", "issued", "--format", "pem"]);
+    let (kept, key) =
+        (["--issuer", "house", "--reuse-key", "--replace-policy"], ["key", "export", "issued", "--format", "pem"]);
     let before = story.good(&key);
     story.good(&[&["certificate", "create", "issued", "--dns", "issued.example"][..], &kept].concat());
     assert_ne!(story.good(&key), before);

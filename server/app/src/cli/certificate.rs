@@ -300,7 +300,8 @@ fn mode(text: &str) -> Result<u32, &'static str> {
     }
 }
 
-/// A certificate that is to be made. Without a subject and names: by the policy that is stored.
+/// A certificate that is to be made. Where nothing is said: by the policy that is stored. What has a value of its own when
+/// absent is filled in later, because what was said of a name that is there must be told from what was not.
 #[derive(Args)]
 pub(crate) struct CertificateGiven {
     /// Subject, for example `CN=app.example, O=Example`.
@@ -321,21 +322,21 @@ pub(crate) struct CertificateGiven {
     /// User principal name; may be given several times.
     #[arg(long = "upn")]
     pub(crate) upns: Vec<String>,
-    /// Who signs: `Self`, `Unknown` for a request that is signed elsewhere, or an issuer of the vault.
-    #[arg(long, default_value = "Self")]
-    pub(crate) issuer: String,
-    /// Type of the key: RSA or EC.
-    #[arg(long = "type", default_value = "EC")]
-    pub(crate) kty: String,
+    /// Who signs: `Self` (when absent), `Unknown` for a request that is signed elsewhere, or an issuer of the vault.
+    #[arg(long)]
+    pub(crate) issuer: Option<String>,
+    /// Type of the key: RSA, or EC (when absent).
+    #[arg(long = "type")]
+    pub(crate) kty: Option<String>,
     /// Bits, of RSA (2048, 3072, 4096).
     #[arg(long)]
     pub(crate) size: Option<u64>,
     /// Curve, of EC: P-256, P-256K, P-384 or P-521.
     #[arg(long)]
     pub(crate) curve: Option<String>,
-    /// For how many months it is valid.
-    #[arg(long, default_value_t = 12)]
-    pub(crate) months: u32,
+    /// For how many months it is valid; 12 when absent.
+    #[arg(long)]
+    pub(crate) months: Option<u32>,
     #[command(flatten)]
     pub(crate) lifetime: LifetimeGiven,
     /// Make it an authority, which signs other certificates: keyCertSign and cRLSign, no extended usage, and a key that
@@ -344,21 +345,25 @@ pub(crate) struct CertificateGiven {
     pub(crate) authority: bool,
     #[command(flatten)]
     pub(crate) constraints: ConstraintsGiven,
-    /// Usage of the key, for example digitalSignature; may be given several times.
-    #[arg(long = "usage", default_values_t = ["digitalSignature".to_owned(), "keyEncipherment".to_owned()])]
+    /// Usage of the key; may be given several times. digitalSignature and keyEncipherment when absent.
+    #[arg(long = "usage")]
     pub(crate) usages: Vec<String>,
     /// Extended usage as an object identifier; may be given several times. Server and client when absent.
     #[arg(long = "eku")]
     pub(crate) extended: Vec<String>,
-    /// In which form the secret gives it out.
-    #[arg(long, value_enum, default_value = "pem")]
-    pub(crate) format: BundleForm,
+    /// In which form the secret gives it out; PEM when absent.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<BundleForm>,
     /// Keep the private key in the vault: the secret holds the certificate alone.
     #[arg(long)]
     pub(crate) not_exportable: bool,
     /// Keep the key of the version before.
     #[arg(long)]
     pub(crate) reuse_key: bool,
+    /// Of a name that is there: make the whole policy anew, as it is said here, with what stands for itself in place of the
+    /// rest. Without it such a name takes no option that says what is made.
+    #[arg(long)]
+    pub(crate) replace_policy: bool,
     /// Tag, `NAME=VALUE`; may be given several times.
     #[arg(long = "tag", value_parser = tag)]
     pub(crate) tags: Vec<String>,

@@ -1,6 +1,7 @@
 //! `strongroom certificate`: what may be public goes to standard output, private keys to files of their owner or into a
 //! pipe.
 
+mod create;
 mod inspect;
 mod issuer;
 mod pending;
@@ -26,16 +27,13 @@ use zeroize::Zeroizing;
 use super::{
     attributes::update,
     done,
-    key::{fitting, password},
+    key::password,
     listed,
     object::{Collection, connect},
     pem, seconds, tags, text,
 };
 use crate::{
-    cli::{
-        Output, VaultAt, Versioned,
-        certificate::{BundleForm, CertificateCommand, CertificateGiven},
-    },
+    cli::{Output, VaultAt, Versioned, certificate::CertificateCommand},
     client::VaultClient,
     exit::Exit,
     plain::plain_lines,
@@ -69,7 +67,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     match command {
         CertificateCommand::Life(step) => CERTIFICATES.run(step).await,
         CertificateCommand::Create { name, certificate, patience, at } => {
-            create(&name, &certificate, patience.wait, &at).await
+            create::run(&name, &certificate, patience.wait, &at).await
         }
         CertificateCommand::Renew { name, patience, at } => renew(&name, patience.wait, &at).await,
         CertificateCommand::Watch { name, watched, at } => watch::run(&name, &watched, &at).await,
@@ -138,66 +136,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     }
 }
 
-fn whole_policy(given: &CertificateGiven) -> Value {
-    let form = match given.format {
-        BundleForm::Pfx => "application/x-pkcs12",
-        BundleForm::Pem => "application/x-pem-file",
-    };
-    let extended = match given.extended.as_slice() {
-        [] if given.authority => Vec::new(),
-        [] => ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map(str::to_owned).to_vec(),
-        said => said.to_vec(),
-    };
-    let authority = ["keyCertSign", "cRLSign"].map(str::to_owned).to_vec();
-    let said = &given.constraints;
-    let subtrees = |dns: &[String], emails: &[String], networks: &[String]| json!({ "dns_names": dns, "emails": emails, "ip_networks": networks });
-    let mut policy = json!({
-        "key_props": {
-            "kty": given.kty, "key_size": given.size, "crv": given.curve,
-            "exportable": !given.not_exportable && !given.authority, "reuse_key": given.reuse_key,
-        },
-        "secret_props": { "contentType": form },
-        "x509_props": {
-            "subject": given.subject.as_deref().unwrap_or_default(),
-            "sans": {
-                "dns_names": given.dns, "emails": given.emails, "ipAddresses": given.addresses, "uris": given.uris,
-                "upns": given.upns,
-            },
-            "key_usage": if given.authority { &authority } else { &given.usages },
-            "basic_constraints": { "ca": given.authority, "path_len_constraint": said.path_length },
-            "name_constraints": {
-                "permitted": subtrees(&said.permit_dns, &said.permit_email, &said.permit_ip),
-                "excluded": subtrees(&said.exclude_dns, &said.exclude_email, &said.exclude_ip),
-            },
-            "ekus": extended,
-            "validity_months": given.months,
-        },
-        "issuer": { "name": given.issuer },
-    });
-    // None said: those that a policy has by itself.
-    let actions = policy::actions(&given.lifetime);
-    if let (Some(object), false) = (policy.as_object_mut(), actions.is_empty()) {
-        object.insert("lifetime_actions".to_owned(), Value::Array(actions));
-    }
-    policy
-}
-
-async fn create(name: &str, given: &CertificateGiven, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
-    fitting(&given.kty, given.size, given.curve.as_deref())?;
-    let named =
-        [&given.dns, &given.emails, &given.addresses, &given.uris, &given.upns].iter().any(|names| !names.is_empty());
-    let stored = !named && given.subject.is_none();
-    if stored && !policy::actions(&given.lifetime).is_empty() {
-        bail!("the next version is made by the stored policy: `strongroom certificate policy set {name}` changes it");
-    }
-    let mut body = json!({ "tags": tags(&given.tags)? });
-    if let (Some(object), true) = (body.as_object_mut(), !stored) {
-        object.insert("policy".to_owned(), whole_policy(given));
-    }
-    make(&connect(at).await?, name, &body, wait, at).await
-}
-
-/// The same, by the stored policy and with what the current version has beside.
+/// The next version, by the stored policy and with what the current version has beside.
 async fn renew(name: &str, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
     let vault = connect(at).await?;
     let current = vault.send(Method::GET, &["certificates", name], None).await?;
