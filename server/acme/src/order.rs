@@ -298,6 +298,10 @@ impl Work<'_> {
         AcmeError::of(error, &self.conversation, Some(&self.names), self.order.now)
     }
 
+    fn trouble_with_request(&self, error: &Error) -> AcmeError {
+        AcmeError::of_request(error, &self.conversation, Some(&self.names), self.order.now)
+    }
+
     fn builder(&self) -> AccountBuilder {
         Restored::builder_with_http(Box::new(self.conversation.clone()))
     }
@@ -344,7 +348,7 @@ impl Work<'_> {
                     }
                 }
                 OrderStatus::Ready => {
-                    order.finalize_csr(self.order.request).await.map_err(|error| self.trouble(&error))?;
+                    order.finalize_csr(self.order.request).await.map_err(|error| self.trouble_with_request(&error))?;
                     if order.state().status == OrderStatus::Valid {
                         continue;
                     }

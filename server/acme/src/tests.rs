@@ -414,6 +414,10 @@ async fn each_trouble_has_its_sentence_and_nothing_of_the_authoritys() {
         ("/order", 403, "unauthorized", None, "acme-account-refused", None, "does not accept the account"),
         ("/account", 403, "externalAccountRequired", None, "acme-account-refused", None, "key id and MAC key"),
         ("/finalize/1", 400, "badCSR", None, "acme-request-refused", None, "does not accept the request"),
+        ("/finalize/1", 403, "unauthorized", None, "acme-request-refused", None, "not what was ordered"),
+        ("/finalize/1", 400, "malformed", None, "acme-request-refused", None, "does not accept the request"),
+        ("/finalize/1", 403, "userActionRequired", None, "acme-account-refused", None, "does not accept the account"),
+        ("/finalize/1", 400, "rejectedIdentifier", None, "acme-name-refused", None, "no certificate for"),
         ("/chall/1", 403, "unauthorized", None, "acme-not-proven", None, "could not prove a.example by http-01"),
         ("/order", 400, "somethingNew", None, "acme-failed", None, "not what RFC 8555 says"),
     ] {

@@ -58,9 +58,10 @@ pub(crate) enum AcmeError {
     /// The authority certifies no such name, or not for this account.
     #[error("the authority issues no certificate for {}", .0.as_deref().unwrap_or("these names"))]
     NameRefused(Option<String>),
-    /// The authority does not take the request: its key or what else it asks for.
+    /// The authority does not take the request: its key, its names or what else it asks for.
     #[error(
-        "the authority does not accept the request: its key, or what else the policy asks for, is not to its rules"
+        "the authority does not accept the request: its key, its names or what else the policy asks for is not to its rules, \
+         or not what was ordered"
     )]
     RequestRefused,
     /// A name was not proven.
@@ -175,8 +176,20 @@ impl AcmeError {
         }
     }
 
+    /// The same of a request that is handed in once every name of its order is proven: whoever is told there that he may
+    /// not, or that it does not read, has an account that is as good as before and a request that is not.
+    pub(crate) fn of_request(error: &Error, with: &Conversation, names: Option<&Identifiers>, now: i64) -> Self {
+        match error {
+            Error::Api(problem) if matches!(kind(problem), "unauthorized" | "malformed") => {
+                told_to_operators(problem);
+                Self::RequestRefused
+            }
+            other => Self::of(other, with, names, now),
+        }
+    }
+
     fn of_problem(problem: &Problem, with: &Conversation, names: Option<&Identifiers>, now: i64) -> Self {
-        tracing::warn!(problem = %plain(&problem.to_string()), "an ACME authority refuses");
+        told_to_operators(problem);
         let about = |problem: &Problem| {
             let texts = problem.subproblems.iter().filter_map(|sub| sub.identifier.as_ref());
             texts.filter_map(|identifier| names?.ours(&crate::names::shown(identifier))).next()
@@ -222,6 +235,11 @@ impl AcmeError {
 /// Whether an authority refuses to take a certificate back because it did so before.
 pub(crate) fn is_revoked_already(problem: &Problem) -> bool {
     kind(problem) == "alreadyRevoked"
+}
+
+/// An authority's own words, for the server's log alone.
+fn told_to_operators(problem: &Problem) {
+    tracing::warn!(problem = %plain(&problem.to_string()), "an ACME authority refuses");
 }
 
 /// The type of a problem, without what all have.

@@ -333,6 +333,25 @@ impl Template {
         }
     }
 
+    /// The same with the hosts that its subject alone names among the alternative names, where clients look for them (RFC
+    /// 9525) and authorities for everybody want them; as it is where there are alternative names, and of an authority.
+    #[must_use]
+    pub fn with_hosts_of_subject(&self) -> Self {
+        let mut said = self.clone();
+        if !self.ca
+            && self.names.is_empty()
+            && let Ok(subject) = Subject::parse(&self.subject)
+        {
+            for host in subject.common_names().filter(|name| name.contains('.') && is_dns_name(name)) {
+                let host = host.to_ascii_lowercase();
+                if !said.names.dns.contains(&host) {
+                    said.names.dns.push(host);
+                }
+            }
+        }
+        said
+    }
+
     pub(super) fn name(&self) -> Result<Name, der::Error> {
         let unchecked = |_| der::Error::from(der::ErrorKind::Failed);
         Subject::parse(&self.subject).map_err(unchecked)?.to_name()

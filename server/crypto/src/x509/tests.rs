@@ -13,6 +13,23 @@ use crate::{
 
 const NOW: i64 = 1_767_225_600;
 
+#[test]
+fn hosts_that_a_subject_alone_names_are_asked_for_by_name() {
+    let plain = Template { names: AlternativeNames::default(), ..template() };
+    let asked = |subject: &str| {
+        let subject = subject.to_owned();
+        Template { subject, ..plain.clone() }.with_hosts_of_subject().names.labelled()
+    };
+    assert_eq!(asked("CN=App.example,O=Example"), ["dns:app.example"]);
+    assert_eq!(asked("CN=*.app.example"), ["dns:*.app.example"]);
+    for nobody in ["CN=Payments", "CN=Ada Lovelace. Esq", "O=app.example", "CN=localhost"] {
+        assert!(asked(nobody).is_empty(), "{nobody}");
+    }
+    assert_eq!(template().with_hosts_of_subject(), template(), "names that are there are all");
+    let authority = Template { ca: true, ..plain };
+    assert_eq!(authority.with_hosts_of_subject(), authority);
+}
+
 fn template() -> Template {
     Template {
         subject: "CN=app.example, O=\"Example, Ltd\", DC=example, DC=com, C=DE".to_owned(),

@@ -1,12 +1,12 @@
 //! A version in the making: everything that is settled before its key is there, and what is written once it is. Asks
 //! nobody and waits for nothing.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use strongroom_crypto::{
     Entropy,
     key::NewKey,
-    x509::{self, Validity},
+    x509::{self, Template, Validity},
 };
 
 use super::{Worked, applied};
@@ -65,6 +65,15 @@ pub(super) enum Origin {
 impl Making {
     fn state_before(&self) -> Option<&CertificateState> {
         self.before.as_ref()?.secret.certificate.as_deref()
+    }
+
+    /// What the request says: an issuer of the vault is asked for the hosts of the subject by name.
+    fn asked_for(&self) -> Cow<'_, Template> {
+        let template = &self.policy.template;
+        match self.origin {
+            Origin::Ordered => Cow::Owned(template.with_hosts_of_subject()),
+            _ => Cow::Borrowed(template),
+        }
     }
 
     pub(super) fn make(self, permit: Permit, key: &NewKey) -> Worked {
@@ -131,7 +140,7 @@ impl Making {
                     request_id: self.request_id.clone(),
                     version: self.version.clone(),
                     issuer: self.policy.issuer.name.clone(),
-                    request: x509::request(&self.policy.template, key)?,
+                    request: x509::request(&self.asked_for(), key)?,
                     status: if is_finished { PendingStatus::Completed } else { PendingStatus::InProgress },
                     enabled: wanted,
                     gives_up_key: self.gives_up_key,
