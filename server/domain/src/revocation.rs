@@ -306,10 +306,11 @@ impl Revocations {
         Objections { revoked, compromised: known || revoked.is_some_and(Reason::is_compromise) }
     }
 
-    /// Lets go of what nobody asks about any more: lists of authorities that have ended, and certificates that had ended
-    /// by themselves when the last list was made, so that each was on one after its end (RFC 5280, section 3.3).
+    /// Lets go of what nobody asks about any more: lists of authorities that have ended, unless what they revoked would still
+    /// be valid, and certificates that had ended by themselves when the last list was made, so that each was on one after its end (RFC 5280, section 3.3).
     pub fn forget(&mut self, now: i64) {
-        self.lists.retain(|list| list.ends > now);
+        let lasts = |one: &RevokedCertificate| one.ends.is_some_and(|ends| ends > now);
+        self.lists.retain(|list| list.ends > now || list.revoked.iter().any(lasts));
         for list in &mut self.lists {
             let made = list.signed.as_ref().map_or(i64::MIN, |signed| signed.this_update);
             list.revoked.retain(|one| one.ends.is_none_or(|ends| ends >= made));
@@ -397,6 +398,13 @@ mod tests {
         assert_eq!(all.lists[0].revoked[0].serial, "02", "without an end it stays");
         all.forget(1_000_000);
         assert!(all.lists.is_empty() && all.plan(1, None).unwrap().rotate_at.is_none());
+
+        // Revoking is for good, whatever becomes of the certificate of the key.
+        all.revoke(("a", &key, 100), one("03", Some(500))).unwrap();
+        all.forget(499);
+        assert_eq!(all.lists[0].revoked.len(), 1);
+        all.forget(500);
+        assert!(all.lists.is_empty());
     }
 
     #[test]

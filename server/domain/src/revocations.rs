@@ -274,12 +274,19 @@ impl Revoking {
         }
         match what {
             ToRevoke::Serial(serial, version) => {
-                if version.is_some() {
-                    all.retain(|one| Some(&one.version) == version.as_ref());
+                // A version stands for its key, and the newest certificate of that for its list: the one that is named may
+                // have ended.
+                if let Some(version) = version {
+                    let named = all.iter().find(|one| one.version == *version).ok_or_else(nobody)?;
+                    let list = named.list.clone();
+                    all.retain(|one| one.list == list);
                 }
                 let kept = self.kept_as((vault, keys), &all, serial).await?;
-                let wanted = version.as_ref().or(current.as_ref());
-                let named = || all.iter().position(|one| Some(&one.version) == wanted);
+                let longest = || all.iter().enumerate().max_by_key(|(_, one)| one.ends).map(|(place, _)| place);
+                let named = || match version {
+                    Some(_) => longest(),
+                    None => all.iter().position(|one| Some(&one.version) == current.as_ref()),
+                };
                 let place = kept.as_ref().map(|(place, _)| *place).or_else(named).ok_or_else(nobody)?;
                 let kept = kept.map(|(_, kept)| kept);
                 let one = RevokedCertificate {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use strongroom_crypto::x509::{Reason, Usage};
+use strongroom_crypto::x509::{CertificateFacts, Reason, Usage};
 use strongroom_domain::{
     certificate::PolicyPatch,
     grant::Scope,
@@ -13,6 +13,7 @@ use strongroom_domain::{
     record::Outcome,
     revocation::{
         COUNTS_FOR, MADE_AGAIN_AFTER, MAX_LISTS, RevocationInvalid, Revocations, SignedList, TRIED_AGAIN_AFTER,
+        serial_from,
     },
     revocations::{Issued, PublishError, RevocationError, Standing, ToRevoke},
     role::Role,
@@ -252,11 +253,18 @@ async fn a_list_goes_on_with_the_newest_certificate_of_its_key() {
         demo.issue("root", &short).await.unwrap();
         demo.have_sign("inside", AuthoritySettings { certificate: "root".to_owned(), ..Default::default() }).await;
         demo.signed_by_it("app").await;
-        let before = leaf(&demo.certificate("root").await.unwrap());
+        let old = demo.certificate("root").await.unwrap();
+        let before = leaf(&old);
         demo.issue("root", &PolicyPatch { validity_months: Some(120), ..short }).await.unwrap();
         assert_eq!(leaf(&demo.certificate("root").await.unwrap()).key, before.key);
         if signs {
-            demo.signed_by_it("next").await;
+            let next = CertificateFacts::of(&demo.signed_by_it("next").await).unwrap();
+            // Also what is revoked by the version of before, which ends first, stays so.
+            let what = ToRevoke::Serial(serial_from(&next.serial).unwrap(), Some(old.version.version));
+            demo.revoke(what, Reason::KeyCompromise).await.unwrap();
+            demo.world.clock.advance(40 * 86_400_000);
+            demo.world.revoking.do_what_is_due(&demo.world.store).await.unwrap();
+            assert_eq!(demo.revocations().await.unwrap().lists[0].revoked.len(), 1);
         } else {
             demo.world.clock.advance(27 * 86_400_000);
             demo.world.revoking.do_what_is_due(&demo.world.store).await.unwrap();
