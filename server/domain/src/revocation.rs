@@ -108,6 +108,14 @@ pub struct SignedList {
     pub der: Vec<u8>,
 }
 
+impl SignedList {
+    /// When it was made, Unix seconds: it says that it counts from some minutes before.
+    #[must_use]
+    pub fn made(&self) -> i64 {
+        self.this_update.saturating_add(BACKDATED)
+    }
+}
+
 /// All that an authority has revoked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocations {

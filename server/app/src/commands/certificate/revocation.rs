@@ -80,7 +80,7 @@ pub(super) async fn show(authority: &str, at: &VaultAt) -> anyhow::Result<()> {
             ("signed by version", text(list, "/version")),
             ("published at", text(list, "/url")),
             ("number", text(list, "/number")),
-            ("made", seconds(list, "/this_update")),
+            ("made", seconds(list, "/made")),
             ("counts until", seconds(list, "/next_update")),
         ]);
         println!("{shown}");

@@ -4,7 +4,7 @@ use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     names::{ObjectName, VaultName},
-    revocation::RevocationList,
+    revocation::{RevocationList, SignedList},
     revocations::ShownRevocations,
 };
 
@@ -50,6 +50,8 @@ struct List<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     number: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    made: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     this_update: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_update: Option<i64>,
@@ -81,6 +83,7 @@ impl<'a> Revocations<'a> {
                 version: list.version.as_str(),
                 url: services.revoking.address(shown.vault, name, &list.id),
                 number: signed.map(|signed| signed.number),
+                made: signed.map(SignedList::made),
                 this_update: signed.map(|signed| signed.this_update),
                 next_update: signed.map(|signed| signed.next_update),
                 crl: signed.map(|signed| BASE64.encode(&signed.der)),

@@ -95,7 +95,7 @@ fn of_key(viewer: &Viewer<'_>, name: &ObjectName, shown: &ShownRevocations, list
     if let Some(signed) = signed {
         facts.extend([
             Fact::text(say!("certificates-revocation-number"), signed.number.to_string()),
-            Fact::moment(say!("certificates-revocation-made"), Some(view::moment(signed.this_update)), ""),
+            Fact::moment(say!("certificates-revocation-made"), Some(view::moment(signed.made())), ""),
             Fact::moment(say!("certificates-revocation-counts-until"), Some(view::moment(signed.next_update)), ""),
         ]);
     }
