@@ -30,7 +30,7 @@ use super::{
     issue::{IssueError, Public, Signer, Validity, algorithm_of, sign},
     subject::Subject,
     template::{Template, Usage},
-    within::keeps_constraints,
+    within::{keeps_constraints, with_accounts},
 };
 use crate::{
     entropy::Entropy,
@@ -116,8 +116,9 @@ pub fn issue(
     if !subject.is_empty() && chain.iter().any(|above| are_namesakes(above.tbs_certificate().subject(), &subject)) {
         return Err(AuthorityError::Namesake);
     }
+    let held = with_accounts(wanted.template)?;
     for above in &chain {
-        keeps_constraints(above, wanted.template)?;
+        keeps_constraints(above, &held)?;
         keeps_usages(above, wanted.template)?;
     }
     let algorithm = algorithm_of(spec).ok_or(IssueError)?;

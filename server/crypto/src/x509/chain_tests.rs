@@ -247,6 +247,8 @@ fn every_name_of_a_subject_keeps_the_constraints() {
         "CN=payments",
         "CN=Payments team v1.2",
         "emailAddress=ops@app.example,CN=www.app.example",
+        "0.9.2342.19200300.100.1.3=ops@app.example,UID=ops@www.app.example",
+        "UID=ops",
     ] {
         assert_eq!(signed(good), None, "{good}");
     }
@@ -261,6 +263,8 @@ fn every_name_of_a_subject_keeps_the_constraints() {
         "CN=www\u{ff0e}other\u{3002}example",
         "CN=b\u{fc}cher.app.example",
         "emailAddress=ops@other.example,CN=www.app.example",
+        "0.9.2342.19200300.100.1.3=ops@other.example,CN=www.app.example",
+        "UID=ops@other.example,CN=www.app.example",
     ] {
         assert_eq!(signed(bad), Some(AuthorityError::OutsideConstraints), "{bad}");
     }
@@ -293,6 +297,9 @@ fn users_and_sites_keep_the_domains_of_the_authority() {
         "https://secret.app.example",
         "https://corp.example\\@app.example/",
         "https:corp.example",
+        "sip:ada@corp.example",
+        "mailto:ada@corp.example",
+        "spiffe:corp.example/web",
         "https://[::1]/",
     ] {
         assert_eq!(signed(None, Some(uri)), Some(AuthorityError::OutsideConstraints), "{uri}");

@@ -45,6 +45,9 @@ const COUNTRY: ObjectIdentifier = oid("2.5.4.6");
 const SERIAL_NUMBER: ObjectIdentifier = oid("2.5.4.5");
 const DOMAIN_COMPONENT: ObjectIdentifier = oid("0.9.2342.19200300.100.1.25");
 const EMAIL_ADDRESS: ObjectIdentifier = oid("1.2.840.113549.1.9.1");
+/// `mail` (RFC 4524, 2.16), which some take for the holder's address as they take the other one.
+const MAIL: ObjectIdentifier = oid("0.9.2342.19200300.100.1.3");
+const USER_ID: ObjectIdentifier = oid("0.9.2342.19200300.100.1.1");
 
 const KNOWN: &[Known] = &[
     Known(&["CN"], oid("2.5.4.3"), 64),
@@ -60,7 +63,7 @@ const KNOWN: &[Known] = &[
     Known(&["GN", "G", "GIVENNAME"], oid("2.5.4.42"), 64),
     Known(&["initials", "I"], oid("2.5.4.43"), 64),
     Known(&["DC"], DOMAIN_COMPONENT, 63),
-    Known(&["UID"], oid("0.9.2342.19200300.100.1.1"), 256),
+    Known(&["UID"], USER_ID, 256),
     Known(&["emailAddress", "E", "EMAIL"], EMAIL_ADDRESS, 255),
 ];
 
@@ -133,7 +136,12 @@ impl Subject {
 
     /// Its mail addresses.
     pub fn emails(&self) -> impl Iterator<Item = &str> {
-        self.values_of(EMAIL_ADDRESS)
+        self.values_of(EMAIL_ADDRESS).chain(self.values_of(MAIL))
+    }
+
+    /// Its user ids that name a host, so that they are accounts of that, as user principal names are.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.values_of(USER_ID).filter(|id| id.contains('@'))
     }
 
     fn values_of(&self, attribute: ObjectIdentifier) -> impl Iterator<Item = &str> {

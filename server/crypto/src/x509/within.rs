@@ -12,6 +12,14 @@ use x509_cert::{
 
 use super::{authority::AuthorityError, issue::IssueError, subject::Subject, template::Template};
 
+/// A template as constraints look at it: the accounts of its subject are user principal names.
+pub(super) fn with_accounts(template: &Template) -> Result<Template, IssueError> {
+    let subject = Subject::parse(&template.subject).map_err(|_| IssueError)?;
+    let mut held = template.clone();
+    held.names.upns.extend(subject.accounts().map(str::to_owned));
+    Ok(held)
+}
+
 /// Whether all names of a certificate are within the constraints of one above it (RFC 5280, 4.2.1.10).
 pub(super) fn keeps_constraints(above: &Certificate, template: &Template) -> Result<(), AuthorityError> {
     let Some((_, constraints)) = above.tbs_certificate().get_extension::<NameConstraints>()? else { return Ok(()) };
@@ -98,6 +106,7 @@ impl Asked<'_> {
             (Self::Dns(name), GeneralName::DnsName(domain)) => may_be_below(name, domain.as_str()),
             (Self::User(upn), GeneralName::DnsName(domain)) => may_be_below(realm(upn), domain.as_str()),
             (Self::User(upn), GeneralName::Rfc822Name(_)) => !upn.is_ascii(),
+            (Self::Mail(mail), GeneralName::Rfc822Name(_)) => !mail.bytes().all(|byte| byte.is_ascii_graphic()),
             (Self::Site(host), GeneralName::DnsName(domain)) => {
                 host.is_none_or(|host| may_be_below(host, domain.as_str()))
             }
@@ -116,13 +125,17 @@ fn realm(upn: &str) -> &str {
 /// Schemes whose URIs have a host, however many slashes stand before it (WHATWG URL, 4.4).
 const WITH_HOSTS: [&str; 6] = ["http", "https", "ws", "wss", "ftp", "file"];
 
-/// The host of a URI: none at all of one that names none, and none that is known of one in which readers find several.
+/// Schemes whose URIs name no host that anybody asks. Each other one may, in its own way (`sip:ada@host`).
+const WITHOUT_HOSTS: [&str; 2] = ["urn", "tag"];
+
+/// The host of a URI: none at all of one that names none, and none that is known of one in which readers find several
+/// or which names it in a way of its own.
 fn host_of(uri: &str) -> Option<Option<&str>> {
     let (scheme, rest) = uri.split_once(':')?;
-    let has_host = WITH_HOSTS.iter().any(|known| scheme.eq_ignore_ascii_case(known));
-    let Some(rest) = rest.strip_prefix("//") else { return has_host.then_some(None) };
+    let is_one_of = |schemes: &[&str]| schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let Some(rest) = rest.strip_prefix("//") else { return (!is_one_of(&WITHOUT_HOSTS)).then_some(None) };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains(['\\', '%', '[']) || (has_host && authority.is_empty()) {
+    if authority.contains(['\\', '%', '[']) || (is_one_of(&WITH_HOSTS) && authority.is_empty()) {
         return Some(None);
     }
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
@@ -219,7 +232,10 @@ mod tests {
             ("https://app%2eexample/", Some(None)),
             ("https:app.example", Some(None)),
             ("HTTPS:///app.example", Some(None)),
+            ("sip:ada@app.example", Some(None)),
+            ("spiffe:app.example/web", Some(None)),
             ("urn:uuid:1", None),
+            ("TAG:app.example,2026:web", None),
         ] {
             assert_eq!(host_of(uri), host, "{uri}");
         }

@@ -287,9 +287,12 @@ fn told(order: &Order<'_>, certificate: &[u8]) -> Vec<(&'static str, String)> {
 
 /// The template as the profile allows it.
 fn within(profile: Profile, template: &Template) -> Result<Template, NotSigned> {
-    let mails = Subject::parse(&template.subject).is_ok_and(|subject| subject.emails().next().is_some());
+    let subject = Subject::parse(&template.subject).ok();
+    let mails = subject.as_ref().is_some_and(|subject| subject.emails().next().is_some());
+    let users = subject.as_ref().is_some_and(|subject| subject.accounts().next().is_some());
     let labelled = template.names.labelled();
-    let mut sorts = labelled.iter().filter_map(|name| name.split(':').next()).chain(mails.then_some("email"));
+    let of_subject = mails.then_some("email").into_iter().chain(users.then_some("upn"));
+    let mut sorts = labelled.iter().filter_map(|name| name.split(':').next()).chain(of_subject);
     if let Some(other) = sorts.find(|sort| !profile.names().contains(sort)) {
         return Err(NotSigned::Names(other.to_owned()));
     }
