@@ -45,7 +45,8 @@ async fn a_vault_is_made_configured_deleted_recovered_and_purged() {
         assert!(page.status == 400 && text.contains(&words.to_lowercase()), "{words}: {}", page.text);
     }
     let fields = "name=Payments&access_mode=layered&retention_days=7&tag-name-1=team&tag-value-1=ledger&region=west";
-    assert_eq!(location(&story.submit("/new-vault", &cookie, fields).await), "/vaults/payments");
+    // Whoever made it needs an access policy too, so they are led to where those are given.
+    assert_eq!(location(&story.submit("/new-vault", &cookie, fields).await), "/vaults/payments/access");
     let home = story.get("/vaults/payments", &cookie).await;
     for text in
         ["Access by roles and access policies", "team: ledger", "Recoverable for 7 days", "Reachable from everywhere"]
