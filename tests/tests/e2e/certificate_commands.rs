@@ -240,6 +240,8 @@ async fn a_certificate_is_made_exported_and_taken_by_openssl() {
     // Drawn from the leaf to the root, whatever the order; and what is wrong is said.
     let alone = story.flawed(&["certificate", "inspect", "asked"]);
     assert!(alone.contains("incomplete") && alone.contains("its private key"), "{alone}");
+    story.good(&["certificate", "inspect", "asked", "--root", "authority.pem"]);
+    story.flawed(&["certificate", "inspect", "--file", "authority.pem", "--root", "nobody.pem"]);
     std::fs::write(story.folder().join("turned.pem"), [read("authority.pem"), read("out.pem")].concat()).unwrap();
     let turned = story.flawed(&["certificate", "inspect", "--file", "turned.pem"]);
     assert!(turned.contains("\n\u{2514}\u{2500} CN=Authority\n"), "{turned}");

@@ -53,8 +53,7 @@ pub(crate) enum CertificateCommand {
     },
     /// Show a chain from the leaf to the root, and what is wrong with it.
     Inspect {
-        /// Name of the certificate.
-        #[arg(required_unless_present_any = ["file", "connect"])]
+        /// Name of the certificate; without it `--file` or `--connect` says what is looked at.
         name: Option<String>,
         /// Version; the current one when absent.
         #[arg(long, conflicts_with_all = ["file", "connect"])]
@@ -68,6 +67,9 @@ pub(crate) enum CertificateCommand {
         /// Host that it should be for; that of `--connect` when absent.
         #[arg(long)]
         host: Option<String>,
+        /// File with the roots that are trusted, in PEM: the chain has to lead to one of them, which it need not have itself.
+        #[arg(long)]
+        root: Option<PathBuf>,
         /// File with the password that the file is encrypted with.
         #[arg(long, requires = "file")]
         password_file: Option<PathBuf>,

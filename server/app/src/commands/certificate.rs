@@ -35,7 +35,7 @@ use super::{
 use crate::{
     cli::{Output, VaultAt, Versioned, certificate::CertificateCommand},
     client::VaultClient,
-    exit::Exit,
+    exit::{Exit, Found},
     plain::plain_lines,
     private_file,
 };
@@ -71,7 +71,7 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
         }
         CertificateCommand::Renew { name, patience, at } => renew(&name, patience.wait, &at).await,
         CertificateCommand::Watch { name, watched, at } => watch::run(&name, &watched, &at).await,
-        CertificateCommand::Inspect { name, version, file, connect, host, password_file, at } => {
+        CertificateCommand::Inspect { name, version, file, connect, host, root, password_file, at } => {
             let (document, taken_back) = match (&name, &file, &connect) {
                 (_, Some(file), _) => {
                     let password = password_file.as_deref().map(password).transpose()?.unwrap_or_default();
@@ -79,10 +79,14 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
                 }
                 (_, None, Some((host, port))) => (inspect::presented(host, *port)?, None),
                 (Some(name), None, None) => inspect::fetch(&Versioned { name: name.clone(), version }, &at).await?,
-                (None, None, None) => bail!("give the name of a certificate, --file FILE or --connect HOST:PORT"),
+                (None, None, None) => {
+                    let why = "say what is looked at: the name of a certificate, --file FILE or --connect HOST:PORT";
+                    return Err(Found::Misused(why.to_owned()).into());
+                }
             };
             let host = host.or(connect.map(|(host, _)| host));
-            inspect::print(&document, host.as_deref(), taken_back, at.output)
+            let roots = root.as_deref().map(|file| inspect::roots(&read(file)?)).transpose()?;
+            inspect::print(&document, host.as_deref(), taken_back, roots.as_deref(), at.output)
         }
         CertificateCommand::Import { name, file, password_file, not_exportable, tags: said, at } => {
             let rest = json!({

@@ -19,7 +19,7 @@ use rustls::{
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     server::ParsedCertificate,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
 use serde_json::{Value, json};
 use strongroom_crypto::x509::{Document, Finding, Inspected, inspect};
 use strongroom_domain::time::Clock as _;
@@ -142,10 +142,14 @@ pub(super) fn print(
     document: &Document,
     host: Option<&str>,
     taken_back: Option<Finding>,
+    roots: Option<&[Vec<u8>]>,
     output: Output,
 ) -> anyhow::Result<()> {
     let now = SystemClock::new().now_millis().div_euclid(1000);
-    let mut found = inspect(&document.certificates, document.key.as_ref(), now)?;
+    let (mut found, trusted) = match roots {
+        Some(roots) => below(document, roots, now)?,
+        None => (inspect(&document.certificates, document.key.as_ref(), now)?, None),
+    };
     if let (Some(host), Some(leaf)) = (host, found.first_mut())
         && document.certificates.get(leaf.place).is_none_or(|der| !is_for(der, host))
     {
@@ -154,18 +158,80 @@ pub(super) fn print(
     if let Some(leaf) = found.first_mut() {
         leaf.findings.extend(taken_back);
     }
+    let said = remarks(&found, trusted);
     match output {
-        Output::Json => println!("{}", crate::plain::json(&Value::Array(found.iter().map(told).collect()))),
-        Output::Table => print!("{}", drawn(&found, document.key.is_some())),
+        Output::Json => {
+            let told = found.iter().zip(&said).map(|(certificate, said)| told(certificate, said));
+            println!("{}", crate::plain::json(&Value::Array(told.collect())));
+        }
+        Output::Table => print!("{}", drawn(&found, &said, document.key.is_some())),
     }
-    if found.iter().any(|certificate| !certificate.findings.is_empty()) {
+    if said.iter().flatten().any(|(sort, _)| *sort == WRONG) {
         return Err(Exit::Flawed.into());
     }
     Ok(())
 }
 
-fn told(certificate: &Inspected) -> Value {
-    let findings: Vec<String> = certificate.findings.iter().map(ToString::to_string).collect();
+/// The roots that somebody trusts; a file of a whole system's may be long.
+pub(super) fn roots(document: &[u8]) -> anyhow::Result<Vec<Vec<u8>>> {
+    let read = CertificateDer::pem_slice_iter(document).map(|root| root.map(|der| der.to_vec()));
+    let roots: Vec<Vec<u8>> = read.collect::<Result<Vec<_>, _>>().context("the roots cannot be read")?;
+    if roots.is_empty() { anyhow::bail!("the file of the roots has no certificate in PEM") } else { Ok(roots) }
+}
+
+/// The chain with the root above it, of those that are trusted, and whether one of them is in it.
+fn below(document: &Document, roots: &[Vec<u8>], now: i64) -> anyhow::Result<(Vec<Inspected>, Option<bool>)> {
+    let mut all = document.certificates.clone();
+    let count = all.len();
+    let alone = inspect(&all, document.key.as_ref(), now)?;
+    let stands_above = |root: &[u8]| {
+        let read = inspect(&[root.to_vec()], None, now).unwrap_or_default();
+        read.iter().any(|root| alone.iter().any(|below| below.issuer == root.subject))
+    };
+    let above: Vec<Vec<u8>> = roots.iter().filter(|root| !all.contains(root) && stands_above(root)).cloned().collect();
+    all.extend(above);
+    let mut found = inspect(&all, document.key.as_ref(), now)?;
+    // A root that is of no use here is nobody's mistake, and none has a place in the document.
+    found.retain(|one| one.place < count || !one.findings.contains(&Finding::Stray));
+    for root in found.iter_mut().filter(|one| one.place >= count) {
+        root.findings.retain(|finding| *finding != Finding::OutOfOrder);
+    }
+    let is_trusted = |one: &Inspected| {
+        !one.findings.contains(&Finding::Stray) && all.get(one.place).is_some_and(|der| roots.contains(der))
+    };
+    let trusted = found.iter().any(is_trusted);
+    if trusted {
+        for one in &mut found {
+            one.findings.retain(|finding| *finding != Finding::Incomplete);
+        }
+    }
+    Ok((found, Some(trusted)))
+}
+
+const WRONG: &str = "wrong";
+
+/// What is said of each: what is wrong, and what need not be. Most chains leave out the root, because who checks them has
+/// it: that a chain ends at an authority is wrong only for who said which roots there are.
+fn remarks(found: &[Inspected], trusted: Option<bool>) -> Vec<Vec<(&'static str, String)>> {
+    let top = found.iter().rposition(|one| !one.findings.contains(&Finding::Stray));
+    let of_one = |(place, one): (usize, &Inspected)| {
+        let ends = |finding: &Finding| matches!(finding, Finding::Incomplete | Finding::Circle);
+        let lacks_root = trusted.is_none() && place > 0 && one.authority;
+        let sort = |finding: &Finding| if lacks_root && *finding == Finding::Incomplete { "note" } else { WRONG };
+        let mut said: Vec<(&'static str, String)> =
+            one.findings.iter().map(|finding| (sort(finding), finding.to_string())).collect();
+        if trusted == Some(false) && top == Some(place) && !one.findings.iter().any(ends) {
+            said.push((WRONG, "the chain leads to none of the roots that are trusted".to_owned()));
+        }
+        said
+    };
+    found.iter().enumerate().map(of_one).collect()
+}
+
+fn told(certificate: &Inspected, said: &[(&'static str, String)]) -> Value {
+    let of = |wrong: bool| -> Vec<&str> {
+        said.iter().filter(|(sort, _)| (*sort == WRONG) == wrong).map(|(_, words)| words.as_str()).collect()
+    };
     json!({
         "subject": certificate.subject,
         "issuer": certificate.issuer,
@@ -176,14 +242,15 @@ fn told(certificate: &Inspected) -> Value {
         "key": certificate.key,
         "signature": certificate.signature,
         "authority": certificate.authority,
-        "findings": findings,
+        "findings": of(true),
+        "notes": of(false),
     })
 }
 
 /// The chain as a tree, each below what it signed, then what belongs to no chain.
-fn drawn(found: &[Inspected], with_key: bool) -> String {
+fn drawn(found: &[Inspected], said: &[Vec<(&'static str, String)>], with_key: bool) -> String {
     let mut lines = String::new();
-    for (place, certificate) in found.iter().enumerate() {
+    for (place, (certificate, said)) in found.iter().zip(said).enumerate() {
         let stray = certificate.findings.contains(&Finding::Stray);
         let depth = if stray { 0 } else { place };
         let branch = if depth == 0 { String::new() } else { format!("{}\u{2514}\u{2500} ", "   ".repeat(depth - 1)) };
@@ -202,10 +269,44 @@ fn drawn(found: &[Inspected], with_key: bool) -> String {
             ("key", key),
             ("beside it", if beside { "its private key".to_owned() } else { String::new() }),
         ];
-        let wrong = certificate.findings.iter().map(|finding| ("wrong", finding.to_string()));
-        for (name, value) in facts.into_iter().chain(wrong).filter(|(_, value)| !value.is_empty()) {
+        for (name, value) in facts.into_iter().chain(said.iter().cloned()).filter(|(_, value)| !value.is_empty()) {
             lines += &format!("{margin}{name:<10} {}\n", plain(&value));
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(authority: bool, findings: &[Finding]) -> Inspected {
+        Inspected {
+            place: 0,
+            subject: String::new(),
+            issuer: String::new(),
+            serial: String::new(),
+            names: Vec::new(),
+            not_before: 0,
+            not_after: 0,
+            key: String::new(),
+            signature: String::new(),
+            authority,
+            findings: findings.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_root_that_is_left_out_is_no_mistake_and_one_that_is_missed_is() {
+        let sorts = |found: &[Inspected], trusted| -> Vec<&str> {
+            remarks(found, trusted).into_iter().flatten().map(|(sort, _)| sort).collect()
+        };
+        let served = [one(false, &[]), one(true, &[Finding::Incomplete])];
+        assert_eq!(sorts(&served, None), ["note"]);
+        assert_eq!(sorts(&served, Some(false)), [WRONG]);
+        assert_eq!(sorts(&[one(false, &[Finding::Incomplete])], None), [WRONG], "its authority is left out");
+        let whole = [one(false, &[]), one(true, &[]), one(true, &[Finding::Stray])];
+        assert_eq!(sorts(&whole, Some(false)), [WRONG, WRONG], "another root");
+        assert_eq!(sorts(&whole[..2], Some(true)), Vec::<&str>::new());
+    }
 }
