@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering},
     },
 };
 
@@ -61,6 +61,8 @@ pub struct RequestContext {
     /// [`OPEN`], or the status that was recorded (0 for none).
     recorded: AtomicU32,
     answers: Option<Answers>,
+    /// Whether what comes of it is not known yet when its record is written.
+    is_open: AtomicBool,
     /// When it began by [`crate::time::Clock::ticks_micros`], if that is known.
     pub(crate) began: Option<u64>,
     stated_reason: OnceLock<String>,
@@ -88,6 +90,7 @@ impl RequestContext {
             judged_by: AtomicI64::new(now),
             recorded: AtomicU32::new(OPEN),
             answers: None,
+            is_open: AtomicBool::new(false),
             began: None,
             stated_reason: OnceLock::new(),
             lifetime: OnceLock::new(),
@@ -161,7 +164,16 @@ impl RequestContext {
 
     pub(crate) fn status_of(&self, outcome: Outcome, reason: &str) -> Option<u16> {
         let answers = self.answers?;
-        if outcome == Outcome::Allowed { Some(answers.success) } else { (answers.otherwise)(outcome, reason) }
+        match outcome {
+            Outcome::Allowed => (!self.is_open.load(Ordering::Acquire)).then_some(answers.success),
+            Outcome::Denied | Outcome::Failed => (answers.otherwise)(outcome, reason),
+        }
+    }
+
+    /// Has the record say no status if it is allowed: it tells that something was asked for, and what comes of that is
+    /// known, and on record, later.
+    pub(crate) fn leave_open(&self) {
+        self.is_open.store(true, Ordering::Release);
     }
 
     /// Arrival in Unix seconds.
@@ -210,3 +222,21 @@ impl RequestContext {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a reason has at most {MAX_STATED_REASON} characters on one line")]
 pub struct UnfitReason;
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_yet_has_no_status_and_a_denial_has_one() {
+        let principal = Arc::new(Principal::system("test"));
+        let ctx = RequestContext::new(Uuid::nil(), principal, Ipv4Addr::LOCALHOST.into(), "main", 0);
+        let ctx = ctx.answered(Answers { success: 200, otherwise: |_, _| Some(403) });
+        let told = || [Outcome::Allowed, Outcome::Denied].map(|outcome| ctx.status_of(outcome, ""));
+        assert_eq!(told(), [Some(200), Some(403)]);
+        ctx.leave_open();
+        assert_eq!(told(), [None, Some(403)]);
+    }
+}

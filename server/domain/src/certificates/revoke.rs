@@ -48,6 +48,7 @@ impl Certificates {
         let content = signing::taken_back(issuer, reason).map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask::object(ObjectKind::Certificate, Action::CertificateRevokeVersion, vault, name);
         let ask = Ask { version, content: Some(&content), ..ask };
+        ctx.leave_open();
         let (item, facts) = self.objects.show_asked(ctx, name, ask).await?;
         let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
         let (Some(leaf), Some(state)) = (leaf, item.secret.certificate.as_deref()) else {
