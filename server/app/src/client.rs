@@ -286,5 +286,5 @@ mod trouble;
 mod vault;
 
 pub(crate) use credential::Credential;
-pub(crate) use trouble::{NoToken, Refused, aimed_at, is_forbidden, with_way_out};
+pub(crate) use trouble::{NoToken, Refused, aimed_at, is_forbidden, of_certificate, with_way_out};
 pub(crate) use vault::VaultClient;

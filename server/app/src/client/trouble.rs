@@ -62,6 +62,29 @@ pub(crate) fn aimed_at(error: anyhow::Error, action: Action, asked: &Url) -> any
     }
 }
 
+/// A no to who reads a certificate's secret, which changes with the certificate alone and has a scope of its own.
+pub(crate) fn of_certificate(error: anyhow::Error, name: &str) -> anyhow::Error {
+    match error.downcast::<Refused>() {
+        Ok(refused) => {
+            let help = match refused.inner.as_str() {
+                "/SecretDisabled" => format!(
+                    "; whoever may change the certificate enables it, and its secret with it: strongroom certificate update \
+                     {name} --enabled true, with --version VERSION where it is not the current one"
+                ),
+                "/ForbiddenByRbac" => format!(
+                    "{}; chain and private key stand in the secret {name}, which a role at the scope of the certificate does \
+                     not reach: \"Key Vault Certificate User\" for the vault does, or a role at \
+                     /vaults/VAULT/secrets/{name}",
+                    refused.help
+                ),
+                _ => return refused.into(),
+            };
+            Refused { help, ..refused }.into()
+        }
+        Err(other) => other,
+    }
+}
+
 /// The token endpoint said no, in these words and with this code: 401 means the same here as with a request.
 pub(super) fn no_token(status: StatusCode, code: &str, why: &str, credential: &Credential) -> anyhow::Error {
     let no = match (status, code, credential) {
@@ -558,6 +581,19 @@ mod tests {
         );
         let guard = said(OwnRestriction::Guard, "vaults/pay");
         assert!(guard.contains("an Owner of the installation"), "{guard}");
+    }
+
+    #[test]
+    fn a_certificate_whose_secret_is_refused_is_enabled_by_its_own_command_and_named_with_its_scope() {
+        let said = |inner: &str| {
+            let answer = serde_json::json!({ "error": { "code": "Forbidden", "message": "no", "innererror": { "code": inner } } });
+            let asked = Url::parse("https://payments.vault.example/secrets/web").unwrap();
+            of_certificate(Refused::of(StatusCode::FORBIDDEN, &answer, &asked).into(), "web").to_string()
+        };
+        let off = said("SecretDisabled");
+        assert!(off.contains("certificate update web --enabled true") && !off.contains("secret update"), "{off}");
+        assert!(said("ForbiddenByRbac").contains("a role at /vaults/VAULT/secrets/web"));
+        assert!(!said("ForbiddenByFirewall").contains("secrets/web"));
     }
 
     #[test]

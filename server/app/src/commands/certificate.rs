@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     cli::{Output, VaultAt, Versioned, certificate::CertificateCommand},
-    client::VaultClient,
+    client::{VaultClient, of_certificate},
     exit::{Exit, Found},
     plain::plain_lines,
     private_file,
@@ -312,7 +312,7 @@ async fn export(certificate: &Versioned, out: Option<&Path>, public: bool, at: &
         // A version that waits has no secret yet.
         Err(refused) => match vault.send(Method::GET, &path(certificate), None).await {
             Ok(shown) if waits(&shown) => return Err(pending::without(&vault, certificate, &shown).await),
-            _ => return Err(refused),
+            _ => return Err(of_certificate(refused, &certificate.name)),
         },
     };
     if value.starts_with("-----BEGIN ") {

@@ -28,6 +28,7 @@ use zeroize::Zeroizing;
 use super::{connect, path, pending, revoked, waits};
 use crate::{
     cli::{Output, VaultAt, Versioned},
+    client::of_certificate,
     clock::SystemClock,
     commands::utc,
     exit::Exit,
@@ -57,6 +58,7 @@ pub(super) async fn fetch(certificate: &Versioned, at: &VaultAt) -> anyhow::Resu
             read(&Zeroizing::new(BASE64.decode(value.as_bytes()).context("the secret is no PFX in base64")?), "")
         }
         Err(refused) => {
+            let refused = of_certificate(refused, &certificate.name);
             eprintln!(
                 "its secret, in which the chain stands, cannot be read ({refused:#}): this is the certificate alone"
             );

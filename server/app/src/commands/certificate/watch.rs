@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     cli::{VaultAt, certificate::Watched},
+    client::of_certificate,
     clock::SystemClock,
 };
 
@@ -90,7 +91,7 @@ async fn newer(name: &str, keeper: &Keeper, at: &VaultAt) -> anyhow::Result<Opti
     }
     let id = text(&shown, "/id");
     let version = id.rsplit('/').next().unwrap_or_default();
-    let value = vault.value(name, Some(version)).await?;
+    let value = vault.value(name, Some(version)).await.map_err(|refused| of_certificate(refused, name))?;
     let bytes = if value.starts_with("-----BEGIN ") {
         Zeroizing::new(value.as_bytes().to_vec())
     } else {
