@@ -220,7 +220,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
     Some(match (outcome, reason) {
         (Outcome::Denied, STEP_UP) => 401,
         (_, "tampered") => 500,
-        (_, "unavailable" | "no-record" | "signing-failed") => 503,
+        (_, "unavailable" | "no-record" | "signing-failed" | "issuer-unreachable") => 503,
         (_, "token-unreachable" | "token-lacks-key") => 503,
         (_, "token-full") => 507,
         (Outcome::Allowed, _) => return None,
@@ -228,7 +228,7 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
         (Outcome::Unauthenticated, DISABLED) => 400,
         (Outcome::Unauthenticated, _) => 401,
         (Outcome::Denied, _) => 403,
-        (Outcome::Failed, "disabled" | "managed") => 403,
+        (Outcome::Failed, "disabled" | "managed" | "issuer-works") => 403,
         (Outcome::Failed, "key-disabled" | "outside-window" | "operation-not-permitted" | "algorithm-refused") => 403,
         (Outcome::Failed, "not-found" | "deleted-not-found" | "pending-not-found") => 404,
         (Outcome::Failed, "deleted-but-recoverable" | "exists" | "name-taken") => 409,
@@ -241,6 +241,8 @@ pub(crate) fn status_of(outcome: Outcome, reason: &str) -> Option<u16> {
             | "no-hardware"
             | "not-made-in-hardware"
             | "in-token"
+            | "issuer-disabled"
+            | "not-revoked"
             | "operation-failed",
         ) => 400,
         (Outcome::Failed, "throttled") => 429,

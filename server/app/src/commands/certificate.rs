@@ -140,16 +140,13 @@ pub(crate) async fn run(command: CertificateCommand) -> anyhow::Result<()> {
     }
 }
 
-/// The next version, by the stored policy and with what the current version has beside.
+/// The next version, by the stored policy and with the tags of the current one. Enabled as one that is created: that one
+/// was disabled says nothing of its successor.
 async fn renew(name: &str, wait: u16, at: &VaultAt) -> anyhow::Result<()> {
     let vault = connect(at).await?;
     let current = vault.send(Method::GET, &["certificates", name], None).await?;
-    let part = |pointer: &str| current.pointer(pointer).filter(|part| !part.is_null()).cloned();
-    let body = json!({
-        "tags": part("/tags").unwrap_or_else(|| json!({})),
-        // What is waited for is disabled because it is not there yet.
-        "attributes": { "enabled": waits(&current) || part("/attributes/enabled") != Some(Value::Bool(false)) },
-    });
+    let tags = current.get("tags").filter(|tags| !tags.is_null()).cloned().unwrap_or_else(|| json!({}));
+    let body = json!({ "tags": tags, "attributes": { "enabled": true } });
     make(&vault, name, &body, wait, at).await
 }
 
@@ -251,6 +248,12 @@ fn failed(shown: &Value) -> String {
 /// The same with times, for who looks at one.
 fn failures(shown: &Value) -> String {
     let [count, reason] = ["failures", "reason"].map(|part| text(shown, &format!("/renewal/{part}")));
+    let reason = match reason.as_str() {
+        "issuer-disabled" => {
+            format!("{reason}: the certificate issuer {} is disabled", text(shown, "/policy/issuer/name"))
+        }
+        _ => reason,
+    };
     match failed(shown) {
         none if none.is_empty() => none,
         _ => format!("{count} times, the last time at {} ({reason})", seconds(shown, "/renewal/last")),
@@ -377,6 +380,20 @@ mod tests {
     use strongroom_crypto::{DevAuthority, SystemEntropy};
 
     use super::*;
+
+    #[test]
+    fn a_renewal_that_failed_names_the_issuer_that_is_disabled() {
+        let shown = |reason| {
+            json!({
+                "renewal": { "status": "failed", "failures": 2, "last": 1_800_000_000, "reason": reason },
+                "policy": { "issuer": { "name": "far" } },
+            })
+        };
+        let told = failures(&shown("issuer-disabled"));
+        assert!(told.ends_with("(issuer-disabled: the certificate issuer far is disabled)"), "{told}");
+        assert!(failures(&shown("invalid")).ends_with("(invalid)"));
+        assert_eq!(failures(&json!({})), "");
+    }
 
     #[test]
     fn of_a_file_with_a_key_the_certificates_alone_are_taken() {

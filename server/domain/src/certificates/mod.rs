@@ -136,9 +136,9 @@ impl HowItWent for CertificateError {
             Self::NotRevoked(_) => "not-revoked",
             Self::IssuerUnreachable(_) => "issuer-unreachable",
             Self::IssuerWorks => "issuer-works",
+            Self::IssuerDisabled(_) => "issuer-disabled",
             Self::Policy(_)
             | Self::NoPolicy
-            | Self::IssuerDisabled(_)
             | Self::NoSuchIssuer(_)
             | Self::NotInProgress
             | Self::NotACertificate(_)

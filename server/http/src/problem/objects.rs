@@ -72,7 +72,6 @@ impl From<CertificateError> for Problem {
             CertificateError::Import(_)
             | CertificateError::NoPolicy
             | CertificateError::NoSuchIssuer(_)
-            | CertificateError::IssuerDisabled(_)
             | CertificateError::NotInProgress
             | CertificateError::KeyStaysHere
             | CertificateError::OtherKey
@@ -80,6 +79,7 @@ impl From<CertificateError> for Problem {
             | CertificateError::Expired(_)
             | CertificateError::NotYetValid(_) => invalid(message),
             CertificateError::NotRevoked(_) => Self { reason: "not-revoked", ..Self::bad_parameter(message) },
+            CertificateError::IssuerDisabled(_) => Self { reason: "issuer-disabled", ..Self::bad_parameter(message) },
             CertificateError::IssuerUnreachable(_) => Self { message, ..Self::unavailable("issuer-unreachable") },
             CertificateError::IssuerWorks => Self::new(403, "Forbidden", "issuer-works", message),
             CertificateError::InProgress(_) => Self::new(409, "Conflict", "certificate-in-progress", message),

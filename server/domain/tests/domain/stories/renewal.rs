@@ -9,6 +9,7 @@ use strongroom_domain::{
     certificate::{IssuerReference, LifetimeAction, LifetimeWork, PolicyPatch, Trigger},
     certificates::{CertificateError, RENEWAL_PRINCIPAL, Renewed},
     grant::Scope,
+    issuer::IssuerPatch,
     keys::KeyError,
     principal::Grantee,
     record::{Outcome, Record},
@@ -247,6 +248,23 @@ async fn who_wants_to_be_told_is_told_before_the_renewal() {
     assert_eq!(demo.renew_what_is_due().await, Renewed { certificates: 1, ..NOTHING });
     demo.days_pass(305);
     assert_eq!(demo.renew_what_is_due().await, Renewed { notices: 1, ..NOTHING }, "of the next one too");
+}
+
+/// Whoever is woken reads why.
+#[tokio::test]
+async fn a_renewal_by_an_issuer_that_is_disabled_says_so() {
+    let demo = Demo::start();
+    demo.issue("app", &renewed_before_end(30)).await.unwrap();
+    demo.set_issuer("far", &acme()).await.unwrap();
+    demo.change_policy("app", &PolicyPatch { issuer: issuer("far"), ..PolicyPatch::default() }).await;
+    let off = IssuerPatch { enabled: Some(false), ..IssuerPatch::default() };
+    demo.world.issuers.update(&demo.request(), &demo.vault, &name("far").unwrap(), &off).await.unwrap();
+    demo.days_pass(340);
+    assert_eq!(demo.renew_what_is_due().await, Renewed { failed: 1, ..NOTHING });
+    let rotation = demo.certificate("app").await.unwrap().secret.rotation.unwrap();
+    assert_eq!(rotation.failed.unwrap().reason, "issuer-disabled");
+    let told = demo.of_operation("CertificateRenewIfDue", Outcome::Failed);
+    assert_eq!(told.last().unwrap().reason, "issuer-disabled");
 }
 
 #[tokio::test]

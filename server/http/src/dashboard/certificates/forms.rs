@@ -7,7 +7,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage, say};
 
-use super::{is_waiting, policy::Draft};
+use super::policy::Draft;
 use crate::{
     dashboard::{
         Failure,
@@ -188,8 +188,8 @@ async fn policy_page(
     refusal::answer(&page, refusal)
 }
 
-/// POST /vaults/{vault}/certificates/{name}/policy/renew: the next version, by the stored policy and with what the current one
-/// has beside.
+/// POST /vaults/{vault}/certificates/{name}/policy/renew: the next version, by the stored policy and with the tags of the
+/// current one.
 ///
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why no version can be made.
@@ -198,8 +198,8 @@ pub(crate) async fn renew(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let Named { vault, name, .. } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.show(&viewer.further()?, &vault, &name, None).await?;
     let attributes = SecretAttributes {
-        // What waits is disabled because it is not there yet.
-        enabled: is_waiting(&item) || item.version.attributes.enabled,
+        // As one that is created: that the version before was disabled says nothing of its successor.
+        enabled: true,
         not_before: None,
         expires: None,
         content_type: None,

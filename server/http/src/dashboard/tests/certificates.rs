@@ -115,7 +115,11 @@ async fn a_certificate_is_made_shown_and_renewed() {
         assert_eq!(refused.status, 400, "{fields}");
         assert!(refused.text.contains(sentence) && refused.text.contains("role=\"alert\""), "{}", refused.text);
     }
+    assert_eq!(story.submit(&format!("{version}/disable"), &cookie, "").await.status, 303);
+    assert!(!story.get("/vaults/demo/certificates/web", &cookie).await.text.contains("/disable\""));
     let renewed = story.submit("/vaults/demo/certificates/web/policy/renew", &cookie, "").await;
+    let page = story.get("/vaults/demo/certificates/web", &cookie).await.text;
+    assert!(page.contains("/disable\""), "the next one is enabled as one that is created: {page}");
     assert_eq!((renewed.status, renewed.header("location")), (303, Some("/vaults/demo/certificates/web")));
     let old = story.get(&version, &cookie).await.text;
     assert!(old.contains("Older version") && !old.contains("Renew now"), "{old}");
