@@ -5,6 +5,7 @@ use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use super::{
+    finding::Finding,
     order::{in_order, own_of},
     pfx::{Contents, Opener},
     read::{CertificateFacts, MAX_CHAIN, certificates_in},
@@ -120,6 +121,9 @@ pub enum ImportError {
     /// No root at its end.
     #[error("the chain goes in a circle: its certificates were signed by one another, and none is a root")]
     Circle,
+    /// No client takes it.
+    #[error("no client takes this chain: of its certificate {0}, counted from the leaf, is to be said that {1}")]
+    Unsound(usize, Finding),
 }
 
 impl ImportError {

@@ -21,6 +21,7 @@ mod issue;
 mod order;
 mod pfx;
 mod read;
+mod sound;
 mod subject;
 mod template;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use inspect::{Inspected, inspect, is_issued_by};
 pub use issue::{IssueError, Validity, algorithm_of, request, self_signed};
 pub use order::{in_order, own_of};
 pub use read::{CertificateFacts, NotACertificate, certificates_in, key_of_request, thumbprint};
+pub use sound::sound;
 pub use subject::{Subject, SubjectError};
 pub use template::{AlternativeNames, MAX_NAMES, Template, TemplateError, Usage};

@@ -6,6 +6,7 @@ use strongroom_crypto::{
     key::NewKey,
     x509::{
         CertificateFacts, Document, ImportError, Imported, Inspected, NotACertificate, Template, Validity, inspect,
+        sound,
     },
 };
 
@@ -146,6 +147,7 @@ impl Brought {
         policy.check()?;
         let window = Validity { not_before: facts.not_before, not_after: facts.not_after };
         valid_now(window.not_before, window.not_after, now)?;
+        sound(&imported.chain, now)?;
         Ok((Self { key: Arc::new(imported.key), chain: imported.chain, facts, window }, policy))
     }
 }

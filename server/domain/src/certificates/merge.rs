@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strongroom_crypto::x509::{CertificateFacts, ImportError, Template, in_order, own_of};
+use strongroom_crypto::x509::{CertificateFacts, ImportError, Template, in_order, own_of, sound};
 
 use super::{CertificateError, Certificates, applied, in_turn, valid_now};
 use crate::{
@@ -110,7 +110,8 @@ impl Certificates {
             {
                 return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await);
             }
-            let chain = match in_order(certificates, place, false) {
+            let ordered = in_order(certificates, place, false).and_then(|chain| sound(&chain, now).map(|()| chain));
+            let chain = match ordered {
                 Ok(chain) => chain,
                 Err(why) => return Err(self.objects.refuse(ctx, case, CertificateError::from(why)).await),
             };
