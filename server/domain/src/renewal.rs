@@ -28,7 +28,7 @@ const LONGEST_SPREAD: i64 = SECONDS_A_DAY;
 /// be made one right after the other. How much longer it has to live: this part of its life.
 const LEAST_PART: i64 = 10;
 /// A version that an authority wants renewed at once is left alone so long after it was made, in seconds, for the same
-/// reason.
+/// reason; so is one of which a small part of a short life is as good as none, for half of its life at most.
 const LEAST_AGE: i64 = 3600;
 /// Seconds to the next question to an authority when it wants a version renewed: where it does not say, and within
 /// which bounds it may.
@@ -40,7 +40,10 @@ impl Trigger {
     /// When it is, in a life between two moments (all Unix seconds).
     fn moment(self, begin: i64, end: i64) -> i64 {
         match self {
-            Self::Percentage(percentage) => begin + (end - begin) * i64::from(percentage) / 100,
+            Self::Percentage(percentage) => {
+                let life = end - begin;
+                begin + (life * i64::from(percentage) / 100).max(LEAST_AGE.min(life / 2))
+            }
             Self::DaysBefore(days) => {
                 let (moment, life) = (end - i64::from(days) * SECONDS_A_DAY, end - begin);
                 if moment - begin < life / LEAST_PART { begin + life / 2 } else { moment }
@@ -268,7 +271,10 @@ mod tests {
         let days = |days| Trigger::DaysBefore(days).moment(0, 7 * DAY);
         assert_eq!((days(30), days(7)), (7 * DAY / 2, 7 * DAY / 2));
         assert_eq!(days(5), 2 * DAY);
-        assert_eq!(Trigger::Percentage(1).moment(0, 100 * DAY), DAY, "what was said of its life is what counts");
+        let percent = |percentage, life| Trigger::Percentage(percentage).moment(0, life);
+        assert_eq!(percent(1, 100 * DAY), DAY, "what was said of its life is what counts");
+        assert_eq!((percent(1, DAY), percent(80, DAY)), (LEAST_AGE, DAY * 4 / 5), "not one right after the other");
+        assert_eq!((percent(1, 600), percent(80, 600)), (300, 480));
     }
 
     #[test]

@@ -183,16 +183,25 @@ async fn a_profile_says_which_sorts_of_names_are_certified() {
     for (issuer, fine) in
         [("server", &["dns", "ip"][..]), ("client", &["dns", "email", "upn", "uri"][..]), ("code", &[][..])]
     {
-        for sort in ["dns", "ip", "email", "upn", "uri", "subject"] {
+        for sort in ["dns", "ip", "email", "upn", "uri", "subject", "mail", "uid"] {
             let (names, subject) = match sort {
                 "subject" => (Some(AlternativeNames::default()), "CN=a,emailAddress=ada@a.example".to_owned()),
+                "mail" => {
+                    (Some(AlternativeNames::default()), "CN=a,0.9.2342.19200300.100.1.3=ada@a.example".to_owned())
+                }
+                "uid" => (Some(AlternativeNames::default()), "CN=a,UID=ada@a.example".to_owned()),
                 other => named(other),
             };
             let policy = PolicyPatch { names, subject: Some(subject), extended_usages: Some(Vec::new()), ..by(issuer) };
             let certificate = format!("{issuer}-{sort}");
             demo.issue(&certificate, &policy).await.unwrap();
             demo.run().await;
-            let expected = match fine.contains(&if sort == "subject" { "email" } else { sort }) {
+            let as_name = match sort {
+                "subject" | "mail" => "email",
+                "uid" => "upn",
+                other => other,
+            };
+            let expected = match fine.contains(&as_name) {
                 true => (PendingStatus::Completed, None),
                 false => (PendingStatus::Failed, Some("outside-profile".to_owned())),
             };
