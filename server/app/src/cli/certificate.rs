@@ -379,3 +379,13 @@ pub(crate) enum BundleForm {
     /// PEM, the key first.
     Pem,
 }
+
+impl BundleForm {
+    /// As policies name it.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Pfx => "application/x-pkcs12",
+            Self::Pem => "application/x-pem-file",
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::VaultAt;
+use super::{VaultAt, certificate::BundleForm};
 
 /// `strongroom certificate policy`
 #[derive(Subcommand)]
@@ -69,6 +69,36 @@ pub(crate) struct PolicyGiven {
     /// For how many months the next version is valid.
     #[arg(long)]
     pub(crate) months: Option<u32>,
+    /// Type of the next version's key: RSA or EC.
+    #[arg(long = "type")]
+    pub(crate) kty: Option<String>,
+    /// Bits of the next version's key, of RSA (2048, 3072, 4096).
+    #[arg(long, conflicts_with = "curve")]
+    pub(crate) size: Option<u64>,
+    /// Curve of the next version's key, of EC: P-256, P-256K, P-384 or P-521.
+    #[arg(long)]
+    pub(crate) curve: Option<String>,
+    /// Usage of the key; may be given several times. Those that are said take the place of all.
+    #[arg(long = "usage")]
+    pub(crate) usages: Vec<String>,
+    /// Extended usage as an object identifier; the same.
+    #[arg(long = "eku")]
+    pub(crate) extended: Vec<String>,
+    /// In which form the secret gives the next version out.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<BundleForm>,
+    /// Give the next version's private key out with its secret.
+    #[arg(long, conflicts_with = "not_exportable")]
+    pub(crate) exportable: bool,
+    /// Keep the next version's private key in the vault.
+    #[arg(long)]
+    pub(crate) not_exportable: bool,
+    /// Keep the key of the version before.
+    #[arg(long, conflicts_with = "no_reuse_key")]
+    pub(crate) reuse_key: bool,
+    /// Make a new key for each version.
+    #[arg(long)]
+    pub(crate) no_reuse_key: bool,
     #[command(flatten)]
     pub(crate) lifetime: LifetimeGiven,
 }

@@ -132,10 +132,7 @@ fn kty(given: &CertificateGiven) -> &str {
 }
 
 fn whole_policy(given: &CertificateGiven) -> Value {
-    let form = match given.format {
-        Some(BundleForm::Pfx) => "application/x-pkcs12",
-        Some(BundleForm::Pem) | None => "application/x-pem-file",
-    };
+    let form = given.format.unwrap_or(BundleForm::Pem).content_type();
     let words = |words: [&str; 2]| words.map(str::to_owned).to_vec();
     let usages = match given.usages.as_slice() {
         _ if given.authority => words(["keyCertSign", "cRLSign"]),

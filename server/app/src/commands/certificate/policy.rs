@@ -10,7 +10,7 @@ use crate::{
         Output, VaultAt,
         certificate_policy::{CertificatePolicyCommand, LifetimeGiven, PolicyGiven},
     },
-    commands::{facts, listed},
+    commands::{facts, key::fitting, listed},
 };
 
 const RENEW: &str = "AutoRenew";
@@ -28,6 +28,7 @@ pub(super) async fn run(command: CertificatePolicyCommand) -> anyhow::Result<()>
 }
 
 async fn set(name: &str, given: &PolicyGiven, at: &VaultAt) -> anyhow::Result<()> {
+    fitting(given.kty.as_deref().unwrap_or_default(), given.size, given.curve.as_deref())?;
     let (vault, path) = (connect(at).await?, ["certificates", name, "policy"]);
     let mut changed = changed(given);
     let said = actions(&given.lifetime);
@@ -37,9 +38,7 @@ async fn set(name: &str, given: &PolicyGiven, at: &VaultAt) -> anyhow::Result<()
         changed.insert("lifetime_actions".to_owned(), Value::Array(beside(&stored, said)));
     }
     if changed.is_empty() {
-        bail!(
-            "say what is changed: a name, --subject, --issuer, --months, --renew-at, --renew-before or --notify-before"
-        );
+        bail!("say what is changed: `strongroom certificate policy set --help` lists what can be");
     }
     let policy = vault.send(Method::PATCH, &path, Some(serde_json::to_vec(&changed)?)).await?;
     print(&policy, at.output);
@@ -59,7 +58,22 @@ fn changed(given: &PolicyGiven) -> Map<String, Value> {
         });
         x509.insert("sans".to_owned(), sans);
     }
+    let some = |words: &[String]| (!words.is_empty()).then(|| json!(words));
+    x509.extend(some(&given.usages).map(|usages| ("key_usage".to_owned(), usages)));
+    x509.extend(some(&given.extended).map(|usages| ("ekus".to_owned(), usages)));
+    let mut key = Map::new();
+    key.extend(given.kty.as_ref().map(|kty| ("kty".to_owned(), json!(kty))));
+    key.extend(given.size.map(|size| ("key_size".to_owned(), json!(size))));
+    key.extend(given.curve.as_ref().map(|curve| ("crv".to_owned(), json!(curve))));
+    let either = |yes: bool, no: bool| (yes || no).then(|| json!(yes));
+    key.extend(either(given.exportable, given.not_exportable).map(|said| ("exportable".to_owned(), said)));
+    key.extend(either(given.reuse_key, given.no_reuse_key).map(|said| ("reuse_key".to_owned(), said)));
     let mut changed = Map::new();
+    if !key.is_empty() {
+        changed.insert("key_props".to_owned(), Value::Object(key));
+    }
+    let form = given.format.map(|form| json!({ "contentType": form.content_type() }));
+    changed.extend(form.map(|form| ("secret_props".to_owned(), form)));
     if !x509.is_empty() {
         changed.insert("x509_props".to_owned(), Value::Object(x509));
     }
@@ -141,7 +155,32 @@ fn print(policy: &Value, output: Output) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        given: PolicyGiven,
+    }
+
+    #[test]
+    fn what_is_said_is_changed_and_nothing_else() {
+        let changed = |line: &str| {
+            let line = Line::try_parse_from(["set"].into_iter().chain(line.split_whitespace()));
+            Value::Object(changed(&line.unwrap().given))
+        };
+        assert_eq!(changed(""), json!({}));
+        let key = json!({ "key_props": { "exportable": false, "reuse_key": true, "crv": "P-384" } });
+        assert_eq!(changed("--not-exportable --reuse-key --curve P-384"), key);
+        let rest = json!({
+            "key_props": { "exportable": true },
+            "x509_props": { "ekus": ["1.3.6.1.5.5.7.3.1"], "key_usage": ["digitalSignature"] },
+            "secret_props": { "contentType": "application/x-pkcs12" },
+        });
+        assert_eq!(changed("--exportable --eku 1.3.6.1.5.5.7.3.1 --usage digitalSignature --format pfx"), rest);
+    }
 
     #[test]
     fn an_action_takes_the_place_of_those_of_its_kind() {
