@@ -8,6 +8,7 @@ mod pending;
 mod place;
 mod policy;
 mod revocation;
+mod said;
 mod waiting;
 mod watch;
 
@@ -28,7 +29,6 @@ use super::{
     attributes::update,
     done,
     key::password,
-    listed,
     object::{Collection, connect},
     pem, seconds, tags, text,
 };
@@ -261,8 +261,7 @@ fn failures(shown: &Value) -> String {
 }
 
 fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
-    let sans = ["dns_names", "emails", "ipAddresses", "uris", "upns"];
-    let names = sans.map(|sort| listed(certificate, &format!("/policy/x509_props/sans/{sort}")));
+    let ((subject, names), asked) = said::named(certificate);
     let key = ["kty", "crv", "key_size"].map(|part| text(certificate, &format!("/policy/key_props/{part}")));
     let joined = |parts: &[String], between: &str| {
         parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(between)
@@ -279,8 +278,9 @@ fn print(certificate: &Value, operation: Option<&Value>, output: Output) {
             ("waits", waiting.to_owned()),
             ("operation", operation.map(pending::stands).unwrap_or_default()),
             ("revoked", revoked(certificate)),
-            ("subject", text(certificate, "/policy/x509_props/subject")),
-            ("names", joined(&names, ", ")),
+            ("subject", subject),
+            ("names", names),
+            ("policy asks for", asked),
             ("issuer", text(certificate, "/policy/issuer/name")),
             ("thumbprint", text(certificate, "/x5t")),
             ("key", joined(&key, " ")),
