@@ -17,6 +17,9 @@ const NAMES: &str = "certificate_request.names";
 const ISSUER: &str = "certificate_request.issuer";
 const VALIDITY: &str = "certificate_request.validity_days";
 
+/// `mail` of a subject (RFC 4524, 2.16), which some take for an address of mail as they take `emailAddress`.
+const MAIL: &str = "0.9.2342.19200300.100.1.3";
+
 /// What is agreed, at least one of it. Domains and issuers ignore ASCII case.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -191,7 +194,7 @@ fn names_of_subject(subject: &str) -> Vec<(&'static str, String)> {
     for part in parts(subject) {
         match part.split_once('=') {
             Some(("CN", name)) => found.extend(host_like(name).map(|name| ("cn", name.to_owned()))),
-            Some(("emailAddress", name)) => found.push(("email", name.to_owned())),
+            Some(("emailAddress" | MAIL, name)) => found.push(("email", name.to_owned())),
             // `ada.lovelace` is a person; with a host it is an account of that.
             Some(("UID", name)) if name.contains(|letter| letter == '@' || is_star(letter)) => {
                 found.push(("cn", name.to_owned()));
