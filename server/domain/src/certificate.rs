@@ -229,7 +229,10 @@ impl CertificatePolicy {
                 Usage::KeyAgreement => &[],
             }
         };
-        let said: BTreeSet<KeyOperation> = self.template.usages.iter().flat_map(of).copied().collect();
+        // A certificate without a word of usages may be used for anything: its key for what is usual.
+        let usual = || Self::default().template.usages;
+        let usages = Some(&self.template.usages).filter(|said| !said.is_empty()).cloned().unwrap_or_else(usual);
+        let said: BTreeSet<KeyOperation> = usages.iter().flat_map(of).copied().collect();
         said.intersection(&KeyOperation::possible(self.key.spec)).copied().collect()
     }
 
@@ -686,6 +689,8 @@ mod tests {
         use KeyOperation::{Decrypt, Encrypt, Sign, UnwrapKey, Verify, WrapKey};
         let mut policy = CertificatePolicy::default();
         assert_eq!(policy.operations(), BTreeSet::from([Sign, Verify, WrapKey, UnwrapKey]));
+        policy.template.usages = BTreeSet::new();
+        assert_eq!(policy.operations(), BTreeSet::from([Sign, Verify, WrapKey, UnwrapKey]), "nothing is said");
         policy.template.usages = BTreeSet::from([Usage::DataEncipherment, Usage::KeyAgreement]);
         assert_eq!(policy.operations(), BTreeSet::from([Encrypt, Decrypt]));
         policy.key.spec = KeySpec::Ec { crv: Curve::P256 };

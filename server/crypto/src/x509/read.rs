@@ -165,9 +165,8 @@ impl Template {
             ];
             named.into_iter().flatten().chain(said.other.iter().map(Oid::to_id_string)).collect()
         });
-        // Without the extension it may be used for anything (RFC 5280, section 4.2.1.3): for what is usual.
-        let usual = 0b101;
-        let flags = parsed.key_usage().map_err(|_| NotACertificate)?.map_or(usual, |extension| extension.value.flags);
+        // None without the extension, and then it may be used for anything (RFC 5280, section 4.2.1.3).
+        let flags = parsed.key_usage().map_err(|_| NotACertificate)?.map_or(0, |extension| extension.value.flags);
         let constraints = parsed.basic_constraints().map_err(|_| NotACertificate)?;
         let path_length = constraints.filter(|said| said.value.ca).and_then(|said| said.value.path_len_constraint);
         let path_length = path_length.map(|most| u8::try_from(most).unwrap_or(u8::MAX));

@@ -30,6 +30,17 @@ fn hosts_that_a_subject_alone_names_are_asked_for_by_name() {
     assert_eq!(authority.with_hosts_of_subject(), authority);
 }
 
+#[test]
+fn of_usages_is_read_what_a_certificate_says_and_nothing_where_it_says_nothing() {
+    let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SeededEntropy::new(1)).ok().unwrap();
+    for usages in [BTreeSet::new(), BTreeSet::from([Usage::DigitalSignature])] {
+        let said = Template { usages, ..template() };
+        let validity = Validity::months(NOW, 1).unwrap();
+        let der = self_signed(&said, &key, validity, &SeededEntropy::new(2)).unwrap();
+        assert_eq!(Template::of(&der).unwrap().usages, said.usages);
+    }
+}
+
 fn template() -> Template {
     Template {
         subject: "CN=app.example, O=\"Example, Ltd\", DC=example, DC=com, C=DE".to_owned(),
