@@ -166,7 +166,7 @@ impl RequestContext {
         let answers = self.answers?;
         match outcome {
             Outcome::Allowed => (!self.is_open.load(Ordering::Acquire)).then_some(answers.success),
-            Outcome::Denied | Outcome::Failed => (answers.otherwise)(outcome, reason),
+            Outcome::Denied | Outcome::Failed | Outcome::Unauthenticated => (answers.otherwise)(outcome, reason),
         }
     }
 

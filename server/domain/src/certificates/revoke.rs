@@ -1,8 +1,8 @@
 //! Having an issuer elsewhere take back a version that it issued (RFC 8555, section 7.6).
 //!
-//! That somebody asks for it is on record before the issuer is asked, and what came of it after: what is remembered of a
-//! version is written once the issuer has done it. A node that dies in between leaves a version that looks good here and is
-//! not; asked again, the issuer says that it was done, and then it is remembered.
+//! That somebody asks for it is on record before the issuer is asked, without a status, and what came of it after: what is
+//! remembered of a version is written once the issuer has done it. A node that dies in between leaves a version that looks
+//! good here and is not; asked again, the issuer says that it was done, and then it is remembered.
 
 use strongroom_crypto::{
     key::PublicKey,
@@ -19,7 +19,7 @@ use crate::{
     issuer::{Issuer, IssuerSettings},
     issuers::IssuerError,
     names::{ObjectKind, ObjectName, ObjectVersion, VaultName},
-    objects::ObjectError,
+    objects::{InVault, ObjectError, active},
     record::{HowItWent as _, Outcome, Record},
     renewal,
     revocation::{RevokedCertificate, serial_from},
@@ -48,28 +48,21 @@ impl Certificates {
         let content = signing::taken_back(issuer, reason).map_err(|_| ObjectError::Unavailable)?;
         let ask = Ask::object(ObjectKind::Certificate, Action::CertificateRevokeVersion, vault, name);
         let ask = Ask { version, content: Some(&content), ..ask };
-        ctx.leave_open();
-        let (item, facts) = self.objects.show_asked(ctx, name, ask).await?;
-        let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
-        let (Some(leaf), Some(state)) = (leaf, item.secret.certificate.as_deref()) else {
-            return Err(CertificateError::Unfinished);
+        let InVault { case, vault: found, .. } = self.objects.admit(ctx, ask).await?;
+        let asked = Asked { vault, name, now: ctx.now };
+        let there = active(case.facts.as_deref());
+        let begun = match there.ok_or_else(|| ObjectError::NotFound(name.clone(), version.cloned())) {
+            Ok(item) => self.to_ask(&asked, &item, issuer).await.map(|to_ask| (item, to_ask)),
+            Err(why) => Err(why.into()),
         };
-        if state.revoked(&item.version.version).is_some() {
-            return Ok((item, facts));
+        if matches!(&begun, Ok((_, Some(_)))) {
+            ctx.leave_open();
         }
-        let found = CertificateFacts::of(leaf)?;
-        let named = match issuer {
-            Some(issuer) => issuer.clone(),
-            None => ObjectName::parse(&state.policy.issuer.name)
-                .map_err(|_| CertificateError::NoSuchIssuer(state.policy.issuer.name.clone()))?,
-        };
-        let asked = Asked { vault, name, issuer: &named, now: ctx.now };
-        let lasting = state.revoked.iter().filter(|one| one.counts(ctx.seconds()));
-        let done = if lasting.count() < MAX_REVOKED {
-            self.take_back(&asked, leaf, reason).await
-        } else {
-            Err(CertificateError::NotRevoked("200 versions of it are revoked already".to_owned()))
-        };
+        let (held, facts) = (case.permit.hold(begun), VaultFacts::from(&*found));
+        let begun = self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)?;
+        let (item, to_ask) = begun?;
+        let Some(ToAsk { issuer, leaf, found }) = to_ask else { return Ok((item, facts)) };
+        let done = self.take_back(&asked, &issuer, &leaf, reason).await;
         if let Err(why) = done {
             self.note_not_revoked(&asked, &item.version.version, &why).await?;
             return Err(why);
@@ -85,28 +78,53 @@ impl Certificates {
         Ok((SecretItem { secret, version: item.version }, facts))
     }
 
-    /// Asks the issuer.
-    async fn take_back(&self, asked: &Asked<'_>, certificate: &[u8], reason: Reason) -> Result<(), CertificateError> {
+    /// Whom to ask for what; none when it was taken back before. What is known to fail here fails before anybody is asked,
+    /// and is what the request's own record says.
+    async fn to_ask(
+        &self,
+        asked: &Asked<'_>,
+        item: &SecretItem,
+        issuer: Option<&ObjectName>,
+    ) -> Result<Option<ToAsk>, CertificateError> {
+        let leaf = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
+        let (Some(leaf), Some(state)) = (leaf, item.secret.certificate.as_deref()) else {
+            return Err(CertificateError::Unfinished);
+        };
+        if state.revoked(&item.version.version).is_some() {
+            return Ok(None);
+        }
+        let found = CertificateFacts::of(leaf)?;
         let ctx = self.own(asked)?;
-        let found = match self.issuers.opened_to_ask(&ctx, asked.vault, asked.issuer).await {
-            Ok(found) => found,
+        if state.revoked.iter().filter(|one| one.counts(ctx.seconds())).count() >= MAX_REVOKED {
+            return Err(CertificateError::NotRevoked("200 versions of it are revoked already".to_owned()));
+        }
+        let named = issuer.map_or(state.policy.issuer.name.as_str(), ObjectName::as_str);
+        let nobody = || CertificateError::NoSuchIssuer(named.to_owned());
+        let name = ObjectName::parse(named).map_err(|_| nobody())?;
+        // Also one that is disabled: by that one nothing more is signed.
+        let (_, issuer) = match self.issuers.opened_to_ask(&ctx, asked.vault, &name).await {
+            Ok(there) => there.ok_or_else(nobody)?,
             Err(IssuerError::Object(why)) => return Err(why.into()),
             Err(_) => return Err(ObjectError::Unavailable.into()),
         };
-        // Also by one that is disabled: by that one nothing more is signed.
-        let Some((_, Issuer { settings, account, .. })) = found else {
-            return Err(CertificateError::NoSuchIssuer(asked.issuer.as_str().to_owned()));
-        };
-        let what =
-            TakenBack { settings: &settings, account: account.as_ref(), certificate, reason, now: ctx.seconds() };
-        let done = match (&settings, &self.providers.acme) {
-            (IssuerSettings::Acme(_), Some(acme)) => acme.take_back(&what).await,
-            (IssuerSettings::Acme(_), None) => Err(NotTakenBack {
-                code: "not-here",
-                message: "this server cannot ask issuers of the provider ACME".to_owned(),
-            }),
-            (IssuerSettings::Authority(_), _) => return Err(CertificateError::RevokedByAuthority),
-        };
+        match (&issuer.settings, &self.providers.acme) {
+            (IssuerSettings::Acme(_), Some(_)) => Ok(Some(ToAsk { issuer, leaf: leaf.to_vec(), found })),
+            (IssuerSettings::Acme(_), None) => Err(not_here()),
+            (IssuerSettings::Authority(_), _) => Err(CertificateError::RevokedByAuthority),
+        }
+    }
+
+    /// Asks the issuer.
+    async fn take_back(
+        &self,
+        asked: &Asked<'_>,
+        Issuer { settings, account, .. }: &Issuer,
+        certificate: &[u8],
+        reason: Reason,
+    ) -> Result<(), CertificateError> {
+        let Some(acme) = &self.providers.acme else { return Err(not_here()) };
+        let now = asked.now.div_euclid(1000);
+        let done = acme.take_back(&TakenBack { settings, account: account.as_ref(), certificate, reason, now }).await;
         done.map_err(|NotTakenBack { code, message }| match code {
             "acme-unreachable" | "acme-rate-limited" => CertificateError::IssuerUnreachable(message),
             _ => CertificateError::NotRevoked(message),
@@ -155,11 +173,21 @@ impl Certificates {
     }
 }
 
-/// What is asked of whom.
+/// Of what it is asked.
 struct Asked<'a> {
     vault: &'a VaultName,
     name: &'a ObjectName,
-    issuer: &'a ObjectName,
     /// Unix milliseconds.
     now: i64,
+}
+
+/// Who is asked, and for what.
+struct ToAsk {
+    issuer: Issuer,
+    leaf: Vec<u8>,
+    found: CertificateFacts,
+}
+
+fn not_here() -> CertificateError {
+    CertificateError::NotRevoked("this server cannot ask issuers of the provider ACME".to_owned())
 }

@@ -42,20 +42,7 @@ impl Objects {
         name: &ObjectName,
         version: Option<&ObjectVersion>,
     ) -> Result<(SecretItem, VaultFacts), ObjectError> {
-        self.show_asked(ctx, name, Ask { version, ..Ask::object(verbs.kind, verbs.show, vault, name) }).await
-    }
-
-    /// The same by an action of its own, of which more is said.
-    ///
-    /// # Errors
-    /// [`ObjectError`].
-    pub(crate) async fn show_asked(
-        &self,
-        ctx: &RequestContext,
-        name: &ObjectName,
-        ask: Ask<'_>,
-    ) -> Result<(SecretItem, VaultFacts), ObjectError> {
-        let version = ask.version;
+        let ask = Ask { version, ..Ask::object(verbs.kind, verbs.show, vault, name) };
         let InVault { case, vault, .. } = self.admit(ctx, ask).await?;
         let item = active(case.facts.as_deref()).ok_or_else(|| ObjectError::NotFound(name.clone(), version.cloned()));
         let held = case.permit.hold(item.map(|item| (item, VaultFacts::from(&*vault))));

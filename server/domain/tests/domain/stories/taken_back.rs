@@ -150,6 +150,9 @@ async fn who_may_have_it_taken_back_is_said_by_a_role_and_whom_to_ask_by_the_pol
     assert!(matches!(as_of(&reader, None).await, Err(CertificateError::Object(ObjectError::Denied(_)))));
     assert!(matches!(as_of(&officer, Some("none")).await, Err(CertificateError::NoSuchIssuer(_))));
     assert!(elsewhere.taken.lock().unwrap().is_empty());
+    let told = demo.revoking();
+    assert_eq!(told.len(), 2, "what is known here is the request's own outcome: {told:?}");
+    assert_eq!(told[1], (Recorded::Failed, "invalid".to_owned()));
     as_of(&officer, Some("far")).await.unwrap();
     assert_eq!(elsewhere.taken.lock().unwrap().len(), 1);
 }

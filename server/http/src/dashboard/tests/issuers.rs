@@ -213,8 +213,8 @@ async fn of_what_an_acme_server_issued_that_one_is_asked_and_no_authority_is_nam
     let refused = story.submit(revoke, &cookie, "reason=superseded&confirm=web").await;
     assert!(refused.status == 400 && refused.text.contains("cannot ask issuers"), "{}", refused.text);
     let of = |record: &strongroom_domain::record::Record| record.operation == "CertificateVersionRevoke";
-    let outcomes: Vec<_> = story.log().into_iter().filter(of).map(|record| record.outcome).collect();
-    assert_eq!(outcomes, [Outcome::Allowed, Outcome::Failed]);
+    let told: Vec<_> = story.log().into_iter().filter(of).map(|record| (record.outcome, record.status)).collect();
+    assert_eq!(told, [(Outcome::Failed, Some(400))], "as it was answered, by nobody that was asked");
 }
 
 #[tokio::test]
