@@ -424,6 +424,10 @@ pub struct CertificateState {
     /// took back is on its list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<RevokedVersion>,
+    /// Of an authority: the revision of its name at which a version came that is wider than the one before, of another
+    /// signer or brought with another key. Issuers that were set before sign by none from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority_since: Option<i64>,
 }
 
 /// A version that was taken back.
@@ -573,6 +577,7 @@ mod tests {
             renew_at: None,
             inquiry: None,
             revoked: Vec::new(),
+            authority_since: None,
         };
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(
@@ -606,6 +611,7 @@ mod tests {
             renew_at: None,
             inquiry: None,
             revoked: Vec::new(),
+            authority_since: None,
         };
         let [one, other] = [1, 2].map(|number| ObjectVersion::from_bytes([number; 16]));
         let revoked = |at, ends| RevokedCertificate {

@@ -242,12 +242,13 @@ pub struct AuthorityLife {
 }
 
 impl AuthorityLife {
-    /// Whether it is the one that stands here now. A renewed one is; one made again after a purge is not, because the
-    /// revisions of a name begin at random.
+    /// Whether it is the one that stands here now, or has stood here since a revision. A renewed one is; one made again
+    /// after a purge is not, because the revisions of a name begin at random.
     #[must_use]
-    pub fn is_of(&self, vault: VaultId, revision: i64) -> bool {
+    pub fn is_of(&self, vault: VaultId, revision: i64, since: Option<i64>) -> bool {
         let on = revision.checked_sub(self.revision);
-        self.vault == vault && on.is_some_and(|on| (0..=MAX_CHANGES).contains(&on))
+        let was_judged = since.is_none_or(|since| since <= self.revision);
+        self.vault == vault && was_judged && on.is_some_and(|on| (0..=MAX_CHANGES).contains(&on))
     }
 }
 

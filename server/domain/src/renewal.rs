@@ -203,6 +203,7 @@ mod tests {
             renew_at: None,
             inquiry: None,
             revoked: Vec::new(),
+            authority_since: None,
         }
     }
 

@@ -265,7 +265,8 @@ enum Stands {
 
 /// An issuer signs by the authority for which it was set alone, and not by whatever came to have its name since.
 fn is_judged(judged: Option<&AuthorityLife>, vault: VaultId, item: &SecretItem) -> Result<(), NotSigned> {
-    let is_it = judged.is_some_and(|judged| judged.is_of(vault, item.secret.revision));
+    let since = item.secret.certificate.as_ref().and_then(|state| state.authority_since);
+    let is_it = judged.is_some_and(|judged| judged.is_of(vault, item.secret.revision, since));
     if is_it { Ok(()) } else { Err(NotSigned::OtherAuthority) }
 }
 

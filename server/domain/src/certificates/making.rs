@@ -9,7 +9,7 @@ use strongroom_crypto::{
     x509::{self, Template, Validity},
 };
 
-use super::{Worked, applied};
+use super::{Worked, applied, successor::succeeds};
 use crate::{
     certificate::{
         CertificatePolicy, CertificateState, CertificateVersion, Enrolment, PendingOperation, PendingStatus,
@@ -67,6 +67,13 @@ impl Making {
         self.before.as_ref()?.secret.certificate.as_deref()
     }
 
+    /// Whether it takes the place of an authority whose issuers it may not sign for.
+    fn is_another_authority(&self, chain: &[Vec<u8>]) -> bool {
+        let before = finished(self.before.as_deref()).and_then(|version| version.certificate.as_ref()?.leaf());
+        let brought = matches!(self.origin, Origin::Brought(_));
+        before.zip(chain.first()).is_some_and(|(before, next)| !succeeds(before, next, brought))
+    }
+
     /// What the request says: an issuer of the vault is asked for the hosts of the subject by name.
     fn asked_for(&self) -> Cow<'_, Template> {
         let template = &self.policy.template;
@@ -85,6 +92,7 @@ impl Making {
             Origin::Brought(chain) => chain.clone(),
         };
         let is_finished = !chain.is_empty();
+        let is_another = self.is_another_authority(&chain);
         let wanted = self.attributes.enabled;
         let attributes = if is_finished {
             self.attributes.clone()
@@ -154,6 +162,11 @@ impl Making {
             renew_at: in_use.and_then(|state| state.renew_at),
             inquiry: in_use.and_then(|state| state.inquiry.clone()),
             revoked: self.state_before().map(|state| state.revoked.clone()).unwrap_or_default(),
+            authority_since: if is_another {
+                Some(self.revision)
+            } else {
+                self.state_before().and_then(|state| state.authority_since)
+            },
             policy: self.policy.clone(),
         };
         let before = self.before.as_deref().and_then(|facts| Some((&facts.secret, facts.version.as_ref()?)));

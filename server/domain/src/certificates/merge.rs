@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_crypto::x509::{CertificateFacts, ImportError, Template, in_order, own_of, sound};
 
-use super::{CertificateError, Certificates, applied, in_turn, valid_now};
+use super::{CertificateError, Certificates, applied, in_turn, successor::succeeds, valid_now};
 use crate::{
     action::Action,
     certificate::{CertificatePolicy, CertificateVersion, Inquiry, PendingOperation, PendingStatus},
@@ -133,6 +133,8 @@ impl Certificates {
                 continue;
             }
             let revision = item.secret.revision + 1;
+            let current = item.version.certificate.as_ref().and_then(|certificate| certificate.leaf());
+            let is_another = current.zip(chain.first()).is_some_and(|(before, next)| !succeeds(before, next, false));
             case.record.version = Some(pending.version.as_str().to_owned());
             case.record.revision = Some(revision);
             // The turn is taken before anything is read, and kept for the next round.
@@ -188,6 +190,9 @@ impl Certificates {
                 let mut state = *state;
                 state.pending = Some(PendingOperation { status: PendingStatus::Completed, ..pending });
                 (state.renew_at, state.inquiry) = (renew_at, inquiry);
+                if is_another {
+                    state.authority_since = Some(revision);
+                }
                 let judged = item.secret.revision;
                 let name = faces.tagged(
                     ObjectKind::Certificate,

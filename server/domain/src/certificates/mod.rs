@@ -15,6 +15,7 @@ mod renew;
 mod revoke;
 mod serve;
 mod state;
+mod successor;
 
 use std::sync::Arc;
 

@@ -242,7 +242,11 @@ impl Objects {
             current: backup.current.clone(),
             revision: first_revision(random),
             managed: false,
-            certificate: backup.certificate.clone(),
+            certificate: backup.certificate.clone().map(|mut state| {
+                // No issuer was set for the name in its new life.
+                state.authority_since = None;
+                state
+            }),
             // A key's policy is not part of a backup, and what was done is not either: what is to be done by itself is
             // decided anew.
             rotation: match &backup.certificate {

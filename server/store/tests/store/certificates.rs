@@ -47,6 +47,7 @@ fn state() -> CertificateState {
         renew_at: None,
         inquiry: None,
         revoked: Vec::new(),
+        authority_since: None,
     }
 }
 

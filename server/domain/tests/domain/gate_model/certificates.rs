@@ -63,6 +63,7 @@ fn write(kind: ObjectKind, judged: Option<i64>, life: LifeState, new: bool) -> N
             renew_at: None,
             inquiry: None,
             revoked: Vec::new(),
+            authority_since: None,
         })
     };
     let row = SecretMeta {

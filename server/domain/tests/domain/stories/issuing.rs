@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use strongroom_crypto::{
-    SecretText,
-    key::{Curve, KeySpec, SignAlgorithm},
-    x509::{AlternativeNames, Usage},
+    SecretText, SystemEntropy,
+    key::{Curve, KeySpec, SignAlgorithm, generate},
+    x509::{AlternativeNames, Imported, Usage, Validity, self_signed},
 };
 use strongroom_domain::{
-    certificate::{IssuerReference, PendingStatus, PolicyPatch, Window},
+    certificate::{CertificatePolicy, IssuerReference, PendingStatus, PolicyPatch, Window},
     certificates::{CertificateError, Certificates, Renewed},
     grant::Scope,
     issuance::{Answer, CertificateIssuer, Farewell, Order, Outcome, RenewalInformation, RenewalQuestion},
@@ -22,7 +22,7 @@ use strongroom_domain::{
     role::Role,
     rotation::Rotation,
     secret::SecretItem,
-    test_support::world::{name, person},
+    test_support::world::{enabled, name, person},
     vault::VaultUpdate,
 };
 
@@ -243,6 +243,39 @@ async fn an_issuer_signs_by_the_authority_it_was_set_for_and_by_none_that_took_i
     let fourth = demo.certificate("fourth").await.unwrap();
     let der = fourth.version.certificate.as_ref().unwrap().leaf().unwrap().to_vec();
     assert!(der.windows(4).any(|part| part == b".crl"), "the list of the key that is gone is no hindrance");
+}
+
+/// Who may make and import certificates may not sign with an authority, nor widen what issuers of others sign by it.
+#[tokio::test]
+async fn a_wider_version_of_an_authority_and_a_foreign_one_sign_for_no_issuer_that_was_set_before() {
+    let demo = Demo::start();
+    let longest = |length| PolicyPatch { path_length: Some(length), ..root() };
+    demo.issue("root", &longest(Some(1))).await.unwrap();
+    let given = authority(AuthoritySettings::default());
+    demo.set_issuer("inside", &given).await.unwrap();
+    demo.issue("root", &longest(Some(0))).await.unwrap();
+    demo.issue("app", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() }, "a narrower one is the same");
+
+    let failed = (PendingStatus::Failed, Some("authority-changed".to_owned()));
+    demo.issue("root", &longest(None)).await.unwrap();
+    demo.issue("wider", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(status(&demo.operation("wider").await), failed);
+    demo.set_issuer("inside", &given).await.unwrap();
+    demo.issue("agreed", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { certificates: 1, ..Renewed::default() });
+
+    let key = generate(KeySpec::Ec { crv: Curve::P256 }, &SystemEntropy).ok().unwrap();
+    let template = longest(None).over(&CertificatePolicy::default()).template;
+    let (ctx, root_name) = (demo.request(), name("root").unwrap());
+    let validity = Validity::months(ctx.seconds(), 12).unwrap();
+    let chain = vec![self_signed(&template, &key, validity, &SystemEntropy).unwrap()];
+    let (place, read) = ((&demo.vault, &root_name), move || Ok(Imported { key, chain }));
+    demo.world.certificates.import(&ctx, place, read, &PolicyPatch::default(), &enabled()).await.map(drop).unwrap();
+    demo.issue("foreign", &by("inside")).await.unwrap();
+    assert_eq!(demo.run().await, Renewed { failed: 1, ..Renewed::default() });
+    assert_eq!(status(&demo.operation("foreign").await), failed);
 }
 
 /// The request is signed by another algorithm, which the vault allows.
