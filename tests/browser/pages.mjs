@@ -14,6 +14,8 @@ const { BASE, SHOTS, ROUTES = '', SAMPLES } = process.env;
 /// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
 const NO_PAGES = [
   '/', '/audit/export', '/audit/live', '/command-line', '/vaults/{vault}/certificates/{name}/{version}/public',
+  // That of a federation is looked at, and is theirs too.
+  '/access/workloads/{client_id}/secrets/{credential}/remove', '/access/workloads/{client_id}/certificates/{credential}/remove',
 ];
 
 function mainOf(page) {
@@ -119,6 +121,7 @@ async function rule(page) {
   await field(page, 'Subject').fill('repo:kestrel/ledger:ref:refs/heads/main');
   await field(page, 'Audience').fill('api://AzureADTokenExchange');
   await press('Add federation');
+  const federation = await main.locator('a[href*="/federations/"]').first().getAttribute('href');
   await page.goto(`${BASE}/me`);
   const [subject, issuer] = await main.locator('dl.details code').allTextContents();
   await page.goto(`${BASE}/access/new-assignment`);
@@ -129,7 +132,7 @@ async function rule(page) {
   await press('Give the role');
   await page.goto(`${BASE}/me`);
   const drop = await main.getByRole('link', { name: 'Drop' }).first().getAttribute('href');
-  return { role, workload, drop };
+  return { role, workload, federation, drop };
 }
 
 /// Policies, which have a say in whatever comes after.
@@ -213,7 +216,7 @@ function pagesOfPolicies({ removal, record, module, replay }) {
 }
 
 /// The pages of the table that are not looked at yet, with what this installation has for their parameters.
-function others(looked, { role, workload, removal, record, keyEdit, secretEdit, module, certificateEdit }) {
+function others(looked, { role, workload, federation, removal, record, keyEdit, secretEdit, module, certificateEdit }) {
   const table = ROUTES.split('\n').filter(Boolean).map((line) => JSON.parse(line));
   const routes = table.filter(({ site, method, access, path }) => site === 'base' && method === 'GET'
     && access === 'session' && !NO_PAGES.includes(path)).map(({ path }) => path);
@@ -231,6 +234,7 @@ function others(looked, { role, workload, removal, record, keyEdit, secretEdit, 
     [/^\/vaults\/{vault}\/secrets\/{name}/, '/vaults/demo/secrets/ledger-db-password'],
     [/^\/vaults\/{vault}\/keys\/{name}/, '/vaults/demo/keys/release-signing'],
     [/^\/vaults\/{vault}/, '/vaults/demo'],
+    [/^\/access\/workloads\/{client_id}\/federations\/{credential}\/remove/, federation],
     [/^\/access\/roles\/{id}/, role], [/^\/access\/workloads\/{client_id}/, workload],
     [/^\/access\/assignments\/{id}/, removal.replace(/\/remove.*$/, '')],
     [/^\/policy\/modules\/{digest}/, module], [/^\/policy\/attached\/{where}\/{attachment}/, '/policy/attached/demo/two-person'],

@@ -108,6 +108,11 @@ export function makePalette(form) {
   });
   input.addEventListener('keydown', (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    // A search field would take the first Escape to empty itself.
+    if (event.key === 'Escape') {
+      event.preventDefault();
+      dialog.close();
+    }
     if (step && options.length > 0) {
       event.preventDefault();
       choose((at + step + options.length) % options.length);
