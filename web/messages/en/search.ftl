@@ -31,7 +31,6 @@ search-new-key = New key
 search-new-certificate = New certificate
 search-replays = Replays of policy decisions
 search-attachment = Attached module
-search-module = Policy module
 search-vault = Vault
 search-secrets-keys-and-certificates-could = Secrets, keys and certificates could not be searched just now.
 search-secret = Secret

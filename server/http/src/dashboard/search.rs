@@ -11,6 +11,7 @@ use strongroom_domain::{
     gate::Ask,
     names::{ObjectKind, VaultName},
     objects::{FoundOfKind, MAX_VAULTS_SEARCHED, ObjectError},
+    policy::PolicyAttachment,
     record::IdPrefix,
     search::Search,
     vault::Vault,
@@ -117,7 +118,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
         }
         objects(viewer, query, vaults, (&mut rows, &mut notices)).await?;
         pages_of_vaults(viewer, &words, vaults, &mut rows).await;
-        modules(viewer, &wanted, vaults, &mut rows).await?;
+        attachments(&wanted, vaults, &mut rows);
         if viewer.may(&Ask::server(Action::WorkloadRead)).await
             && let Ok(page) = viewer.services.admin.list_workloads(&viewer.further()?, None, MAX_WORKLOAD_PAGE).await
         {
@@ -190,26 +191,23 @@ fn further_pages(vault: &VaultName) -> Vec<(Ask<'_>, NavPage)> {
     ]
 }
 
-/// Policy modules by their names: as they are attached, and as they were uploaded.
-async fn modules(viewer: &Viewer<'_>, wanted: &str, vaults: &[Arc<Vault>], rows: &mut Vec<Hit>) -> Result<(), Failure> {
-    let has = |text: &str| text.to_lowercase().contains(wanted);
-    let none = || Cell::None(say!("search-none").into());
+/// Policy modules by the names that they are attached by. What the modules that there are call themselves is told by those
+/// alone, and starting each of them is no answer to a letter that somebody types: their page has its own entry.
+fn attachments(wanted: &str, vaults: &[Arc<Vault>], rows: &mut Vec<Hit>) {
     for vault in vaults {
-        for attachment in vault.settings.policies.iter().filter(|attachment| has(&attachment.name)) {
+        let named = |attachment: &&PolicyAttachment| attachment.name.to_lowercase().contains(wanted);
+        for attachment in vault.settings.policies.iter().filter(named) {
             let name = say!("search-vault-page", vault = vault.name, page = attachment.name);
             let href = links::attachment(&AttachedTo::Vault(vault.name.clone()), &attachment.name);
-            rows.push(line(Icon::Module, say!("search-attachment"), &name, &href, none()));
+            rows.push(line(
+                Icon::Module,
+                say!("search-attachment"),
+                &name,
+                &href,
+                Cell::None(say!("search-none").into()),
+            ));
         }
     }
-    if viewer.may(&Ask::server(Action::PolicyModuleRead)).await
-        && let Ok(modules) = viewer.services.admin.list_modules(&viewer.further()?).await
-    {
-        for facts in modules.iter().map(|module| &module.facts).filter(|facts| has(&facts.name)) {
-            let name = format!("{} {}", facts.name, facts.version);
-            rows.push(line(Icon::Module, say!("search-module"), &name, &links::module(&facts.digest), none()));
-        }
-    }
-    Ok(())
 }
 
 /// Secrets, keys and certificates in all vaults.
