@@ -21,6 +21,11 @@ function line(record) {
   const reason = record.reason && record.reason !== 'ok' ? ` (${record.reason})` : '';
   item.append(time, make('b', record.state, `${record.outcome}${reason}`),
     make('span', '', record.who), make('span', '', record.action), decision);
+  if (record.why) {
+    const why = make('a', 'link', record.why.label);
+    why.href = record.why.href;
+    item.append(why);
+  }
   return item;
 }
 

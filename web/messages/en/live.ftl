@@ -6,3 +6,4 @@ live-allowed = Allowed
 live-denied = Denied
 live-failed = Failed
 live-unauthenticated = Unauthenticated
+live-why = Why

@@ -146,7 +146,8 @@ fn rows() -> Vec<AuditRow> {
         address: address.map(Into::into),
         decision_id: format!("019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
         href: format!("/audit/019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
-        why_href: None,
+        why_href: (outcome == Denied)
+            .then(|| format!("/why/019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], ""))),
     };
     vec![
         row(

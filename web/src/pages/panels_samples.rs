@@ -172,7 +172,7 @@ fn form() -> PanelsPage {
         danger: false,
         cancel_href: Some("/vaults/payments-prod/secrets".into()),
         error: Some("A name has 1 to 127 letters, digits and hyphens.".into()),
-        error_href: Some("/audit/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
+        error_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
     };
     let purge = Form {
         action: "/purge".into(),

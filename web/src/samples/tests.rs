@@ -96,6 +96,22 @@ fn every_post_form_carries_the_token() {
     }
 }
 
+#[test]
+fn whatever_was_denied_leads_to_its_why() {
+    let mut denied = 0;
+    for (name, html) in pages() {
+        for row in between(&html, "<tr", "</tr>").filter(|row| row.contains("Denied</span>")) {
+            assert!(row.contains(" href=\"/why/"), "{name}: a denial without its why: {row}");
+            denied += 1;
+        }
+        for form in between(&html, "<form", "</form>").filter(|form| form.contains("id=\"form-error-")) {
+            let links: Vec<_> = between(form, "<a class=\"link\" href=\"", "\"").collect();
+            assert!(links.iter().all(|link| link.starts_with("/why/")), "{name}: {links:?}");
+        }
+    }
+    assert!(denied > 1, "samples have denials");
+}
+
 /// Most bytes of a page with all that it needs at a first visit, fonts apart, as they are: nothing is compressed on the
 /// way, so that no answer's length tells of a secret in it.
 const MOST_BYTES: usize = 150_000;

@@ -4,7 +4,7 @@ use strongroom_domain::{
     action::Action,
     gate::Ask,
     names::{ObjectKind, ObjectName, VaultName},
-    record::{Outcome, Record, RecordFilter, Without},
+    record::{Record, RecordFilter, Without},
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
 
@@ -27,11 +27,10 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
     let names = audit::names(viewer, records.iter()).await;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     let rows = records.iter().map(|record| {
-        let href = if record.outcome == Outcome::Denied { links::why(record.id) } else { links::entry(record.id) };
         Row::new(vec![
             Cell::Moment(view::moment_millis(record.at)),
             audit::who(record, own_issuer, &names),
-            Cell::link(record.operation.clone(), href),
+            Cell::link(record.operation.clone(), links::decision(record)),
             outcome(record),
         ])
     });

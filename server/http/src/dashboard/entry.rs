@@ -90,7 +90,7 @@ async fn several(viewer: &Viewer<'_>, page: &Page<Record>) -> PanelsPage {
     let rows = page.items.iter().map(|record| {
         let (tone, icon, word) = view::outcome(record);
         Row::new(vec![
-            Cell::link(record.id.to_string(), links::entry(record.id)),
+            Cell::link(record.id.to_string(), links::decision(record)),
             Cell::badge(tone, icon, word),
             Cell::text(record.operation.clone()),
             Cell::text(audit::object(record)),

@@ -4,6 +4,7 @@
 use strongroom_domain::{
     names::{ObjectName, ObjectVersion, VaultName},
     policy::ModuleDigest,
+    record::{Outcome, Record},
 };
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -264,6 +265,11 @@ pub(super) fn entry(id: impl std::fmt::Display) -> String {
 /// Why a decision was made: for whoever was denied, and for who may read records.
 pub(super) fn why(id: impl std::fmt::Display) -> String {
     format!("{WHY}/{id}")
+}
+
+/// Where a list leads from a record: a denial to its why, which leads on to the record, everything else to the record.
+pub(super) fn decision(record: &Record) -> String {
+    if record.outcome == Outcome::Denied { why(record.id) } else { entry(record.id) }
 }
 
 /// The same in another way: as things are now, or with something else in it.

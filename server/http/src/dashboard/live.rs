@@ -102,6 +102,7 @@ fn shown(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> s
         "action": record.operation,
         "object": visible(&audit::object(record)),
         "href": links::entry(record.id),
+        "why": (record.outcome == Outcome::Denied).then(|| json!({ "label": say!("live-why"), "href": links::why(record.id) })),
     })
 }
 

@@ -299,7 +299,7 @@ pub(super) async fn renewals(viewer: &Viewer<'_>, now: i64) -> Part {
                     say!("needs-told-at-as-its-policy", at = view::moment_millis(record.at).text)
                 },
                 act: Act::link(say!("needs-open"), links::entry(record.id), Icon::Records),
-                why: None,
+                why: (record.outcome == Outcome::Denied).then(|| links::why(record.id)),
             });
         }
     }

@@ -12,7 +12,7 @@ use strongroom_domain::{
     names::{ObjectKind, VaultName},
     objects::{FoundOfKind, MAX_VAULTS_SEARCHED, ObjectError},
     policy::PolicyAttachment,
-    record::IdPrefix,
+    record::{IdPrefix, RecordFilter},
     search::Search,
     vault::Vault,
 };
@@ -93,13 +93,7 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
     let mut notices = Vec::new();
     if !query.is_empty() {
         if IdPrefix::parse(query).is_some() && viewer.may(&Ask::server(Action::AuditRead)).await {
-            rows.push(line(
-                Icon::Records,
-                say!("search-decision"),
-                query,
-                &links::entry(&wanted),
-                Cell::None(say!("search-none").into()),
-            ));
+            rows.push(decision(viewer, query, &wanted).await);
         }
         for (name, href) in go_to().iter().filter(|(name, _)| has_all(name, &words)) {
             rows.push(page_line(name, href));
@@ -135,6 +129,21 @@ async fn find(viewer: &Viewer<'_>, query: &str, vaults: &[Arc<Vault>]) -> Result
         }
     }
     Ok((rows, notices))
+}
+
+/// The decision whose id was typed, or the beginning of it: a denial leads to its why.
+async fn decision(viewer: &Viewer<'_>, query: &str, wanted: &str) -> Hit {
+    let filter = RecordFilter { id: IdPrefix::parse(wanted), limit: 2, ..RecordFilter::default() };
+    let found = match viewer.further() {
+        Ok(ctx) => viewer.services.admin.query_audit(&ctx, filter).await.ok(),
+        Err(_) => None,
+    };
+    let href = match found.as_ref().map(|page| page.items.as_slice()) {
+        Some([record]) => links::decision(record),
+        // The page of what was typed names them, or says that there is none.
+        _ => links::entry(wanted),
+    };
+    line(Icon::Records, say!("search-decision"), query, &href, Cell::None(say!("search-none").into()))
 }
 
 /// Whether every one of the words occurs.

@@ -48,7 +48,7 @@ pub(super) async fn lately(viewer: &Viewer<'_>) -> Option<Panel> {
             module(record),
             audit::who(record, own_issuer, &names),
             Cell::Code(record.reason.clone()),
-            Cell::Acts(vec![Act::link(say!("policies-refused-why"), links::entry(record.id), Icon::Records)]),
+            Cell::Acts(vec![Act::link(say!("policies-refused-why"), links::decision(record), Icon::Records)]),
         ])
     });
     let table = Table::new(&["When", "Module", "Sent by", "Reason", ""], rows.collect());

@@ -267,6 +267,14 @@ impl Page {
     }
 }
 
+/// Of every page that any story sees: a row of something denied holds the way to its why.
+fn whatever_was_denied_leads_to_its_why(target: &str, text: &str) {
+    let rows = text.split("<tr").skip(1).filter_map(|rest| rest.split("</tr>").next());
+    for row in rows.filter(|row| row.contains("Denied</span>")) {
+        assert!(row.contains(" href=\"/why/"), "{target}: a denial without its why: {row}");
+    }
+}
+
 /// A request to the base host with nothing to show.
 fn raw(method: &str, target: &str) -> RawRequest {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -389,6 +397,7 @@ impl Story {
         // On the heap: a story that sends a hundred of them has no room for each on its stack.
         let response = Box::pin(answer(self.services.clone(), raw)).await;
         let text = String::from_utf8_lossy(&response.body).into_owned();
+        whatever_was_denied_leads_to_its_why(target, &text);
         Page { status: response.status, headers: response.headers, text }
     }
 

@@ -7,7 +7,10 @@ use strongroom_domain::{
     principal::Grantee,
     record::{Outcome, Record},
     role::Role,
-    test_support::{Verdict, world::person},
+    test_support::{
+        Verdict,
+        world::{name, person},
+    },
 };
 
 use super::{BASE, Page, Story, VALUE};
@@ -267,7 +270,40 @@ async fn the_beginning_of_a_decisions_id_leads_to_its_record() {
     assert!(page.text.contains("Several decisions begin so") && page.text.contains(&id), "{}", page.text);
     assert_eq!(story.get(&format!("/audit/{}", &id[..12]), &cookie).await.status, 404);
     let found = story.get(&format!("/search?q={}", &id[..18]), &cookie).await;
-    assert!(found.text.contains(&format!("href=\"/audit/{}\"", &id[..18])), "{}", found.text);
+    assert!(found.text.contains(&format!("href=\"/audit/{id}\"")), "{}", found.text);
+    // One that nothing begins as leads to the page that says so.
+    let none = story.get("/search?q=01900000-0000-7abc", &cookie).await;
+    assert!(none.text.contains("href=\"/audit/01900000-0000-7abc\""), "{}", none.text);
+}
+
+#[tokio::test]
+async fn wherever_a_denial_is_listed_it_leads_to_its_why() {
+    let story = Story::start();
+    story.set("db-password", VALUE).await;
+    let ada = story.sign_in("ada").await;
+    let began = story.get("/audit/live", &ada).await.text;
+    let since = began.split("\nid: ").nth(1).and_then(|rest| rest.lines().next()).unwrap().to_owned();
+    for _ in 0..5 {
+        let bob = story.world.request(&person("bob"));
+        assert!(story.world.secrets.get(&bob, &story.vault, &name("db-password").unwrap(), None).await.is_err());
+    }
+    let denied = story.last();
+    assert_eq!(denied.outcome, Outcome::Denied);
+    let why = format!("/why/{}", denied.id);
+    for page in [
+        "/audit".to_owned(),
+        "/audit?outcome=denied".to_owned(),
+        format!("/audit/live?since={since}"),
+        format!("/search?q={}", denied.id),
+        format!("/search?q={}&as=list", denied.id),
+        "/vaults/demo/secrets/db-password".to_owned(),
+        "/overview".to_owned(),
+    ] {
+        let page_text = story.get(&page, &ada).await.text;
+        assert!(page_text.contains(&why), "{page}: {page_text}");
+    }
+    let told = story.get(&why, &ada).await.text;
+    assert!(told.contains(&format!("href=\"/audit/{}\"", denied.id)), "the record is one step further: {told}");
 }
 
 #[tokio::test]
