@@ -14,6 +14,8 @@ use crate::{
 pub const MAX_ASSIGNMENTS_OF_GRANTEE: u64 = 100;
 /// Most assignments in one vault, or on the installation itself.
 pub const MAX_ASSIGNMENTS: u64 = 2000;
+/// Most grants that one request looks through: the next one goes on.
+pub const MAX_LOOKED_THROUGH: usize = 2000;
 
 /// How many assignments there are in the vault that a scope lies in, or on the installation itself. Those that have
 /// ended count until they are removed.

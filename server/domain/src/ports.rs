@@ -25,7 +25,10 @@ use crate::{
     policy_module::{InstallationPolicies, PolicyModule},
     policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
-    record::{ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint},
+    record::{
+        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint,
+        UsedGrant, Uses,
+    },
     role::RoleDefinition,
     rotation::LifetimeAction,
     seal::SealedKeys,
@@ -102,6 +105,13 @@ pub trait AuditLog: Send + Sync {
 
     /// How often each principal was denied for each reason since a moment (Unix milliseconds, to the minute).
     async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>>;
+
+    /// When these grants were last used, by what is counted of the records; none while they are still being counted.
+    /// Whoever asks holds what is told until it is on record that it was asked for.
+    ///
+    /// # Errors
+    /// When the database cannot say.
+    async fn uses(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError>;
 
     /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
     /// (1 to [`MAX_CHAIN_PAGE`]).
@@ -379,6 +389,30 @@ pub trait GrantStore: Send + Sync {
         after: Option<Uuid>,
         limit: usize,
     ) -> Held<Result<Page<Assignment>, StoreError>>;
+
+    /// The same without a permit, for whoever holds what is made of it until that is on record: at most
+    /// [`crate::grant::MAX_LOOKED_THROUGH`].
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn assignments_within(
+        &self,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Assignment>, StoreError>;
+
+    /// The access policies of these vaults, in order of vault and of the keys of their grantees, after one of them
+    /// (exclusive), at most `limit`. For whoever holds what is made of it until that is on record.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn access_policies_in(
+        &self,
+        vaults: &BTreeSet<VaultId>,
+        after: Option<(VaultId, &str)>,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError>;
 
     /// All assignments at exactly this scope, for taking them away together with what they
     /// are about. Never from a cache.

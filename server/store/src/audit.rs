@@ -12,7 +12,8 @@ use strongroom_domain::{
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint,
+        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
+        TreeCheckpoint, UsedGrant, Uses,
     },
     secret::Page,
 };
@@ -87,6 +88,10 @@ impl AuditLog for Store {
     async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {
         let denials = self.denied_since(from).await;
         permit.hold(denials)
+    }
+
+    async fn uses(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {
+        self.used_lately(grants).await
     }
 
     async fn chain(

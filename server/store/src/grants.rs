@@ -1,6 +1,6 @@
 //! Assignments, found by the keys of a principal.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use sea_orm::{
@@ -10,7 +10,7 @@ use sea_orm::{
 use strongroom_domain::{
     access_policy::AccessPolicy,
     action::Action,
-    grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
+    grant::{Assignment, AssignmentCounts, AssignmentFilter, MAX_LOOKED_THROUGH, Scope},
     names::VaultId,
     permit::{Held, Permit},
     ports::{GrantStore, StoreError},
@@ -164,6 +164,47 @@ impl GrantStore for Store {
         }
         let found = self.find_assignments(filter, after, limit.clamp(1, MAX_PAGE)).await;
         permit.hold(found)
+    }
+
+    async fn assignments_within(
+        &self,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Assignment>, StoreError> {
+        self.find_assignments(filter, after, limit.clamp(1, MAX_LOOKED_THROUGH)).await
+    }
+
+    async fn access_policies_in(
+        &self,
+        vaults: &BTreeSet<VaultId>,
+        after: Option<(VaultId, &str)>,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError> {
+        use access_policy::Column;
+
+        let later = after.map(|(vault, key)| {
+            let of_vault = Condition::all().add(Column::VaultId.eq(vault.0)).add(Column::GranteeKey.gt(key));
+            Condition::any().add(Column::VaultId.gt(vault.0)).add(of_vault)
+        });
+        let ids: Vec<Uuid> = vaults.iter().map(|vault| vault.0).collect();
+        let mut found = Vec::new();
+        for some in ids.chunks(KEYS_PER_SELECT) {
+            let left = limit.saturating_sub(found.len());
+            let wanted = Condition::all().add(Column::VaultId.is_in(some.iter().copied())).add_option(later.clone());
+            let rows = access_policy::Entity::find()
+                .filter(wanted)
+                .order_by_asc(Column::VaultId)
+                .order_by_asc(Column::GranteeKey)
+                .limit(u64::try_from(left).unwrap_or(u64::MAX))
+                .all(&self.reader)
+                .await
+                .map_err(|e| store_error(&e))?;
+            for row in rows {
+                found.push(rows::access_policy(row)?);
+            }
+        }
+        Ok(found)
     }
 }
 

@@ -1,5 +1,6 @@
 //! How many records there are of each sort, by stretches of time: counted once for each record and kept in memory, so
-//! that a chart over a long log costs a look at its stretches and not at its records.
+//! that a chart over a long log costs a look at its stretches and not at its records; and with them when each grant was
+//! last used.
 //!
 //! What is kept is only ever counted from the log, position by position of each node's chain: [`Store::count_log`] goes
 //! on from where it was, and so does a question before it is answered. Nothing of it is stored, so there is nothing to
@@ -9,13 +10,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use serde::Deserialize;
 use strongroom_domain::{
     action::Action,
     ports::StoreError,
     principal::PrincipalId,
-    record::{DenialCount, Denials, Outcome, Record, RecordFilter, Tally},
+    record::{DenialCount, Denials, Outcome, Record, RecordFilter, Tally, UseCount, UsedGrant, Uses},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -160,6 +161,7 @@ struct Counted {
     operations: Names<String>,
     readers: Names<PrincipalId>,
     denied: Denied,
+    uses: UseCount,
 }
 
 /// Who was denied why, by minutes.
@@ -225,6 +227,7 @@ impl Default for Tallies {
             operations: Names::new(MAX_OPERATIONS),
             readers: Names::new(MAX_READERS),
             denied: Denied { counts: BTreeMap::new(), sorts: 0, whole_from: i64::MIN },
+            uses: UseCount::default(),
         }))
     }
 }
@@ -369,6 +372,13 @@ impl Store {
         Ok(count.told(in_part))
     }
 
+    /// When grants were last used, up to what is recorded now; none while much is still to be counted.
+    pub(crate) async fn used_lately(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {
+        let mut counted = self.tallies.0.lock().await;
+        let left = self.count_more(&mut counted, MOST_BEHIND).await?;
+        Ok((left == 0).then(|| counted.uses.told(grants)))
+    }
+
     /// Counts at most so many positions of each chain; how many are left.
     async fn count_more(&self, counted: &mut Counted, most: u64) -> Result<u64, StoreError> {
         let mut left: u64 = 0;
@@ -399,6 +409,13 @@ impl Store {
         let found = self.log_reader.query_all_raw(ask(self.sorted())).await.map_err(|e| unavailable_or_long(&e))?;
         let denied =
             self.log_reader.query_all_raw(ask(DENIED.to_owned())).await.map_err(|e| unavailable_or_long(&e))?;
+        let used = self.log_reader.query_all_raw(ask(self.newest_uses())).await.map_err(|e| unavailable_or_long(&e))?;
+        for row in used {
+            let body: Option<String> = row.try_get("", "body").unwrap_or_default();
+            if let Some(record) = body.and_then(|body| serde_json::from_str::<Record>(&body).ok()) {
+                counted.uses.add(&record);
+            }
+        }
         for row in denied {
             let (Ok(at), Ok(body)) = (row.try_get::<i64>("", "at"), row.try_get::<String>("", "body")) else {
                 continue;
@@ -437,6 +454,37 @@ impl Store {
             counted.add(minute, key, u64::try_from(records).unwrap_or(0));
         }
         Ok(())
+    }
+
+    /// Of some positions the last record of each operation with each grant. The database only tells them apart; what a
+    /// record rested on, it says itself. By position alone: there may be many of other times.
+    pub(crate) fn newest_uses(&self) -> String {
+        let (operation, role, policy) = (self.operation(), self.granted_by("grants"), self.granted_by("access-policy"));
+        format!(
+            "SELECT r.body AS body FROM (\
+               SELECT MAX(seq) AS seq FROM (\
+                 SELECT seq, vault, principal, {operation} AS operation, {role} AS role, {policy} AS policy \
+                 FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3 \
+                   AND outcome || '' IN ('allowed', 'failed')\
+               ) found WHERE role <> '' OR policy <> '' \
+               GROUP BY operation, role, policy, CASE WHEN policy <> '' THEN vault END, \
+                 CASE WHEN policy <> '' THEN principal END\
+             ) newest JOIN audit_records r ON r.node = $1 AND r.seq = newest.seq"
+        )
+    }
+
+    /// The grant that a stage of a body names, or what stands there instead: as long as an id. Empty where the stage did
+    /// not allow. Inside a text of a body every quotation mark is escaped, so nothing that a caller wrote looks like this.
+    fn granted_by(&self, stage: &str) -> String {
+        let stage = format!(r#""stage":"{stage}","effect":"allow""#);
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => {
+                format!(r#"substr(split_part(split_part(body, '{stage}', 2), '"detail":"', 2), 1, 36)"#)
+            }
+            _ => format!(
+                r#"CASE WHEN instr(body, '{stage}') > 0 THEN substr(substr(body, instr(body, '{stage}')), instr(substr(body, instr(body, '{stage}')), '"detail":"') + 10, 36) ELSE '' END"#
+            ),
+        }
     }
 
     /// The records of some positions, counted by what they count as. The bodies of reads of the log are told, because

@@ -214,6 +214,24 @@ impl GrantStore for Supposed {
         self.grants.list_assignments(permit, filter, after, limit).await
     }
 
+    async fn assignments_within(
+        &self,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Assignment>, StoreError> {
+        self.grants.assignments_within(filter, after, limit).await
+    }
+
+    async fn access_policies_in(
+        &self,
+        vaults: &BTreeSet<VaultId>,
+        after: Option<(VaultId, &str)>,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError> {
+        self.grants.access_policies_in(vaults, after, limit).await
+    }
+
     async fn assignments_at(&self, scope: &Scope) -> Result<Vec<Assignment>, StoreError> {
         self.grants.assignments_at(scope).await
     }

@@ -14,6 +14,7 @@ mod receipt;
 mod recorder;
 mod tree;
 mod used_once;
+mod uses;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ pub(crate) use recorder::Denied;
 pub use recorder::{HowItWent, Recorder};
 pub use tree::{Growth, NodeHead, Segment, TreeCheckpoint, TwoPasts};
 pub use used_once::UsedOnce;
+pub use uses::{LastUse, OperationsUsed, UseCount, UsedGrant, Uses};
 
 use crate::{
     change::PermittedChange,

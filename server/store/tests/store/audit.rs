@@ -3,10 +3,11 @@
 use strongroom_crypto::chain;
 use strongroom_domain::{
     action::Action,
+    decision::{Stage, StageEffect},
     names::ObjectKind,
     ports::{AppendError, AuditLog},
     principal::PrincipalId,
-    record::{Checkpoint, DeniedAlike, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, Without},
+    record::{Checkpoint, DeniedAlike, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, UsedGrant, Without},
     secret::Page,
     test_support,
 };
@@ -29,6 +30,7 @@ on_both!(
     what_people_changed_is_found_apart,
     what_is_counted_for_charts_is_what_is_recorded,
     denials_are_counted_by_who_and_why,
+    the_last_use_of_a_grant_is_counted,
     what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
     a_page_has_an_end_in_bytes_too,
@@ -458,6 +460,61 @@ async fn denials_are_counted_by_who_and_why(place: Place) {
     deny(100 + 26 * 60, &elsewhere, "no-role").await;
     assert_eq!(told(1000).await, [alike(&elsewhere, "no-role", 1, 100 + 26 * 60)]);
     assert_eq!(told(100).await[..2], [all[0].clone(), alike(&elsewhere, "no-role", 2, 101)]);
+}
+
+async fn the_last_use_of_a_grant_is_counted(place: Place) {
+    let s = place.start().await;
+    let (role, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let who = |subject: &str| PrincipalId { issuer: "https://idp".into(), subject: subject.into() };
+    let allow =
+        |stage: &str, reason: &str, detail: String| Stage::new(stage, StageEffect::Allow, reason).with_detail(detail);
+    let by_role = |id: Uuid| vec![allow("network", "ok", id.to_string()), allow("grants", "Owner", id.to_string())];
+    let by_policy = |sort: &str| vec![allow("access-policy", sort, "revision 7".to_owned())];
+    let put = async |at: i64, subject: &str, operation: &str, outcome: Outcome, trace: Vec<Stage>| {
+        let mut record = record(operation);
+        (record.at, record.outcome, record.trace) = (at, outcome, trace);
+        (record.principal, record.vault) = (Some(who(subject)), Some("Demo".into()));
+        // Whatever a caller writes looks like no stage.
+        record.stated_reason = Some(format!(r#""stage":"grants","effect":"allow","detail":"{other}""#));
+        s.put(Entry { record, change: None }).await;
+    };
+    let grants = [
+        UsedGrant::Assignment(role),
+        UsedGrant::Assignment(other),
+        UsedGrant::OfPrincipal("demo".into(), who("Ada")),
+        UsedGrant::OfGroup("demo".into(), 9),
+    ];
+    let told = async || {
+        let uses = s.store.uses(&grants).await.unwrap().unwrap();
+        assert_eq!(uses.since, i64::MIN, "nothing was forgotten");
+        let told = uses.of.into_iter().map(|uses| {
+            let uses = uses.into_iter().map(|(operation, used)| (operation, used.at, used.by.subject));
+            uses.collect::<Vec<_>>()
+        });
+        told.collect::<Vec<_>>()
+    };
+    let used = |operation: &str, at: i64, by: &str| (operation.to_owned(), at, by.to_owned());
+    put(10, "Ada", "SecretGet", Outcome::Allowed, by_role(role)).await;
+    put(30, "Bob", "SecretGet", Outcome::Failed, by_role(role)).await;
+    put(40, "Eve", "SecretGet", Outcome::Denied, by_role(role)).await;
+    put(20, "Ada", "SecretSet", Outcome::Allowed, by_role(role)).await;
+    put(50, "Ada", "SecretSet", Outcome::Allowed, Vec::new()).await;
+    for subject in ["Ada", "Bob"] {
+        put(60, subject, "KeySign", Outcome::Allowed, by_policy("principal")).await;
+    }
+    put(61, "Bob", "KeySign", Outcome::Allowed, by_policy("group")).await;
+    let mut expected = vec![
+        vec![used("SecretGet", 30, "Bob"), used("SecretSet", 20, "Ada")],
+        Vec::new(),
+        vec![used("KeySign", 60, "Ada")],
+        vec![used("KeySign", 61, "Bob")],
+    ];
+    assert_eq!(told().await, expected);
+    s.store.count_log().await.unwrap();
+    put(70, "Ada", "SecretGet", Outcome::Allowed, [by_role(role), by_policy("principal")].concat()).await;
+    expected[0][0] = used("SecretGet", 70, "Ada");
+    expected[2].push(used("SecretGet", 70, "Ada"));
+    assert_eq!(told().await, expected);
 }
 
 async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {

@@ -227,6 +227,8 @@ async fn grants_are_listed_in_pages_and_taken_away(place: Place) {
     let mut sorted = all.clone();
     sorted.sort_by_key(|a| a.id);
     assert_eq!((everything.items, everything.next), (sorted.clone(), None));
+    let within = s.store.assignments_within(&AssignmentFilter::default(), Some(sorted[0].id), 2).await.unwrap();
+    assert_eq!((within.items, within.next), (sorted[1..3].to_vec(), Some(sorted[2].id.to_string())));
     let first = listed(AssignmentFilter::default(), None, 3).await;
     assert_eq!((first.items.as_slice(), first.next.clone()), (&sorted[..3], Some(sorted[2].id.to_string())));
     assert_eq!(listed(AssignmentFilter::default(), Some(sorted[2].id), 3).await.items, sorted[3..]);
@@ -354,6 +356,14 @@ async fn access_policies_come_back_by_vault_and_grantee(place: Place) {
     let bob = principal("https://idp", "bob", &[]);
     assert_eq!(s.store.access_policies(s.vault, &bob).await.unwrap().len(), 0, "another principal");
     assert_eq!(s.store.all_access_policies(s.vault).await.unwrap().len(), 2);
+    let vaults = [s.vault, other].into();
+    let whole = s.store.access_policies_in(&vaults, None, 10).await.unwrap();
+    assert_eq!(whole, s.store.all_access_policies(s.vault).await.unwrap());
+    assert_eq!(s.store.access_policies_in(&vaults, None, 1).await.unwrap(), whole[..1]);
+    let first = whole[0].grantee.key();
+    let later = s.store.access_policies_in(&vaults, Some((s.vault, first.as_str())), 10).await.unwrap();
+    assert_eq!(later, whole[1..]);
+    assert_eq!(s.store.access_policies_in(&[other].into(), None, 10).await.unwrap().len(), 0);
     let everywhere = async |who, limit| s.store.access_policies_everywhere(who, limit).await.unwrap();
     assert_eq!(everywhere(&ada, 10).await.len(), 2);
     assert_eq!((everywhere(&ada, 1).await.len(), everywhere(&bob, 10).await.len()), (1, 0));

@@ -27,7 +27,7 @@ use crate::{
     ports::{AppendError, AuditLog, StoreError},
     record::{
         ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
-        TreeCheckpoint,
+        TreeCheckpoint, UseCount, UsedGrant, Uses,
     },
     secret::Page,
 };
@@ -325,6 +325,14 @@ impl AuditLog for MemoryStore {
             counts.entry((from, outcome.as_str(), challenge)).or_insert(tally).records += 1;
         }
         permit.hold(Ok(Some(counts.into_values().collect())))
+    }
+
+    async fn uses(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {
+        self.pause().await;
+        self.is_read()?;
+        let mut count = UseCount::default();
+        self.durable().log.iter().for_each(|logged| count.add(&logged.record));
+        Ok(Some(count.told(grants)))
     }
 
     async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {

@@ -331,10 +331,34 @@ impl GrantStore for MemoryStore {
         if permit.action() != Action::AssignmentRead {
             return permit.hold(Err(StoreError::Damaged("a permit for something else".to_owned())));
         }
+        let found = self.assignments_within(filter, after, limit).await;
+        permit.hold(found)
+    }
+
+    async fn assignments_within(
+        &self,
+        filter: &AssignmentFilter,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<Assignment>, StoreError> {
+        self.pause().await;
         let mut all = self.durable().assignments.clone();
         all.sort_by_key(|a| a.id);
         let found = all.into_iter().filter(|a| after.is_none_or(|after| a.id > after) && filter.matches(a));
-        permit.hold(Ok(page(found, limit, |a| a.id.to_string())))
+        Ok(page(found, limit, |a| a.id.to_string()))
+    }
+
+    async fn access_policies_in(
+        &self,
+        vaults: &BTreeSet<VaultId>,
+        after: Option<(VaultId, &str)>,
+        limit: usize,
+    ) -> Result<Vec<AccessPolicy>, StoreError> {
+        self.pause().await;
+        let durable = self.durable();
+        let here = durable.access_policies.iter().filter(|((vault, _), _)| vaults.contains(vault));
+        let later = here.filter(|((vault, key), _)| after.is_none_or(|after| (*vault, key.as_str()) > after));
+        Ok(later.take(limit).map(|(_, policy)| policy.clone()).collect())
     }
 }
 
