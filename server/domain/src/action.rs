@@ -347,6 +347,8 @@ actions! {
     PolicyReplay = "Strongroom/audit/read", "PolicyReplay";
     /// See what replays found.
     PolicyReplayRead = "Strongroom/audit/read", "PolicyReplayRead";
+    /// Say that one has looked at what would change alike.
+    PolicyReplayReview = "Strongroom/audit/read", "PolicyReplayReview";
     /// Have a token explained.
     TokenExplain = "Strongroom/tokens/explain/action", "TokenExplain";
     /// See which keys sign tokens.

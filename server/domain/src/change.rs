@@ -454,6 +454,13 @@ fn fits(permit: &Permit, change: &Change) -> bool {
                 && replay.has_place()
                 && replaces.unwrap_or(0).checked_add(1) == Some(replay.revision)
         }
+        // What was found stays: only who looked at it is added.
+        (Change::PutPolicyReplay { replay, replaces: Some(before) }, Action::PolicyReplayReview) => {
+            object.kind == ObjectKind::Server
+                && replay.has_place()
+                && before.checked_add(1) == Some(replay.revision)
+                && !replay.reviews.is_empty()
+        }
         (Change::PutPolicyModule { .. }, Action::PolicyModuleWrite)
         | (Change::DeletePolicyModule(_), Action::PolicyModuleDelete)
         | (Change::PutPolicyDocument { .. }, Action::PolicyDocumentWrite)

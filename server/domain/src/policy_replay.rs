@@ -7,7 +7,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{admin::Counted, names::VaultId, policy::PolicyAttachment, principal::PrincipalId};
+use crate::{
+    admin::Counted,
+    names::VaultId,
+    policy::{AttachmentState, PolicyAttachment},
+    principal::PrincipalId,
+};
 
 /// How many are kept, of all vaults together.
 pub const MAX_REPLAYS: i64 = 50;
@@ -36,14 +41,90 @@ pub struct PolicyReplay {
     pub replayed: u64,
     /// What would change.
     pub counted: Counted,
-    /// Grows with every replay in this place.
+    /// Which groups of what would change somebody looked at. Older results have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reviews: Vec<GroupReview>,
+    /// Grows with every replay in this place, and with every review of one.
     pub revision: i64,
     /// HMAC-SHA256 over everything above, under a key of the installation.
     #[serde(skip)]
     pub tag: Vec<u8>,
 }
 
+/// That somebody looked at what would change alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupReview {
+    /// Which group: its number in the result, from 1.
+    pub group: usize,
+    /// Who looked at it.
+    pub by: PrincipalId,
+    /// When, Unix milliseconds.
+    pub at: i64,
+}
+
+/// How far what would change by an attachment, were it enforced, was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reviewed {
+    /// The replay that found it.
+    pub replay: Uuid,
+    /// On which vault's decisions.
+    pub vault: VaultId,
+    /// When they were asked again, Unix milliseconds.
+    pub at: i64,
+    /// Groups of decisions that would change alike.
+    pub groups: usize,
+    /// Those of them that nobody has reviewed.
+    pub open: usize,
+    /// Decisions that would change and are in none of the groups, because there were too many to tell apart: nobody can
+    /// review them.
+    pub untold: u64,
+}
+
+impl Reviewed {
+    /// Whether everything that would change was reviewed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.open == 0 && self.untold == 0
+    }
+}
+
 impl PolicyReplay {
+    /// Who reviewed a group first, by its number from 1.
+    #[must_use]
+    pub fn review_of(&self, group: usize) -> Option<&GroupReview> {
+        self.reviews.iter().find(|review| review.group == group)
+    }
+
+    /// How far it was reviewed.
+    #[must_use]
+    pub fn reviewed(&self) -> Reviewed {
+        let counted = &self.counted;
+        let groups = counted.groups.len();
+        let told: u64 = counted.groups.iter().map(|group| group.count).sum();
+        let changed = [counted.newly_allowed, counted.newly_denied, counted.indeterminate];
+        let changed = changed.into_iter().fold(0, u64::saturating_add);
+        Reviewed {
+            replay: self.id,
+            vault: self.vault,
+            at: self.at,
+            groups,
+            open: (1..=groups).filter(|group| self.review_of(*group).is_none()).count(),
+            untold: changed.saturating_sub(told),
+        }
+    }
+
+    /// Whether an attachment was tried in it enforced, as it is in all else: of a vault, or of all.
+    #[must_use]
+    pub fn enforced(&self, vault: Option<VaultId>, attachment: &PolicyAttachment) -> bool {
+        let PolicyAttachment { name, module, settings, authority, state: _, previous: _ } = attachment;
+        vault.map_or(self.everywhere, |vault| !self.everywhere && self.vault == vault)
+            && self.candidate.iter().any(|tried| {
+                tried.state == AttachmentState::Enforce
+                    && (&tried.name, &tried.module, &tried.settings, &tried.authority)
+                        == (name, module, settings, authority)
+            })
+    }
+
     /// The bytes that `tag` authenticates: the canonical JSON of all other fields.
     ///
     /// # Errors
@@ -67,5 +148,110 @@ pub fn next_place(kept: &[PolicyReplay]) -> (i64, Option<i64>) {
     match (free, oldest()) {
         (Some(free), _) => (free, None),
         (None, oldest) => oldest.map_or((0, None), |oldest| (oldest.slot, Some(oldest.revision))),
+    }
+}
+
+/// The newest replay that tried an attachment enforced, as it is in all else.
+#[must_use]
+pub fn newest_with<'a>(
+    kept: &'a [PolicyReplay],
+    vault: Option<VaultId>,
+    attachment: &PolicyAttachment,
+) -> Option<&'a PolicyReplay> {
+    kept.iter().filter(|replay| replay.enforced(vault, attachment)).max_by_key(|replay| (replay.at, replay.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        admin::{Altered, ChangedAlike},
+        policy::ModuleDigest,
+    };
+
+    fn attachment(name: &str, state: AttachmentState) -> PolicyAttachment {
+        PolicyAttachment {
+            name: name.to_owned(),
+            module: ModuleDigest([1; 32]),
+            settings: "{}".to_owned(),
+            state,
+            authority: false,
+            previous: None,
+        }
+    }
+
+    fn ada() -> PrincipalId {
+        PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() }
+    }
+
+    fn replay(at: i64, groups: &[u64]) -> PolicyReplay {
+        let group = |count: &u64| ChangedAlike {
+            altered: Altered::NewlyDenied,
+            principal: String::new(),
+            operation: String::new(),
+            object: String::new(),
+            reason: String::new(),
+            count: *count,
+            samples: Vec::new(),
+        };
+        PolicyReplay {
+            slot: 0,
+            id: Uuid::from_u128(u128::from(at.unsigned_abs())),
+            vault: VaultId(Uuid::nil()),
+            by: ada(),
+            at,
+            settings_revision: 1,
+            candidate: vec![attachment("guard", AttachmentState::Enforce)],
+            everywhere: false,
+            replayed: 9,
+            counted: Counted {
+                newly_denied: groups.iter().sum(),
+                groups: groups.iter().map(group).collect(),
+                ..Counted::default()
+            },
+            reviews: Vec::new(),
+            revision: 1,
+            tag: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_group_waits_for_somebody_and_what_is_in_none_cannot_be_reviewed() {
+        let mut one = replay(1, &[3, 1]);
+        assert_eq!((one.reviewed().groups, one.reviewed().open), (2, 2));
+        one.reviews.push(GroupReview { group: 2, by: ada(), at: 5 });
+        assert_eq!((one.reviewed().open, one.reviewed().is_complete()), (1, false));
+        one.reviews.push(GroupReview { group: 1, by: ada(), at: 6 });
+        assert!(one.reviewed().is_complete());
+        one.counted.newly_allowed = 2;
+        assert_eq!((one.reviewed().untold, one.reviewed().is_complete()), (2, false));
+        assert!(replay(1, &[]).reviewed().is_complete(), "nothing would change");
+    }
+
+    #[test]
+    fn the_newest_replay_counts_that_tried_it_as_it_is() {
+        let vault = VaultId(Uuid::nil());
+        let shadow = attachment("guard", AttachmentState::Shadow);
+        let (first, second) = (replay(1, &[]), replay(2, &[]));
+        let mut without = replay(3, &[]);
+        without.candidate.clear();
+        let mut in_shadow = replay(4, &[]);
+        in_shadow.candidate = vec![shadow.clone()];
+        let mut everywhere = replay(5, &[]);
+        everywhere.everywhere = true;
+        let kept = [second.clone(), first, without, in_shadow, everywhere.clone()];
+        assert_eq!(newest_with(&kept, Some(vault), &shadow), Some(&second));
+        assert_eq!(newest_with(&kept, None, &shadow), Some(&everywhere));
+        assert_eq!(newest_with(&kept, Some(VaultId(Uuid::max())), &shadow), None);
+        let others = PolicyAttachment { settings: "{\"x\":1}".to_owned(), ..shadow };
+        assert_eq!(newest_with(&kept, Some(vault), &others), None, "other settings were not tried");
+    }
+
+    /// Pins the form: tags are over it, and older results have no reviews.
+    #[test]
+    fn a_result_without_reviews_keeps_its_form() {
+        let text = serde_json::to_string(&replay(1, &[])).unwrap();
+        assert!(!text.contains("reviews"), "{text}");
+        assert_eq!(serde_json::from_str::<PolicyReplay>(&text).unwrap(), replay(1, &[]));
     }
 }

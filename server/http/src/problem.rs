@@ -82,6 +82,11 @@ impl Problem {
         Self::new(400, "BadParameter", "bad-parameter", message)
     }
 
+    /// 409: what would change was not reviewed, and no reason is given for doing it all the same.
+    pub(crate) fn not_reviewed(message: impl Into<String>) -> Self {
+        Self::new(409, "Conflict", "not-reviewed", message)
+    }
+
     /// 404: there is no such route.
     #[must_use]
     pub fn no_route() -> Self {

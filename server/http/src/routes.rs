@@ -79,6 +79,7 @@ routes! {
     Base Get "/vaults/{vault}/replays" Session ReplaysPage;
     Base Post "/vaults/{vault}/replays" Session ReplayForm;
     Base Get "/vaults/{vault}/replays/{id}" Session ReplayPage;
+    Base Post "/vaults/{vault}/replays/{id}/review" Session ReplayReviewForm;
     Base Get "/vaults/{vault}/delete" Session VaultDeletePage;
     Base Post "/vaults/{vault}/delete" Session VaultDeleteForm;
     Base Get "/vaults/{vault}/secrets" Session SecretsPage;
@@ -224,6 +225,7 @@ routes! {
     Base Get "/policy/attached/{where}/{attachment}" Session AttachmentPage;
     Base Get "/policy/attached/{where}/{attachment}/settings" Session AttachmentSettingsPage;
     Base Post "/policy/attached/{where}/{attachment}/settings" Session AttachmentSettingsForm;
+    Base Get "/policy/attached/{where}/{attachment}/enforce" Session EnforcePage;
     Base Post "/policy/attached/{where}/{attachment}/state" Session AttachmentStateForm;
     Base Post "/policy/attached/{where}/{attachment}/order" Session AttachmentOrderForm;
     Base Post "/policy/attached/{where}/{attachment}/roll-back" Session AttachmentRollBackForm;
@@ -262,6 +264,7 @@ routes! {
     Base Get "/api/v1/vaults/{vault}/replays" Bearer ReplayList;
     Base Post "/api/v1/vaults/{vault}/replays" Bearer ReplayRun;
     Base Get "/api/v1/vaults/{vault}/replays/{id}" Bearer ReplayShow;
+    Base Post "/api/v1/vaults/{vault}/replays/{id}/reviews" Bearer ReplayReview;
     Base Get "/api/v1/policies" Bearer PolicyListEverywhere;
     Base Put "/api/v1/policies" Bearer PolicyPutEverywhere;
     Base Post "/api/v1/policies/{attachment}/rollback" Bearer PolicyRollBackEverywhere;

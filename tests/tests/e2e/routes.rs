@@ -85,6 +85,7 @@ impl Route {
             "/api/v1/workloads" => json!({ "name": "walked" }),
             path if path.starts_with("/api/v1/vaults/{vault}/approvals/") => json!({}),
             "/api/v1/policies" | "/api/v1/vaults/{vault}/replays" => json!({ "policies": [] }),
+            "/api/v1/vaults/{vault}/replays/{id}/reviews" => json!({ "groups": [1] }),
             "/api/v1/vaults/{vault}/why" => json!({
                 "principal": { "issuer": "https://i.example", "subject": "s" }, "operation": "SecretList",
             }),

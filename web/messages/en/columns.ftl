@@ -75,6 +75,7 @@ column-redirect-address = Redirect address
 column-registered = Registered
 column-renewed = Renewed
 column-result = Result
+column-review = Review
 column-revoked = Revoked
 column-role = Role
 column-role-that-would-do = Role that would do

@@ -53,6 +53,22 @@ pub(crate) enum ReplaysCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Say that you have looked at groups of what a replay found, by their numbers as `show` tells them. For a person.
+    Review {
+        /// Its id.
+        id: String,
+        /// The vault.
+        #[arg(long)]
+        vault: String,
+        /// Number of a group, from 1; can be given several times.
+        #[arg(long, required = true)]
+        group: Vec<u16>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Show what a replay found.
     Show {
         /// Its id.

@@ -24,7 +24,7 @@ use crate::{
     plain::plain,
 };
 
-use shown::{LEAST_DIGEST, Modules, going_back, print_attached, print_module, print_modules, told};
+use shown::{LEAST_DIGEST, Modules, going_back, how_far_reviewed, print_attached, print_module, print_modules, told};
 
 const MODULES: &str = "policy-modules";
 
@@ -158,6 +158,8 @@ struct Server {
 /// What is attached, as it was read.
 struct Attached {
     policies: Vec<Map<String, Value>>,
+    /// How far what would change by each was reviewed, by its name; none where no replay tried it.
+    reviewed: Map<String, Value>,
     revision: String,
 }
 
@@ -246,8 +248,13 @@ impl Server {
     async fn attached(&self, which: &Which) -> anyhow::Result<Attached> {
         let answer = self.client.send(Method::GET, self.at(&which.path())?, None).await?;
         let policies = answer.get("policies").and_then(Value::as_array).context("the answer has no policies")?;
+        let reviewed = policies.iter().filter_map(|one| {
+            let name = one.pointer("/attachment/name").and_then(Value::as_str)?;
+            Some((name.to_owned(), one.get("reviewed")?.clone()))
+        });
+        let reviewed = reviewed.collect();
         let policies = policies.iter().filter_map(|one| one.get("attachment")?.as_object().cloned()).collect();
-        Ok(Attached { policies, revision: text(&answer, "/revision") })
+        Ok(Attached { policies, reviewed, revision: text(&answer, "/revision") })
     }
 
     /// The same, in order to change it: whom a module denies that hears what works without.
@@ -343,8 +350,12 @@ async fn set_state(at: &AttachmentAt, state: StateWord, force: bool) -> anyhow::
     if let Some(attachment) = attached.policies.get_mut(place) {
         attachment.insert("state".to_owned(), state.as_str().into());
     }
+    let reviewed = attached.reviewed.get(&at.name).cloned();
     let answer = server.put(&at.which, attached, force).await?;
     told(at, &answer, &server.modules_if_told().await, "");
+    if state == StateWord::Enforce {
+        eprintln!("{}", how_far_reviewed(reviewed.as_ref()));
+    }
     Ok(())
 }
 

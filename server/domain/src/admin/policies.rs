@@ -14,10 +14,11 @@ use crate::{
     decision::Stage,
     gate::{self, Ask, Case, ShadowSeen},
     keyring::Keyring,
-    names::{ObjectKind, VaultName},
+    names::{ObjectKind, VaultId, VaultName},
     permit::{ObjectRef, Permit},
     policy::{AttachmentState, ModuleDigest, PolicyAttachment, PolicyFailure, PolicyNeeds, PolicyRequest, Said},
     policy_module::{InstallationPolicies, LibraryError, ModuleFacts, PolicyModule, all_off, has_room},
+    policy_replay::{PolicyReplay, Reviewed, newest_with},
     ports::{PolicyStore, VaultStore},
     principal::PrincipalId,
     record::Recorder,
@@ -44,6 +45,8 @@ pub struct AttachmentShown {
     pub attachment: PolicyAttachment,
     /// Seen by this node since it started, of the module and the settings that are there now.
     pub shadow: ShadowSeen,
+    /// How far what would change, were it enforced, was looked at: by the newest replay that is kept and tried it so.
+    pub reviewed: Option<Reviewed>,
 }
 
 /// The attachments of a vault, or of all.
@@ -324,14 +327,15 @@ impl Administration {
     ) -> Result<PoliciesShown, AdminError> {
         let ask = vault.map_or_else(|| Ask::server(Action::PolicyRead), |name| Ask::vault(Action::VaultRead, name));
         let Case { permit, record, vault: found, .. } = self.admit(ctx, ask).await?;
+        let kept = self.replays_to_tell_of().await;
         let shown = match (vault, &found) {
             (None, _) => self.everywhere().await.map(|all| PoliciesShown {
-                policies: all.policies.iter().map(|attachment| self.counted(None, attachment)).collect(),
+                policies: all.policies.iter().map(|attachment| self.counted(None, attachment, &kept)).collect(),
                 revision: all.revision,
             }),
             (Some(_), Some((vault, _))) => {
                 let policies =
-                    vault.settings.policies.iter().map(|attachment| self.counted(Some(vault.as_ref()), attachment));
+                    vault.settings.policies.iter().map(|attachment| self.counted(Some(vault.id), attachment, &kept));
                 Ok(PoliciesShown { policies: policies.collect(), revision: vault.revision })
             }
             (Some(_), None) => Err(AdminError::VaultNotFound),
@@ -344,9 +348,10 @@ impl Administration {
         self.recorder.release(ctx, record, permit.hold(shown)).await?
     }
 
-    fn counted(&self, vault: Option<&crate::vault::Vault>, attachment: &PolicyAttachment) -> AttachmentShown {
-        let shadow = self.gate.shadows.of(vault.map(|vault| vault.id), attachment);
-        AttachmentShown { attachment: attachment.clone(), shadow }
+    fn counted(&self, vault: Option<VaultId>, attachment: &PolicyAttachment, kept: &[PolicyReplay]) -> AttachmentShown {
+        let shadow = self.gate.shadows.of(vault, attachment);
+        let reviewed = newest_with(kept, vault, attachment).map(PolicyReplay::reviewed);
+        AttachmentShown { attachment: attachment.clone(), shadow, reviewed }
     }
 
     pub(super) async fn everywhere(&self) -> Result<Arc<InstallationPolicies>, AdminError> {
@@ -400,7 +405,9 @@ impl Administration {
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
             case.record.detail_attachments(&before.policies, &after.policies);
-            let policies = after.policies.iter().map(|attachment| self.counted(None, attachment)).collect();
+            self.tell_reviews(ctx, &mut case.record, None, &before.policies, &after.policies).await;
+            let kept = self.replays_to_tell_of().await;
+            let policies = after.policies.iter().map(|attachment| self.counted(None, attachment, &kept)).collect();
             let shown = PoliciesShown { policies, revision: after.revision };
             let revision = after.revision;
             let change = Change::PutInstallationPolicies(Box::new(after));

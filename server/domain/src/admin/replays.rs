@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     AdminError, Administration,
+    access::{decides_alike, enforced},
     policies::next_everywhere,
     vaults::ATTEMPTS,
     would_allow::{REPLAY_GROUPS, WhatChanges, Which, supposed_vault},
@@ -18,12 +19,16 @@ use crate::{
     change::Change,
     context::RequestContext,
     gate::{Ask, Case, Judgement, Supposition},
-    names::VaultName,
+    names::{VaultId, VaultName},
     policy::PolicyAttachment,
-    policy_replay::{PolicyReplay, next_place},
+    policy_replay::{GroupReview, PolicyReplay, Reviewed, newest_with, next_place},
+    principal::PrincipalKind,
+    record::Record,
     vault::{Vault, VaultUpdate},
 };
 
+/// Most numbers of groups that a record tells.
+const MAX_TOLD: usize = 100;
 /// How long decisions are asked again; what is not reached by then is not counted, and the result says so.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -124,6 +129,7 @@ impl Administration {
             everywhere: which == Which::Everywhere,
             replayed: counted.asked,
             counted,
+            reviews: Vec::new(),
             revision: replaces.unwrap_or(0).saturating_add(1),
             tag: Vec::new(),
         };
@@ -161,6 +167,100 @@ impl Administration {
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }
 
+    /// Says that the caller has looked at groups of what would change, by their numbers from 1. What somebody reviewed
+    /// before stays theirs. For a person: who takes the blame for an enforced module is no program.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn review_replay(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        id: Uuid,
+        groups: &[usize],
+    ) -> Result<PolicyReplay, AdminError> {
+        for _ in 0..ATTEMPTS {
+            let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayReview, name, Which::Vault).await?;
+            case.record.object = Some(id.to_string());
+            let told = groups.iter().take(MAX_TOLD).map(usize::to_string).collect::<Vec<_>>().join(", ");
+            case.record.detail("groups", told);
+            let found = match self.replays_of(&vault).await {
+                Ok(all) => all.into_iter().find(|one| one.id == id).ok_or(AdminError::ReplayNotFound),
+                Err(why) => Err(why),
+            };
+            let before = match found.and_then(|before| may_review(ctx, before, groups)) {
+                Ok(before) => before,
+                Err(why) => return Err(self.refuse(ctx, case, why).await),
+            };
+            let mut after = before.clone();
+            for group in groups {
+                if after.review_of(*group).is_none() {
+                    after.reviews.push(GroupReview { group: *group, by: ctx.principal.id.clone(), at: ctx.now });
+                }
+            }
+            if after.reviews.len() == before.reviews.len() {
+                return self.recorder.release(ctx, case.record, case.permit.hold(Ok(before))).await?;
+            }
+            after.revision = before.revision.saturating_add(1);
+            after.tag = self.keyring.tag_policy_replay(&after)?;
+            let (revision, kept) = (after.revision, Box::new(after.clone()));
+            let change = Change::PutPolicyReplay { replay: kept, replaces: Some(before.revision) };
+            if let Some(after) = self.change(ctx, case, revision, change, after).await? {
+                return Ok(after);
+            }
+        }
+        Err(AdminError::Contended)
+    }
+
+    /// What the record of a change says of each attachment that comes to be enforced by it: whether what that would
+    /// change was looked at. A reason that somebody states for enforcing what was not makes it an emergency.
+    pub(super) async fn tell_reviews(
+        &self,
+        ctx: &RequestContext,
+        record: &mut Record,
+        vault: Option<VaultId>,
+        before: &[PolicyAttachment],
+        after: &[PolicyAttachment],
+    ) {
+        let new = enforced(after).filter(|new| !enforced(before).any(|known| decides_alike(new, known)));
+        let new: Vec<&PolicyAttachment> = new.collect();
+        if new.is_empty() {
+            return;
+        }
+        let kept = self.replays_to_tell_of().await;
+        let found =
+            new.iter().map(|one| (one.name.as_str(), newest_with(&kept, vault, one).map(PolicyReplay::reviewed)));
+        let found: Vec<_> = found.collect();
+        let told = found.iter().map(|(name, reviewed)| match reviewed {
+            None => format!("{name}: no replay"),
+            Some(Reviewed { replay, groups, open, untold, .. }) => {
+                let more = if *untold == 0 { String::new() } else { format!(", {untold} decisions in no group") };
+                format!("{name}: {} of {groups} groups of replay {replay}{more}", groups.saturating_sub(*open))
+            }
+        });
+        let told = told.collect::<Vec<_>>().join("; ");
+        record.detail("reviewed", told);
+        let complete = found.iter().all(|(_, reviewed)| reviewed.is_some_and(|reviewed| reviewed.is_complete()));
+        if !complete && ctx.stated_reason().is_some() {
+            record.detail("emergency_enforce", true);
+        }
+    }
+
+    /// The results that are kept and authentic. That they cannot be read keeps nobody from enforcing or mending anything:
+    /// what is not known to be reviewed is told as not reviewed.
+    pub(super) async fn replays_to_tell_of(&self) -> Vec<PolicyReplay> {
+        match self.modules.policy_replays().await {
+            Ok(mut kept) => {
+                kept.retain(|replay| self.keyring.verify_policy_replay(replay).is_ok());
+                kept
+            }
+            Err(error) => {
+                tracing::warn!(%error, "results of replays cannot be read");
+                Vec::new()
+            }
+        }
+    }
+
     async fn replays_of(&self, vault: &Vault) -> Result<Vec<PolicyReplay>, AdminError> {
         let mut found = self.modules.policy_replays().await?;
         found.retain(|replay| replay.vault == vault.id);
@@ -196,4 +296,16 @@ impl Administration {
             None => Err(self.refuse(ctx, case, AdminError::VaultNotFound).await),
         }
     }
+}
+
+/// The result, if the caller may review these groups of it.
+fn may_review(ctx: &RequestContext, replay: PolicyReplay, groups: &[usize]) -> Result<PolicyReplay, AdminError> {
+    if ctx.principal.kind != PrincipalKind::User {
+        return Err(AdminError::Invalid("a group is reviewed by a person, and by no workload"));
+    }
+    let there = 1..=replay.counted.groups.len();
+    if groups.is_empty() || groups.iter().any(|group| !there.contains(group)) {
+        return Err(AdminError::Invalid("groups are reviewed by their numbers in the result, from 1"));
+    }
+    Ok(replay)
 }

@@ -183,6 +183,8 @@ impl Administration {
             };
             let after = self.next(&before, |vault| vault.settings = settings)?;
             case.record.detail_settings(Some(&before.settings), &after.settings);
+            let (old, new) = (&before.settings.policies, &after.settings.policies);
+            self.tell_reviews(ctx, &mut case.record, Some(before.id), old, new).await;
             let change = Change::PutVault(Box::new((*after).clone()));
             if let Some(after) = self.change(ctx, case, after.revision, change, after).await? {
                 return Ok(ChangedVault { before, after });

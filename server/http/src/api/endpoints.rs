@@ -171,7 +171,10 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::RoleDelete | Endpoint::DefinitionDelete | Endpoint::RoleDeleteForm => "RoleDefinitionDelete",
         Endpoint::PolicyList => "VaultGet",
         // Of a vault or of all: what the gate was asked for stands in the record.
-        Endpoint::AttachmentPage | Endpoint::AttachmentSettingsPage | Endpoint::DetachPage => "PolicyRead",
+        Endpoint::AttachmentPage
+        | Endpoint::AttachmentSettingsPage
+        | Endpoint::EnforcePage
+        | Endpoint::DetachPage => "PolicyRead",
         Endpoint::ApprovalList | Endpoint::ApprovalsPage => "ApprovalRead",
         Endpoint::ApprovalAskForm => "ApprovalAsk",
         Endpoint::ApprovalGrant | Endpoint::ApprovalGrantForm => "ApprovalGrant",
@@ -199,6 +202,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::ReplayList | Endpoint::ReplayShow | Endpoint::ReplaysPage | Endpoint::ReplayPage => {
             "PolicyReplayRead"
         }
+        Endpoint::ReplayReview | Endpoint::ReplayReviewForm => "PolicyReplayReview",
         Endpoint::PolicyModuleRemove | Endpoint::ModuleRemoveForm => "PolicyModuleDelete",
         Endpoint::PolicyDocumentList
         | Endpoint::PolicyDocumentShow
@@ -407,6 +411,7 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::ApprovalGrantForm
         | Endpoint::ApprovalRefuseForm
         | Endpoint::ReplayForm
+        | Endpoint::ReplayReviewForm
         | Endpoint::NewDocumentForm
         | Endpoint::DocumentEditForm
         | Endpoint::DocumentRemoveForm

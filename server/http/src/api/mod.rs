@@ -203,6 +203,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::ReplayList => boxed(|| manage::replays::list(services, call)),
         Endpoint::ReplayRun => boxed(|| manage::replays::run(services, call, &request)),
         Endpoint::ReplayShow => boxed(|| manage::replays::show(services, call)),
+        Endpoint::ReplayReview => boxed(|| manage::replays::review(services, call, &request)),
         Endpoint::PolicyModulePull => boxed(|| manage::policy_modules::pull(services, call)),
         Endpoint::PolicyModuleRemove => boxed(|| manage::policy_modules::remove(services, call)),
         Endpoint::PolicyDocumentList => boxed(|| manage::policy_documents::list(services, call)),

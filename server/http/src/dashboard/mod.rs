@@ -330,6 +330,7 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         Endpoint::ReplaysPage => boxed(|| policies::replays::list(&viewer)),
         Endpoint::ReplayForm => boxed(|| policies::replays::run(&viewer, &request)),
         Endpoint::ReplayPage => boxed(|| policies::replays::show(&viewer)),
+        Endpoint::ReplayReviewForm => boxed(|| policies::replays::review(&viewer, &request)),
         Endpoint::DocumentsPage => boxed(|| policies::documents::list(&viewer, &request)),
         Endpoint::NewDocumentPage => boxed(|| policies::documents::new(&viewer)),
         Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => boxed(|| policies::documents::put(&viewer, &request)),
@@ -354,6 +355,7 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         | Endpoint::AttachmentRollBackForm
         | Endpoint::DetachForm => boxed(|| policies::acts::act(&viewer, &request)),
         Endpoint::DetachPage => boxed(|| policies::acts::ask_detach(&viewer)),
+        Endpoint::EnforcePage => boxed(|| policies::enforce::ask(&viewer)),
         Endpoint::SettingsPage => boxed(|| settings::show(&viewer)),
         Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(&viewer, &request)),
         Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(&viewer)),

@@ -90,7 +90,8 @@ impl Place {
                 | Endpoint::VaultDeleteForm
                 | Endpoint::ReplaysPage
                 | Endpoint::ReplayForm
-                | Endpoint::ReplayPage,
+                | Endpoint::ReplayPage
+                | Endpoint::ReplayReviewForm,
                 Ok(vault),
                 _,
             ) => Self::Vault(vault),

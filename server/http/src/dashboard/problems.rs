@@ -304,7 +304,9 @@ fn refused(action: Action) -> &'static str {
         }
         Action::TokenKeyRead => say!("problems-you-cannot-see-the-settings"),
         Action::AuditRead => say!("problems-you-cannot-read-audit-records"),
-        Action::PolicyReplay | Action::PolicyReplayRead => say!("problems-you-cannot-ask-recorded-decisions"),
+        Action::PolicyReplay | Action::PolicyReplayRead | Action::PolicyReplayReview => {
+            say!("problems-you-cannot-ask-recorded-decisions")
+        }
         Action::PolicyDocumentRead => say!("problems-you-cannot-see-the-documents"),
         Action::PolicyDocumentWrite | Action::PolicyDocumentDelete => {
             say!("problems-you-cannot-change-the-documents")

@@ -101,6 +101,7 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::AttachForm
             | Endpoint::AttachmentSettingsPage
             | Endpoint::AttachmentSettingsForm
+            | Endpoint::EnforcePage
             | Endpoint::AttachmentStateForm
             | Endpoint::AttachmentOrderForm
             | Endpoint::AttachmentRollBackForm

@@ -160,6 +160,11 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..modules("Ask the newest decisions on a vault again with other modules, and keep what would change")
         },
         Endpoint::ReplayShow => Operation { answer: replay, ..modules("Show what a replay found") },
+        Endpoint::ReplayReview => Operation {
+            body: Some(Body::of::<replays::Looked>()),
+            answer: replay,
+            ..modules("Say that one has looked at groups of what a replay found: a person, and no workload")
+        },
         Endpoint::PolicyModulePull => Operation {
             answer: Some(Body::of::<policy_modules::ContentView>()),
             ..modules("The bytes of an uploaded module, as they came")

@@ -178,6 +178,7 @@ pub(crate) fn replay(slot: i64, revision: i64) -> PolicyReplay {
         candidate: Vec::new(),
         replayed: 3,
         counted: strongroom_domain::admin::Counted::default(),
+        reviews: Vec::new(),
         revision,
         tag: vec![9; 32],
     }

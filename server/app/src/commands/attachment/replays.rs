@@ -50,6 +50,12 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
             let found = server.client.send(Method::GET, server.at(&["vaults", &vault, "replays"])?, None).await?;
             list(&found, output);
         }
+        ReplaysCommand::Review { id, vault, group, output, connection } => {
+            let server = Server::connect(&connection).await?;
+            let url = server.at(&["vaults", &vault, "replays", &id, "reviews"])?;
+            let body = serde_json::to_vec(&json!({ "groups": group }))?;
+            show(&server.client.send(Method::POST, url, Some(body)).await?, output);
+        }
         ReplaysCommand::Show { id, vault, output, connection } => {
             let server = Server::connect(&connection).await?;
             let url = server.at(&["vaults", &vault, "replays", &id])?;
@@ -86,10 +92,15 @@ fn show(replay: &Value, output: Output) {
         println!("{}", crate::plain::json(replay));
         return;
     }
-    let mut shown = table(&["CHANGE", "COUNT", "PRINCIPAL", "OPERATION", "OBJECT", "REASON", "FOR EXAMPLE"]);
-    for group in array(replay, "groups") {
+    let headings =
+        ["GROUP", "CHANGE", "COUNT", "PRINCIPAL", "OPERATION", "OBJECT", "REASON", "FOR EXAMPLE", "REVIEWED"];
+    let mut shown = table(&headings);
+    for (number, group) in (1_u64..).zip(array(replay, "groups")) {
         let part = |pointer| text(group, pointer);
+        let mut reviews = array(replay, "reviews");
+        let review = reviews.find(|review| review.get("group").and_then(Value::as_u64) == Some(number));
         shown.add_row([
+            number.to_string(),
             part("/change"),
             part("/count"),
             part("/principal"),
@@ -97,6 +108,7 @@ fn show(replay: &Value, output: Output) {
             part("/object"),
             part("/reason"),
             part("/samples/0"),
+            review.map(|review| text(review, "/by/subject")).unwrap_or_default(),
         ]);
     }
     if array(replay, "groups").next().is_some() {

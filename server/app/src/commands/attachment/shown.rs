@@ -85,6 +85,17 @@ pub(super) fn told(at: &AttachmentAt, answer: &Value, modules: &Modules, done: &
     }
 }
 
+/// Whether somebody looked at what would change before it was enforced: the record of the change tells the same.
+pub(super) fn how_far_reviewed(reviewed: Option<&Value>) -> String {
+    let Some(reviewed) = reviewed else {
+        return "no replay that is kept tried it enforced like this, so nobody looked at what changes (strongroom policy replays run)".to_owned();
+    };
+    let count = |name| reviewed.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let (groups, open, untold) = (count("groups"), count("not_reviewed"), count("untold"));
+    let more = if untold == 0 { String::new() } else { format!(", and {untold} decisions are in no group") };
+    format!("{open} of {groups} change groups of replay {} are not reviewed{more}", text(reviewed, "/replay"))
+}
+
 /// Says what a rollback brings back, before it does.
 pub(super) fn going_back(previous: &Value, modules: &Modules) {
     let part = |pointer| text(previous, pointer);
@@ -209,5 +220,12 @@ mod tests {
         let shipped = Modules::shipped();
         let [digest] = shipped.meant("two-person").try_into().unwrap();
         assert_eq!((digest.len(), shipped.named(&digest)), (64, format!("two-person ({digest})")));
+    }
+
+    #[test]
+    fn what_was_not_reviewed_is_told() {
+        assert!(how_far_reviewed(None).starts_with("no replay"));
+        let reviewed = json!({ "replay": "r", "groups": 4, "not_reviewed": 1, "untold": 0 });
+        assert_eq!(how_far_reviewed(Some(&reviewed)), "1 of 4 change groups of replay r are not reviewed");
     }
 }

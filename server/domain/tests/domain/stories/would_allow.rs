@@ -758,6 +758,55 @@ async fn a_replay_varies_what_is_attached_to_all_vaults() {
     assert!(matches!(ada, Err(AdminError::Denied(_))));
 }
 
+/// Whoever reviews says so by name, and a change that enforces tells how far that went.
+#[tokio::test]
+async fn what_a_replay_found_is_reviewed_and_enforcing_it_tells_how_far() {
+    let (story, _) = replayed().await;
+    let (admin, vault) = (&story.demo.world.admin, &story.demo.vault);
+    story.demo.world.policies.answer("strict", Verdict::SaysOfContents(Effect::Deny));
+    let strict = |state| PolicyAttachment { state, ..attachment("guard", 1, "strict") };
+    let put = async |state, reason: &str| {
+        let ctx = story.demo.world.request(&story.olga);
+        ctx.state_reason(reason).unwrap();
+        let update = VaultUpdate { policies: Some(vec![strict(state)]), ..VaultUpdate::default() };
+        admin.update_vault(&ctx, vault, None, &update).await.unwrap();
+        story.demo.world.store.image().record(ctx.request_id).unwrap().details.clone()
+    };
+    let reviewed = async || {
+        let shown = admin.show_policies(&story.demo.world.request(&story.olga), Some(vault)).await.unwrap();
+        shown.policies[0].reviewed
+    };
+    assert!(!put(AttachmentState::Shadow, "").await.contains_key("reviewed"));
+    assert_eq!(reviewed().await, None);
+    let enforced = put(AttachmentState::Enforce, "INC-7").await;
+    assert_eq!((enforced["reviewed"].as_str(), enforced["emergency_enforce"].as_str()), ("guard: no replay", "true"));
+    put(AttachmentState::Shadow, "").await;
+    let candidate = [strict(AttachmentState::Enforce)];
+    let made = admin.replay(&story.demo.world.request(&story.olga), vault, &candidate, 100).await.unwrap();
+    let groups = made.counted.groups.len();
+    assert!(groups > 0);
+    let open = reviewed().await.unwrap();
+    assert_eq!((open.replay, open.groups, open.open), (made.id, groups, groups));
+
+    let review = async |who: &Arc<Principal>, groups: &[usize]| {
+        admin.review_replay(&story.demo.world.request(who), vault, made.id, groups).await
+    };
+    assert!(matches!(review(&story.bob, &[1]).await, Err(AdminError::Denied(_))));
+    for none in [&[][..], &[0], &[groups + 1]] {
+        assert!(matches!(review(&story.olga, none).await, Err(AdminError::Invalid(_))), "{none:?}");
+    }
+    let auditor = story.auditor();
+    let first = review(&auditor, &[1]).await.unwrap();
+    assert_eq!(first.review_of(1).unwrap().by, auditor.id);
+    let all: Vec<usize> = (1..=groups).collect();
+    let done = review(&story.olga, &all).await.unwrap();
+    assert_eq!(done.review_of(1).unwrap().by, auditor.id, "what somebody reviewed stays theirs");
+    assert!(reviewed().await.unwrap().is_complete());
+    let told = put(AttachmentState::Enforce, "").await;
+    assert_eq!(told["reviewed"], format!("guard: {groups} of {groups} groups of replay {}", made.id));
+    assert!(!told.contains_key("emergency_enforce"));
+}
+
 #[tokio::test]
 async fn a_replay_is_for_who_may_read_records_and_settings_and_of_one_vault() {
     let (story, _) = replayed().await;

@@ -6,6 +6,7 @@ use strongroom_domain::{
     admin::{AttachmentShown, PoliciesShown},
     gate::ShadowSample,
     policy::PolicyAttachment,
+    policy_replay::Reviewed,
 };
 use utoipa::ToSchema;
 
@@ -46,6 +47,32 @@ pub(crate) struct AttachmentView<'a> {
     #[schema(value_type = shapes::PolicyAttachment)]
     attachment: &'a PolicyAttachment,
     shadow: ShadowView<'a>,
+    /// How far what would change, were it enforced as it is, was looked at; absent when no replay that is kept tried it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reviewed: Option<ReviewedView>,
+}
+
+/// How far the newest replay that tried an attachment enforced was reviewed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyReviewed)]
+pub(crate) struct ReviewedView {
+    /// The replay's id.
+    replay: String,
+    /// When decisions were asked again, Unix milliseconds.
+    at: i64,
+    /// Groups of decisions that would change alike.
+    groups: usize,
+    /// Those that nobody has reviewed.
+    not_reviewed: usize,
+    /// Decisions that would change and are in no group, which nobody can review.
+    untold: u64,
+}
+
+impl ReviewedView {
+    fn of(reviewed: &Reviewed) -> Self {
+        let Reviewed { replay, vault: _, at, groups, open, untold } = *reviewed;
+        Self { replay: replay.to_string(), at, groups, not_reviewed: open, untold }
+    }
 }
 
 /// What the module would have said in shadow: seen by the node that answers, since it started.
@@ -88,8 +115,9 @@ impl<'a> SampleView<'a> {
 
 impl<'a> View<'a> {
     fn of(shown: &'a PoliciesShown) -> Self {
-        let one = |AttachmentShown { attachment, shadow }: &'a AttachmentShown| AttachmentView {
+        let one = |AttachmentShown { attachment, shadow, reviewed }: &'a AttachmentShown| AttachmentView {
             attachment,
+            reviewed: reviewed.as_ref().map(ReviewedView::of),
             shadow: ShadowView {
                 would_allow: shadow.count.would_allow,
                 would_deny: shadow.count.would_deny,

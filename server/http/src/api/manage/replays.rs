@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::{Counted, MAX_REPLAYED},
     policy::PolicyAttachment,
-    policy_replay::PolicyReplay,
+    policy_replay::{GroupReview, PolicyReplay},
     principal::PrincipalId,
 };
 use utoipa::ToSchema;
@@ -71,11 +71,37 @@ pub(crate) struct View<'a> {
     cut: bool,
     /// Those that would change alike, at most 100.
     groups: Vec<GroupView>,
+    /// Which of the groups somebody has looked at.
+    reviews: Vec<ReviewView<'a>>,
+}
+
+/// That somebody looked at a group.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyReplayReview)]
+pub(crate) struct ReviewView<'a> {
+    /// Its number in `groups`, from 1.
+    group: usize,
+    /// Who looked at it.
+    #[schema(value_type = shapes::PrincipalId)]
+    by: &'a PrincipalId,
+    /// When, Unix milliseconds.
+    at: i64,
+}
+
+/// What the caller has looked at.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReviewReplay)]
+pub(crate) struct Looked {
+    /// Numbers of groups in the result, from 1.
+    groups: Vec<usize>,
 }
 
 impl<'a> View<'a> {
     fn of(replay: &'a PolicyReplay) -> Self {
-        let PolicyReplay { id, at, by, settings_revision, candidate, everywhere, replayed, counted, .. } = replay;
+        let PolicyReplay { id, at, by, settings_revision, candidate, everywhere, replayed, counted, reviews, .. } =
+            replay;
+        let review = |GroupReview { group, by, at }: &'a GroupReview| ReviewView { group: *group, by, at: *at };
         let Counted { newly_allowed, newly_denied, indeterminate, groups, cut, left_out, .. } = counted;
         Self {
             id: *id,
@@ -91,6 +117,7 @@ impl<'a> View<'a> {
             indeterminate: *indeterminate,
             cut: *cut,
             groups: groups.iter().cloned().map(GroupView::of).collect(),
+            reviews: reviews.iter().map(review).collect(),
         }
     }
 }
@@ -117,9 +144,21 @@ pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, P
     Ok(Response::json(200, &List { value: found.iter().map(View::of).collect() }))
 }
 
+/// POST /api/v1/vaults/{vault}/replays/{id}/reviews
+pub(crate) async fn review(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
+    let vault = vault_name(call.parameter(0))?;
+    let id = id(call)?;
+    let Looked { groups } = wire::body(request)?;
+    let replay = services.admin.review_replay(&call.ctx, &vault, id, &groups).await?;
+    Ok(Response::json(200, &View::of(&replay)))
+}
+
+fn id(call: &Call) -> Result<Uuid, Problem> {
+    Uuid::try_parse(call.parameter(1)).map_err(|_| Problem::bad_parameter("A replay's id is a UUID."))
+}
+
 /// GET /api/v1/vaults/{vault}/replays/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let id = Uuid::try_parse(call.parameter(1)).map_err(|_| Problem::bad_parameter("A replay's id is a UUID."))?;
-    let found = services.admin.show_replay(&call.ctx, &vault_name(call.parameter(0))?, id).await?;
+    let found = services.admin.show_replay(&call.ctx, &vault_name(call.parameter(0))?, id(call)?).await?;
     Ok(Response::json(200, &View::of(&found)))
 }

@@ -1,9 +1,10 @@
 //! What is done with an attachment at the press of a button: its state, its place in the order, a step back, and its
 //! end. Each names the revision that was on the page, so that two people at once do not undo each other.
 
+use strongroom_domain::policy::AttachmentState;
 use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
 
-use super::{AttachedTo, addressed, attachment, attachments, state_of};
+use super::{AttachedTo, addressed, attachment, attachments, enforce, state_of};
 use crate::{
     dashboard::{
         Failure,
@@ -32,6 +33,9 @@ pub(crate) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
             let refusal = Refusal::of(failure)?;
             let shown = to.read(viewer, &viewer.further()?).await?;
             match viewer.call.endpoint {
+                Endpoint::AttachmentStateForm if state_of(sent.text("state")) == Some(AttachmentState::Enforce) => {
+                    enforce::page(viewer, &to, &shown, &name, Some(&refusal)).await
+                }
                 Endpoint::DetachForm => Ok(detach_page(viewer, &to, &name, shown.revision, Some(&refusal)).await),
                 _ => attachment::page(viewer, &to, &shown, &name, Some(&refusal)).await,
             }
@@ -44,12 +48,16 @@ async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -
     if viewer.call.endpoint == Endpoint::AttachmentRollBackForm {
         return to.roll_back(viewer, revision, name).await;
     }
-    let mut policies = attachments(&to.read(viewer, &viewer.further()?).await?);
+    let shown = to.read(viewer, &viewer.further()?).await?;
+    let mut policies = attachments(&shown);
     let index = policies.iter().position(|one| one.name == name).ok_or_else(Problem::no_route)?;
     match viewer.call.endpoint {
         Endpoint::AttachmentStateForm => {
             let state = state_of(sent.text("state"))
                 .ok_or_else(|| Problem::bad_parameter(say!("policies-acts-there-is-no-such-state")))?;
+            if let Some(one) = shown.policies.get(index).filter(|_| state == AttachmentState::Enforce) {
+                enforce::check(viewer, one, sent)?;
+            }
             if let Some(attachment) = policies.get_mut(index) {
                 attachment.state = state;
             }
@@ -70,7 +78,7 @@ async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -
             policies.remove(index);
         }
     }
-    to.put(viewer, revision, policies).await
+    to.put(viewer, revision, policies, sent.ticked("force")).await
 }
 
 /// GET /policy/attached/{where}/{attachment}/detach

@@ -189,7 +189,7 @@ async fn attach(
         return Err(Refused::Field(Refusal::of_field("place", words)));
     }
     policies.insert(place, attachment);
-    Ok(to.put(viewer, shown.revision, policies).await?)
+    Ok(to.put(viewer, shown.revision, policies, false).await?)
 }
 
 /// A refusal with the field to blame, where what was refused is in one.
@@ -367,7 +367,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
                 (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
             }
             let revision = sent.number("revision", say!("policies-attach-the-revision"))?;
-            let Err(failure) = to.put(viewer, revision, policies).await else {
+            let Err(failure) = to.put(viewer, revision, policies, false).await else {
                 return Ok(redirect(links::attachment(&to, &name)));
             };
             if module != shown_of

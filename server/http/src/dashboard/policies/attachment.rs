@@ -9,7 +9,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
 
-use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, word};
+use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, enforce, word};
 use crate::{
     dashboard::{
         Failure,
@@ -55,7 +55,7 @@ pub(super) async fn page(
     }
     let (replays, cannot) = offers.told();
     let acts = Acts { to, name, token: viewer.form_token(), revision: all.revision };
-    let mut main = vec![decides(attachment.state, if open { acts.states(attachment.state) } else { Vec::new() })];
+    let mut main = vec![decides(attachment.state, if open { acts.states(shown) } else { Vec::new() })];
     if attachment.state != AttachmentState::Off || shown.shadow != ShadowSeen::default() {
         main.push(match attachment.state {
             AttachmentState::Enforce => denials::enforced(viewer, to, shown).await,
@@ -71,6 +71,11 @@ pub(super) async fn page(
         let panel = previous(before, &modules);
         main.push(if open { panel.acts(acts.roll_back()) } else { panel });
     }
+    let mut aside = vec![details(to, shown, &modules), order(&acts, all, index, open)];
+    if attachment.state != AttachmentState::Enforce {
+        aside.insert(0, enforce::ready(viewer, to, shown).await);
+    }
+    aside.push(commands(viewer, to, shown));
     let page = PanelsPage {
         badges: vec![badge(attachment.state)],
         lead: Some(lead(to, all, index, &modules)),
@@ -78,7 +83,7 @@ pub(super) async fn page(
         cannot,
         notices: refusal.map(|refusal| refusal.sentence().to_owned()).into_iter().collect(),
         main,
-        aside: vec![details(to, shown, &modules), order(&acts, all, index, open), commands(viewer, to, shown)],
+        aside,
         ..PanelsPage::new(viewer.shell(&place).await, name)
     };
     Ok(refusal::answer(&page, refusal))
@@ -211,7 +216,9 @@ impl Acts<'_> {
         }
     }
 
-    fn states(&self, now: AttachmentState) -> Vec<Act> {
+    /// What was not reviewed is enforced from a page of its own, which says so.
+    fn states(&self, shown: &AttachmentShown) -> Vec<Act> {
+        let now = shown.attachment.state;
         [
             (AttachmentState::Enforce, say!("policies-attachment-enforce"), Icon::Check),
             (AttachmentState::Shadow, say!("policies-attachment-shadow"), Icon::Shadow),
@@ -219,7 +226,12 @@ impl Acts<'_> {
         ]
         .into_iter()
         .filter(|(state, ..)| *state != now)
-        .map(|(state, label, icon)| self.post(label, "state", icon, Some(("state", word(state)))))
+        .map(|(state, label, icon)| {
+            if state == AttachmentState::Enforce && !enforce::is_reviewed(shown) {
+                return Act::link(label, links::attachment_act(self.to, self.name, "enforce"), icon);
+            }
+            self.post(label, "state", icon, Some(("state", word(state))))
+        })
         .collect()
     }
 

@@ -107,6 +107,7 @@ fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
     let policies = vault.settings.policies.iter().map(|attachment| AttachmentShown {
         shadow: seen.of(Some(vault.id), attachment),
         attachment: attachment.clone(),
+        reviewed: None,
     });
     Attached { to: AttachedTo::Vault(vault.name.clone()), policies: policies.collect() }
 }
@@ -146,7 +147,7 @@ fn nothing_attached() -> Panel {
 }
 
 fn attached(place: &Attached, modules: &Modules) -> Panel {
-    let row = |(index, AttachmentShown { attachment, shadow }): (usize, &AttachmentShown)| {
+    let row = |(index, AttachmentShown { attachment, shadow, .. }): (usize, &AttachmentShown)| {
         Row::new(vec![
             Cell::link(attachment.name.clone(), links::attachment(&place.to, &attachment.name)),
             badge_cell(attachment.state, attachment.authority.then(|| say!("policies-list-with-authority").to_owned())),

@@ -10,6 +10,7 @@ pub(super) mod attachment;
 pub(super) mod bench;
 mod denials;
 pub(super) mod documents;
+pub(super) mod enforce;
 pub(super) mod list;
 pub(super) mod module;
 mod refused;
@@ -112,13 +113,20 @@ impl AttachedTo {
         Ok(viewer.services.admin.show_attachment(&viewer.call.ctx, self.vault(), name).await?)
     }
 
-    /// Attaches these in place of those that were read at this revision.
-    async fn put(&self, viewer: &Viewer<'_>, revision: i64, policies: Vec<PolicyAttachment>) -> Result<(), Failure> {
+    /// Attaches these in place of those that were read at this revision; forced, also where one of them denies the
+    /// connection that is asked over.
+    async fn put(
+        &self,
+        viewer: &Viewer<'_>,
+        revision: i64,
+        policies: Vec<PolicyAttachment>,
+        force: bool,
+    ) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
         match self {
-            Self::Everywhere => drop(admin.put_policies_everywhere(ctx, Some(revision), &policies, false).await?),
+            Self::Everywhere => drop(admin.put_policies_everywhere(ctx, Some(revision), &policies, force).await?),
             Self::Vault(vault) => {
-                let update = VaultUpdate { policies: Some(policies), ..VaultUpdate::default() };
+                let update = VaultUpdate { policies: Some(policies), force, ..VaultUpdate::default() };
                 drop(admin.update_vault(ctx, vault, Some(revision), &update).await?);
             }
         }

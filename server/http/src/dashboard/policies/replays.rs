@@ -18,7 +18,7 @@ use super::{AttachedTo, Modules, attachments, badge_cell, word};
 use crate::{
     dashboard::{
         Failure,
-        form::{LONG, Sent},
+        form::{LONG, SHORT, Sent},
         frame::{Place, Viewer, without_scheme},
         links,
         offers::Offers,
@@ -296,6 +296,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         let count = view::grouped(counted.indeterminate);
         notices.push(say!("policies-replays-of-count-it-cannot-be", count = count));
     }
+    let reviews = viewer.may(&Ask::server(Action::PolicyReplayReview)).await;
     let commands = Commands::of_installation(viewer.services);
     let place = Place::Vault(vault.clone()).below(say!("policies-replays-replay"));
     let page = PanelsPage {
@@ -306,7 +307,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             Icon::Records,
         )],
         notices,
-        main: vec![groups(viewer, &counted.groups), candidate_panel(&replay, &modules)],
+        main: vec![groups(viewer, &vault, &replay, reviews), candidate_panel(&replay, &modules)],
         aside: vec![
             Panel::new(
                 say!("policies-replays-result"),
@@ -340,6 +341,9 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             ),
             snippets::panel(vec![
                 commands.server(&format!("policy replays show {id} --vault {vault}")),
+                commands
+                    .server(&format!("policy replays review {id} --vault {vault} --group 1"))
+                    .labelled(say!("policies-replays-review")),
                 commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays/{id}"), None),
             ]),
         ],
@@ -372,14 +376,15 @@ fn headline(counted: &Counted, replayed: u64) -> String {
     say!("policies-replays-it-would-change-how-many", how_many = how_many, told = view::grouped(told), which = which)
 }
 
-fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
+fn groups(viewer: &Viewer<'_>, vault: &VaultName, replay: &PolicyReplay, reviews: bool) -> Panel {
     fn title() -> &'static str {
         say!("policies-replays-what-would-change")
     }
+    let groups = &replay.counted.groups;
     if groups.is_empty() {
         return Panel::new(title(), Body::Text(vec![say!("policies-replays-nothing-that-can-be-told").to_owned()]));
     }
-    let row = |group: &ChangedAlike| {
+    let row = |(index, group): (usize, &ChangedAlike)| {
         let (tone, icon, word) = match group.altered {
             Altered::NewlyDenied => (Tone::Shadow, Icon::Ban, say!("policies-replays-would-deny")),
             Altered::NewlyAllowed => (Tone::Shadow, Icon::Check, say!("policies-replays-would-allow")),
@@ -397,16 +402,56 @@ fn groups(viewer: &Viewer<'_>, groups: &[ChangedAlike]) -> Panel {
             Cell::Code(group.reason.clone()),
             Cell::text(view::grouped(group.count)),
             Cell::Acts(samples.collect()),
+            reviewed(viewer, vault, replay, (index + 1, group), reviews),
         ])
     };
-    let rows = groups.iter().map(row).collect();
-    let table = Table::new(&["Change", "Who", "Object", "Reason", "Count", "Decisions"], rows);
+    let rows = groups.iter().enumerate().map(row).collect();
+    let table = Table::new(&["Change", "Who", "Object", "Reason", "Count", "Decisions", "Review"], rows);
+    let told = replay.reviewed();
+    let done = told.groups.saturating_sub(told.open);
     let note = if groups.len() == 1 {
-        say!("policies-replays-one-group").to_owned()
+        say!("policies-replays-one-group", done = done)
     } else {
-        say!("policies-replays-groups-groups-the-largest-first", groups = groups.len())
+        say!("policies-replays-groups-groups-the-largest-first", groups = groups.len(), done = done)
     };
     sort::panel(viewer, title(), "changes", table, Some(&note))
+}
+
+/// Who looked at a group and when, or the button that says so of oneself.
+fn reviewed(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    replay: &PolicyReplay,
+    (number, group): (usize, &ChangedAlike),
+    reviews: bool,
+) -> Cell {
+    match replay.review_of(number) {
+        Some(review) => {
+            Cell::When { moment: view::moment_millis(review.at), href: None, small: Some(review.by.subject.clone()) }
+        }
+        None if reviews => Cell::Acts(vec![Act::Post {
+            label: say!("policies-replays-mark-as-reviewed").to_owned(),
+            of: format!("{} {} {}", group.principal, group.operation, group.object),
+            action: links::in_vault(vault, &format!("replays/{}/review", replay.id), &[]),
+            csrf_token: viewer.form_token(),
+            icon: Some(Icon::Check),
+            fields: vec![("group".to_owned(), number.to_string())],
+        }]),
+        None => Cell::None(say!("policies-replays-not-reviewed").to_owned()),
+    }
+}
+
+/// POST /vaults/{vault}/replays/{id}/review: one has looked at what would change alike.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why it cannot be written.
+pub(crate) async fn review(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    let vault = vault(viewer)?;
+    let id = Uuid::try_parse(viewer.call.parameter(1)).map_err(|_| Problem::no_route())?;
+    let group: usize = sent.number("group", say!("policies-replays-the-group"))?;
+    viewer.services.admin.review_replay(&viewer.call.ctx, &vault, id, &[group]).await?;
+    Ok(redirect(links::replay(&vault, id)))
 }
 
 fn candidate_panel(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay, modules: &Modules) -> Panel {

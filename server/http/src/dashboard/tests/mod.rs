@@ -10,6 +10,7 @@ mod command_line;
 mod compare;
 mod concealed;
 mod data_plane;
+mod enforcing;
 mod forms;
 mod issuers;
 mod keys;

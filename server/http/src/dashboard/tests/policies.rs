@@ -174,7 +174,8 @@ async fn an_attachment_begins_in_shadow_and_is_changed_by_forms() {
     assert!(stale.text.contains("late") && !stale.text.contains(&format!("value=\"{before}\"")), "{}", stale.text);
 
     story.world.policies.answer("guard", Verdict::SaysOfContents(Effect::Deny));
-    assert_eq!(location(&story.press("state", &cookie, "state=enforce").await), GUARD);
+    let enforce = "state=enforce&reason=INC-7";
+    assert_eq!(location(&story.press("state", &cookie, enforce).await), GUARD);
     assert_eq!(story.policies()[0].1, AttachmentState::Enforce);
     assert_eq!(story.get("/vaults/demo/secrets/db", &cookie).await.status, 403, "its denials deny");
     let page = story.get(GUARD, &cookie).await.text;
@@ -250,7 +251,7 @@ async fn a_module_is_attached_to_all_vaults_and_its_form_loses_nothing() {
     let again = story.submit(&attach, &cookie, "where=_all&name=lasting&settings=%7B%7D&state=shadow").await;
     assert!(again.status == 400 && again.text.contains("is attached to all vaults already"), "{}", again.text);
     let page = "/policy/attached/_all/lasting";
-    let enforce = format!("state=enforce&revision={}", story.revision(page, &cookie).await);
+    let enforce = format!("state=enforce&reason=INC-7&revision={}", story.revision(page, &cookie).await);
     assert_eq!(location(&story.submit(&format!("{page}/state"), &cookie, &enforce).await), page);
     assert_eq!(everywhere()[0].state, AttachmentState::Enforce);
     let stale = story.submit(&format!("{page}/state"), &cookie, &enforce.replace("enforce", "off")).await;

@@ -118,6 +118,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     // Asks others, who decide.
     Endpoint::ApprovalAskForm,
     Endpoint::ReplayForm,
+    // A mark of one's own, which enforces nothing by itself.
+    Endpoint::ReplayReviewForm,
 ];
 
 #[test]

@@ -1,0 +1,84 @@
+//! A module is enforced once somebody looked at all that would change by it, or with a reason that is on record.
+
+use strongroom_domain::{
+    policy::{AttachmentState, Effect},
+    test_support::Verdict,
+};
+
+use super::{Page, Story};
+
+const GUARD: &str = "/policy/attached/demo/guard";
+
+impl Story {
+    async fn enforce(&self, cookie: &str, more: &str) -> Page {
+        let revision = self.revision(GUARD, cookie).await;
+        self.submit(&format!("{GUARD}/state"), cookie, &format!("state=enforce&revision={revision}{more}")).await
+    }
+
+    /// What the guard is in now, and what the newest record of a change says of reviews.
+    fn guard(&self) -> (AttachmentState, Option<String>, bool) {
+        let image = self.world.store.image();
+        let vault = image.vaults.values().find(|vault| vault.name == self.vault).unwrap();
+        let told = self.log().into_iter().rfind(|record| record.details.contains_key("reviewed"));
+        let emergency = told.as_ref().is_some_and(|record| record.details.contains_key("emergency_enforce"));
+        let reviewed = told.as_ref().and_then(|record| record.details.get("reviewed").cloned());
+        assert_eq!(emergency, told.is_some_and(|record| record.stated_reason.is_some()));
+        (vault.settings.policies[0].state, reviewed, emergency)
+    }
+}
+
+#[tokio::test]
+async fn what_would_change_is_reviewed_before_a_module_is_enforced() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.set("db", "v").await;
+    story.attached(&cookie, story.module("rule").await, "demo", "guard").await;
+    story.get("/vaults/demo/secrets/db", &cookie).await;
+    story.world.policies.answer("guard", Verdict::SaysOfContents(Effect::Deny));
+
+    let asked = story.get(&format!("{GUARD}/enforce"), &cookie).await.text;
+    assert!(asked.contains("No replay that is kept tried it") && asked.contains("Enforce without review"), "{asked}");
+    let refused = story.enforce(&cookie, "").await;
+    assert!(refused.status == 409 && refused.text.contains("No replay that is kept"), "{}", refused.text);
+
+    let run = story.submit("/vaults/demo/replays", &cookie, "state-1=enforce&last=50").await;
+    let replay = run.header("location").unwrap().to_owned();
+    let page = story.get(&replay, &cookie).await.text;
+    let groups = page.matches("/review\"").count();
+    assert!(groups > 0 && page.contains("Mark as reviewed") && page.contains(", 0 reviewed"), "{page}");
+    let shown = story.get(GUARD, &cookie).await.text;
+    assert!(shown.contains("not reviewed: look at them first") && shown.contains(&replay), "{shown}");
+    let refused = story.enforce(&cookie, "").await;
+    assert!(refused.status == 409 && refused.text.contains("are not reviewed"), "{}", refused.text);
+    assert_eq!(story.guard(), (AttachmentState::Shadow, None, false));
+
+    let review = format!("{replay}/review");
+    assert_eq!(story.submit(&review, &cookie, &format!("group={}", groups + 1)).await.status, 400, "there is none");
+    for group in 1..=groups {
+        let reviewed = story.submit(&review, &cookie, &format!("group={group}")).await;
+        assert_eq!(reviewed.header("location"), Some(replay.as_str()), "{}", reviewed.text);
+    }
+    assert_eq!(story.last().operation, "PolicyReplayReview");
+    let page = story.get(&replay, &cookie).await.text;
+    assert!(!page.contains("/review\"") && page.contains(&format!(", {groups} reviewed")), "{page}");
+    let bob = story.sign_in("bob").await;
+    assert_eq!(story.submit(&review, &bob, "group=1").await.status, 403);
+
+    assert!(story.get(&format!("{GUARD}/enforce"), &cookie).await.text.contains("change groups of the newest replay"));
+    assert_eq!(story.enforce(&cookie, "").await.header("location"), Some(GUARD));
+    let (state, reviewed, emergency) = story.guard();
+    assert_eq!((state, emergency), (AttachmentState::Enforce, false));
+    assert!(reviewed.unwrap().starts_with(&format!("guard: {groups} of {groups} groups of replay ")));
+}
+
+#[tokio::test]
+async fn an_emergency_enforces_what_nobody_reviewed_and_says_why() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.attached(&cookie, story.module("rule").await, "demo", "guard").await;
+    let long = story.enforce(&cookie, &format!("&reason={}", "x".repeat(201))).await;
+    assert!(long.status == 400 && long.text.contains("at most 200 characters"), "{}", long.text);
+    let done = story.enforce(&cookie, "&reason=INC-7").await;
+    assert_eq!(done.header("location"), Some(GUARD), "{}", done.text);
+    assert_eq!(story.guard(), (AttachmentState::Enforce, Some("guard: no replay".to_owned()), true));
+}
