@@ -4,9 +4,9 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, ErrorPage, Look, Moment, NavPage,
-    NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, SetupPage, Shell,
-    SignInPage, SignedOutPage, Standing, StatusLine, Tag,
+    Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, Door, ErrorPage, Look, Moment,
+    NavPage, NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, SetupPage,
+    Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -18,13 +18,15 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         overview_href: "/overview".into(),
         vaults_href: "/vaults".into(),
         vaults: vec![],
-        access_href: Some("/access".into()),
-        why_href: Some("/why".into()),
-        policy_href: Some("/policy".into()),
+        more_vaults: false,
+        access: Door::Open("/access".into()),
+        why: Door::Open("/why".into()),
+        policy: Door::Open("/policy".into()),
         policy_note: Some("1 shadow".into()),
-        audit_href: Some("/audit".into()),
+        audit: Door::Open("/audit".into()),
         step_up_href: None,
-        settings_href: Some("/settings".into()),
+        settings: Door::Open("/settings".into()),
+        cannot: vec![],
         crumbs: crumbs
             .iter()
             .enumerate()
@@ -60,6 +62,7 @@ fn pages(vault: &str) -> Vec<NavPage> {
         waiting: None,
         href: format!("/vaults/{vault}/{path}"),
         current: path == "secrets",
+        lacks: None,
     };
     vec![page("Secrets", "secrets"), page("Deleted", "deleted")]
 }

@@ -16,20 +16,24 @@ pub struct Shell {
     pub overview_href: String,
     /// The list of vaults.
     pub vaults_href: String,
-    /// Vaults shown under `Vaults`, all of them, in this order.
+    /// Vaults shown under `Vaults`, in this order.
     pub vaults: Vec<NavVault>,
-    /// Who may do what; `None` when this person can see nothing of it, and the entry is then absent.
-    pub access_href: Option<String>,
-    /// Why something was decided, or would be; `None` when this person may not ask.
-    pub why_href: Option<String>,
-    /// The policy modules and where they are attached; `None` when this person can see nothing of it.
-    pub policy_href: Option<String>,
+    /// Whether there are more vaults than these, which their list has.
+    pub more_vaults: bool,
+    /// Who may do what.
+    pub access: Door,
+    /// Why something was decided, or would be.
+    pub why: Door,
+    /// The policy modules and where they are attached.
+    pub policy: Door,
     /// What is tried out of them: `1 shadow`.
     pub policy_note: Option<String>,
-    /// The audit list; `None` when this person can never see it, and the entry is then absent.
-    pub audit_href: Option<String>,
-    /// The installation's settings; `None` when this person may not see them.
-    pub settings_href: Option<String>,
+    /// The audit list.
+    pub audit: Door,
+    /// The installation's settings.
+    pub settings: Door,
+    /// What sending the form of this page would need that this person lacks, as sentences; empty when it is open to them.
+    pub cannot: Vec<String>,
     /// Where to prove once more who one is before a form of this page is filled in; `None` when none will ask for it.
     pub step_up_href: Option<String>,
     /// From the root to this page; the last is this page.
@@ -60,11 +64,48 @@ impl Shell {
         }
     }
 
+    /// Whether there is anything under `Govern`.
+    pub(crate) fn governs(&self) -> bool {
+        [&self.access, &self.why, &self.policy].into_iter().any(Door::is_there)
+    }
+
     pub(crate) fn chain_icon(&self) -> &'static str {
         match self.chain.standing {
             Standing::Good => "link",
             Standing::Unknown => "circle-dashed",
             Standing::Bad => "unlink",
+        }
+    }
+}
+
+/// Where an entry of the navigation leads, for one person.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Door {
+    /// It is open: its address.
+    Open(String),
+    /// A grant would open it: `needs Key Vault Reader`.
+    Lacks(String),
+    /// No grant would open it, and it is not shown.
+    #[default]
+    Absent,
+}
+
+impl Door {
+    pub(crate) fn is_there(&self) -> bool {
+        *self != Self::Absent
+    }
+
+    pub(crate) fn href(&self) -> Option<&str> {
+        match self {
+            Self::Open(href) => Some(href),
+            Self::Lacks(_) | Self::Absent => None,
+        }
+    }
+
+    pub(crate) fn lacks(&self) -> Option<&str> {
+        match self {
+            Self::Lacks(words) => Some(words),
+            Self::Open(_) | Self::Absent => None,
         }
     }
 }
@@ -151,6 +192,8 @@ pub struct NavPage {
     pub href: String,
     /// Whether it is open.
     pub current: bool,
+    /// The grant that is missing, where one would let this person in: `needs Key Vault Reader`. It leads nowhere then.
+    pub lacks: Option<String>,
 }
 
 /// One step of the breadcrumbs.

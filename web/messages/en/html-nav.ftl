@@ -13,3 +13,4 @@ html-nav-evidence = Evidence
 html-nav-audit = Audit
 html-nav-operate = Operate
 html-nav-settings = Settings
+html-nav-all-vaults = All vaults

@@ -23,3 +23,4 @@ vault-life-this-vault-is-purge-protected = This vault is purge protected: it is 
 vault-life-its-key-goes-first-everything = Its key goes first: everything in it, every version and every grant are gone. Nothing brings them back.
 vault-life-deleted-vault = Deleted vault
 vault-life-purge-name-for-good = Purge { $name } for good?
+vault-life-purge = Purge

@@ -471,6 +471,17 @@ pub struct Administration {
     pub entropy: Arc<dyn Entropy>,
 }
 
+/// What the gate would say to something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// It would be let through.
+    Open,
+    /// What stands before the policy modules would refuse it, for this reason (its code).
+    Obstacle(String),
+    /// A policy module would refuse it.
+    ByModule,
+}
+
 /// Whether something is at another revision than whoever changes it saw, which is 0 for what was not there. Two people at
 /// once must not undo each other's work.
 fn is_other(expected: Option<i64>, present: Option<i64>) -> bool {
@@ -487,12 +498,22 @@ impl Administration {
     /// Why the gate would not let something come as far as the policy modules now, without a record; none
     /// when it would. Modules judge what is sent, which nobody knows before it is filled in.
     pub async fn obstacle(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Option<String> {
+        match self.ahead(ctx, ask).await {
+            Ahead::Obstacle(reason) => Some(reason),
+            Ahead::Open | Ahead::ByModule => None,
+        }
+    }
+
+    /// What the gate would say to something now, without a record. Promises nothing for the next request.
+    pub async fn ahead(&self, ctx: &RequestContext, ask: &Ask<'_>) -> Ahead {
         match self.gate.judge_ahead(ctx, ask).await {
-            Judgement::Permitted(_) => None,
+            Judgement::Permitted(_) => Ahead::Open,
             Judgement::Denied(record, _) => {
                 // Behind it may stand what modules in shadow would have said.
-                let last = record.trace.into_iter().rfind(|stage| stage.effect == StageEffect::Deny)?;
-                (!last.stage.starts_with(POLICY_STAGE)).then_some(last.reason)
+                match record.trace.into_iter().rfind(|stage| stage.effect == StageEffect::Deny) {
+                    Some(last) if !last.stage.starts_with(POLICY_STAGE) => Ahead::Obstacle(last.reason),
+                    _ => Ahead::ByModule,
+                }
             }
         }
     }

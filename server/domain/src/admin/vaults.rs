@@ -340,16 +340,36 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
+        Ok(self.vaults_at_hand(ctx, usize::MAX, |_, _| true).await?.0)
+    }
+
+    /// Of the vaults that the caller may see the settings of: all, where there are at most so many within their reach, and
+    /// otherwise those that are wanted, and that there are more. What it takes is bounded by that number and by what is
+    /// wanted, however many vaults there are. As [`Self::visible_vaults`] in all else.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn vaults_at_hand(
+        &self,
+        ctx: &RequestContext,
+        most: usize,
+        wanted: impl Fn(VaultId, &VaultName) -> bool + Send,
+    ) -> Result<(Vec<Arc<Vault>>, bool), AdminError> {
         // As for a list that is asked for: each vault is judged by itself.
         let _place = self.listing(ctx).await?;
+        let mut names = self.within_reach(ctx, false).await?.1;
+        let more = names.len() > most;
+        if more {
+            names.retain(|(id, name)| wanted(*id, name));
+        }
         let (mut seen, mut budgets) = (Vec::new(), Budgets::default());
-        for (_, name) in self.within_reach(ctx, false).await?.1 {
+        for (_, name) in names {
             let ask = Ask::vault(Action::VaultRead, &name);
             if let Judgement::Permitted(case) = self.gate.judge_ahead_within(ctx, &ask, &mut budgets).await {
                 seen.extend(case.vault.map(|(vault, _)| vault));
             }
         }
-        Ok(seen)
+        Ok((seen, more))
     }
 
     /// How many vaults there are, and identities and names of those that some role of the caller reaches: the others are

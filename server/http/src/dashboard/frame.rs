@@ -4,18 +4,24 @@
 use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    action::Action, context::RequestContext, gate::Ask, identity::Session, policy::AttachmentState, time::uuid_v7,
-    vault::Vault,
+    action::Action, context::RequestContext, gate::Ask, identity::Session, names::VaultName, policy::AttachmentState,
+    time::uuid_v7, vault::Vault,
 };
-use strongroom_web::{Account, Cell, Icon, Look, NavVault, PostForm, Shell, Standing, StatusLine, Tone, say};
+use strongroom_web::{
+    Account, Cell, Door, Icon, Look, NavPage, NavVault, PostForm, Shell, Standing, StatusLine, Tone, say,
+};
 
 pub(super) use super::place::Place;
-use super::{links, links::ReturnTo, pins::Pins, step_up, view};
+use super::{doors, links, links::ReturnTo, pins::Pins, step_up, view};
 use crate::{
     edge::Call,
     problem::Problem,
     services::{ChainStatus, Services, StoredStatus, Verified},
 };
+
+/// Most vaults that the sidebar shows unasked. Where there are more, it has the one that is open and those that are pinned,
+/// and leads to the list for all others: a page must not judge thousands of them to draw its frame.
+const IN_SIDEBAR: usize = 12;
 
 /// A signed-in person who asks for a page.
 pub(super) struct Viewer<'a> {
@@ -62,7 +68,7 @@ impl Viewer<'_> {
         self.services.entrance.form_token(self.session)
     }
 
-    /// Vaults to show in the sidebar; none when they cannot be read, which the page itself tells.
+    /// The vaults that may be listed; none when they cannot be read, which the page itself tells.
     pub(super) async fn vaults(&self) -> Vec<Arc<Vault>> {
         self.services.admin.visible_vaults(&self.call.ctx).await.unwrap_or_default()
     }
@@ -74,20 +80,39 @@ impl Viewer<'_> {
 
     /// The frame.
     pub(super) async fn shell(&self, place: &Place) -> Shell {
-        let vaults = self.vaults().await;
-        self.shell_with(place, &vaults).await
+        let wanted = |id, name: &VaultName| self.pins.has_id(id) || place.vault() == Some(name);
+        let at_hand = self.services.admin.vaults_at_hand(&self.call.ctx, IN_SIDEBAR, wanted).await;
+        let (vaults, more) = at_hand.unwrap_or_default();
+        self.frame(place, &vaults, more).await
     }
 
-    /// The frame around vaults that were read already.
+    /// The frame around vaults that were read already, which are all.
     pub(super) async fn shell_with(&self, place: &Place, vaults: &[Arc<Vault>]) -> Shell {
+        if vaults.len() <= IN_SIDEBAR {
+            return self.frame(place, vaults, false).await;
+        }
+        let wanted = |vault: &&Arc<Vault>| self.pins.has(vault) || place.vault() == Some(&vault.name);
+        let at_hand: Vec<Arc<Vault>> = vaults.iter().filter(wanted).cloned().collect();
+        self.frame(place, &at_hand, true).await
+    }
+
+    /// The frame around the vaults of the sidebar, and whether there are more.
+    async fn frame(&self, place: &Place, vaults: &[Arc<Vault>], more: bool) -> Shell {
         let now = self.call.ctx.now;
-        // What would be refused is not offered; the page that is open is named in any case. Of a vault that is not listed
-        // nothing is judged: none of it would be shown, and whether it is there would be told by the time that it takes.
+        // What would be refused is named with what is missing; the page that is open is named in any case. Of a vault that is
+        // not listed nothing is judged: none of it would be shown, and whether it is there would be told by the time that it
+        // takes.
         let mut pages = Vec::new();
         let listed = place.vault().is_some_and(|of| vaults.iter().any(|vault| vault.name == *of));
         for (ask, page) in if listed { place.pages() } else { Vec::new() } {
-            if page.current || self.may(&ask).await {
+            if page.current {
                 pages.push(page);
+                continue;
+            }
+            match doors::lacking(self, &ask).await {
+                Ok(()) => pages.push(page),
+                Err(Some(words)) => pages.push(NavPage { lacks: Some(words), ..page }),
+                Err(None) => {}
             }
         }
         if let Some(open) = vaults.iter().find(|vault| place.vault() == Some(&vault.name)) {
@@ -103,13 +128,11 @@ impl Viewer<'_> {
             pinned: self.pins.has(vault),
             pages: if place.vault() == Some(&vault.name) { pages.clone() } else { Vec::new() },
         };
-        let audit = self.may(&Ask::server(Action::AuditRead)).await;
-        let settings = self.may(&Ask::server(Action::TokenKeyRead)).await;
-        let access = self.may(&Ask::server(Action::AssignmentRead)).await;
-        let why = self.may(&Ask::server(Action::DecisionForesee)).await;
-        let policy = !vaults.is_empty()
-            || self.may(&Ask::server(Action::PolicyModuleRead)).await
-            || self.may(&Ask::server(Action::PolicyRead)).await;
+        let policy = if !vaults.is_empty() || self.may(&Ask::server(Action::PolicyRead)).await {
+            Door::Open(links::POLICY.to_owned())
+        } else {
+            doors::door(self, Action::PolicyModuleRead, links::POLICY).await
+        };
         Shell {
             installation: host(self.services).to_owned(),
             development: self.services.development,
@@ -117,12 +140,15 @@ impl Viewer<'_> {
             overview_href: links::OVERVIEW.to_owned(),
             vaults_href: links::VAULTS.to_owned(),
             vaults: self.pins.first(vaults).iter().map(entry).collect(),
-            access_href: access.then(|| links::ACCESS.to_owned()),
-            why_href: why.then(|| links::WHY.to_owned()),
-            policy_href: policy.then(|| links::POLICY.to_owned()),
-            policy_note: shadow_note(vaults),
-            audit_href: audit.then(|| links::AUDIT.to_owned()),
-            settings_href: settings.then(|| links::SETTINGS.to_owned()),
+            more_vaults: more,
+            access: doors::door(self, Action::AssignmentRead, links::ACCESS).await,
+            why: doors::door(self, Action::DecisionForesee, links::WHY).await,
+            policy,
+            // Of all vaults or of none.
+            policy_note: if more { None } else { shadow_note(vaults) },
+            audit: doors::door(self, Action::AuditRead, links::AUDIT).await,
+            settings: doors::door(self, Action::TokenKeyRead, links::SETTINGS).await,
+            cannot: doors::before_sending(self, place, (vaults, more)).await,
             step_up_href: step_up::beforehand(self),
             crumbs: place.crumbs(),
             clock: view::clock(now),

@@ -18,6 +18,7 @@ mod certificates;
 mod command_line;
 mod compare;
 mod deleted;
+mod doors;
 mod endings;
 mod entry;
 mod form;

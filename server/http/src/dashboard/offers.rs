@@ -1,7 +1,7 @@
 //! What a page offers to do, and what it does not: an act that grants would not let through is named
 //! with the role that is missing. Judged but not recorded, so it promises nothing.
 
-use strongroom_domain::{decision::DenyReason, gate::Ask, role::Role};
+use strongroom_domain::{action::Action, decision::DenyReason, gate::Ask, role::Role};
 use strongroom_web::{Act, say};
 
 use super::frame::{Place, Viewer};
@@ -16,6 +16,7 @@ pub(super) struct Offers<'a> {
 }
 
 /// An act that is not open.
+#[derive(PartialEq, Eq)]
 struct Closed {
     label: String,
     why: Why,
@@ -51,13 +52,22 @@ impl<'a> Offers<'a> {
     /// Whether something is open; if not, its name is told with what is missing.
     pub(super) async fn open(&mut self, ask: &Ask<'_>, label: &str) -> bool {
         let Some(reason) = self.viewer.services.admin.obstacle(&self.viewer.call.ctx, ask).await else { return true };
-        let why = match (reason.as_str(), Role::least_for(ask.action)) {
+        self.close(reason, ask.action, label);
+        false
+    }
+
+    /// Something is not open, for this reason (its code).
+    pub(super) fn close(&mut self, reason: String, action: Action, label: &str) {
+        let why = match (reason.as_str(), Role::least_for(action)) {
             (code, Some(role)) if code == DenyReason::NoRole.code() => Why::Role(role.name()),
             (code, _) if code == DenyReason::NoAccessPolicy.code() => Why::AccessPolicy,
             _ => Why::Other(reason),
         };
-        self.closed.push(Closed { label: label.to_owned(), why });
-        false
+        let closed = Closed { label: label.to_owned(), why };
+        // One sentence for the same act on each row of a list.
+        if !self.closed.contains(&closed) {
+            self.closed.push(closed);
+        }
     }
 
     /// The acts, and a sentence for each reason why others are not there.

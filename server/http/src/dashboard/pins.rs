@@ -51,7 +51,11 @@ impl Pins {
     }
 
     pub(super) fn has(&self, vault: &Vault) -> bool {
-        self.0.contains(&vault.id)
+        self.has_id(vault.id)
+    }
+
+    pub(super) fn has_id(&self, vault: VaultId) -> bool {
+        self.0.contains(&vault)
     }
 
     /// The pinned ones first, and otherwise in the order that they have.

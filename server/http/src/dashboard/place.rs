@@ -443,6 +443,7 @@ impl Place {
             waiting: None,
             href,
             current,
+            lacks: None,
         };
         let secrets =
             page(say!("place-secrets"), links::secrets(vault), matches!(open, Self::Secrets(_) | Self::Secret(..)));

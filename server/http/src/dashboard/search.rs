@@ -182,6 +182,7 @@ fn further_pages(vault: &VaultName) -> Vec<(Ask<'_>, NavPage)> {
         waiting: None,
         href: links::in_vault(vault, page, &[]),
         current: false,
+        lacks: None,
     };
     vec![
         (Ask::objects(ObjectKind::Issuer, Action::IssuerList, vault), page(say!("search-issuers"), "issuers")),

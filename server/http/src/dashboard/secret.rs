@@ -243,7 +243,8 @@ async fn acts(
     offers.offer(&ask(Action::SecretDelete), Act::link(say!("secret-delete"), at("delete", None), Icon::Trash)).await;
     // Going back reads what it sets again.
     let settable = offers.open(&Ask::secret(Action::SecretSet, vault, name), say!("secret-roll-back")).await;
-    let compare = viewer.may(&ask(Action::SecretGet)).await;
+    let reads = ask(Action::SecretGet);
+    let compare = offers.open(&reads, say!("secret-compare")).await && viewer.may(&reads).await;
     let (acts, cannot) = offers.told();
     (acts, cannot, WithVersions { compare, roll_back: settable && compare })
 }

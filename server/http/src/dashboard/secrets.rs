@@ -89,10 +89,14 @@ async fn page(
     let mut offers = Offers::new(viewer, &place);
     let new = Act::primary(say!("secrets-new-secret"), links::new_secret(&vault), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &vault), new).await;
-    let (acts, cannot) = offers.told();
     // Offered by what is true of the vault; each that is chosen is judged by itself.
-    let may_change = viewer.may(&Ask::secrets(Action::SecretUpdate, &vault)).await
-        || viewer.may(&Ask::secrets(Action::SecretDelete, &vault)).await;
+    let several = !found.items.is_empty();
+    let updates = Ask::secrets(Action::SecretUpdate, &vault);
+    let may_update = several && offers.open(&updates, say!("secrets-change-several")).await;
+    let deletes = Ask::secrets(Action::SecretDelete, &vault);
+    let may_delete = several && offers.open(&deletes, say!("secrets-delete-several")).await;
+    let may_change = may_update || may_delete;
+    let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
     Ok(SecretsPage {
         shell: viewer.shell(&place).await,

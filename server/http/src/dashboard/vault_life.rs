@@ -9,7 +9,9 @@ use super::{
     Failure,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
-    links, redirect,
+    links,
+    offers::Offers,
+    redirect,
     refusal::{self, Refusal},
     rendered,
     snippets::{self, Commands},
@@ -93,15 +95,18 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
     let VaultListing { vaults, damaged } = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
     let token = viewer.form_token();
     let mut rows = Vec::new();
+    let place = Place::DeletedVaults;
+    let mut offers = Offers::new(viewer, &place);
     for vault in &vaults {
         let name = &vault.name;
         let (deleted, purged) = dates(vault);
         let mut acts = Vec::new();
-        if viewer.may(&Ask::vault(Action::VaultRecover, name)).await {
+        if offers.open(&Ask::vault(Action::VaultRecover, name), say!("vault-life-recover")).await {
             let action = links::deleted_vault_act(name, "recover");
             acts.push(Act::post(say!("vault-life-recover"), name.as_str(), action, &token, Icon::Undo));
         }
-        if !vault.settings.purge_protection && viewer.may(&Ask::vault(Action::VaultPurge, name)).await {
+        let purges = Ask::vault(Action::VaultPurge, name);
+        if !vault.settings.purge_protection && offers.open(&purges, say!("vault-life-purge")).await {
             acts.push(Act::link(
                 &say!("vault-life-purge-name", name = name),
                 links::deleted_vault_act(name, "purge"),
@@ -126,6 +131,7 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
     };
     let commands = Commands::of_installation(viewer.services);
     let page = PanelsPage {
+        cannot: offers.told().1,
         notices: vaults::notices(&damaged),
         main: vec![
             Panel::new(say!("vault-life-deleted-vaults"), body),
@@ -134,7 +140,7 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
                 commands.curl_server("GET", "/api/v1/deletedvaults", None),
             ]),
         ],
-        ..PanelsPage::new(viewer.shell(&Place::DeletedVaults).await, headline)
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))
 }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Name of the vault in the command that an empty list shows.
-const FIRST_VAULT: &str = "first-vault";
+pub(super) const FIRST_VAULT: &str = "first-vault";
 
 /// What a damaged vault means, and who can find out more.
 pub(super) fn damage_words() -> &'static str {

@@ -149,7 +149,13 @@ async fn who_may_look_is_told_which_role_is_missing() {
     for told in ["Who can read it", "Hidden: what was done with it"] {
         assert!(page.text.contains(told), "{told}: {}", page.text);
     }
-    assert!(story.get("/vaults/demo/secrets", &cookie).await.text.contains("New secret needs the role"));
+    assert!(
+        story
+            .get("/vaults/demo/secrets", &cookie)
+            .await
+            .text
+            .contains("New secret, Change several and Delete several need the role")
+    );
     let at = format!("/vaults/demo/secrets/db-password/{version}");
     for (target, fields) in [
         ("/vaults/demo/new-secret", "name=other&value=x"),

@@ -9,7 +9,61 @@ use strongroom_domain::{
     test_support::world::{enabled, name, person},
 };
 
-use super::Story;
+use super::{
+    Story, VALUE,
+    walk::{of_route, routes},
+};
+use crate::{
+    message::Method,
+    routes::{Access, Endpoint},
+};
+
+/// Where forms lead that are everybody's own.
+const OWN: [&str; 3] = ["/sign-out", "/me/", "/command-line"];
+
+/// Where the forms of a page lead, without those that are everybody's own.
+fn forms(page: &str) -> Vec<&str> {
+    let heads = page.split("<form").skip(1).filter_map(|form| form.split('>').next());
+    let posts = heads.filter(|head| head.contains("method=\"post\""));
+    let actions = posts.filter_map(|head| head.split("action=\"").nth(1)?.split('"').next());
+    actions.filter(|action| OWN.iter().all(|own| !action.starts_with(own))).collect()
+}
+
+/// On whatever page somebody is, and however they came there: a form that they cannot send stands beside a sentence that
+/// says what is missing, and the sidebar leads nowhere that is closed.
+#[tokio::test]
+async fn every_page_says_what_is_missing_to_whoever_may_only_look() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let version = story.set("walked", VALUE).await;
+    let key = story.submit("/vaults/demo/new-key", &ada, "name=walked&kind=EC+P-256&enabled=yes").await;
+    assert_eq!(key.status, 303, "{}", key.text);
+    story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Reader, Scope::Server).unwrap();
+    for who in ["bob", "eve"] {
+        let cookie = story.sign_in(who).await;
+        let (mut shown, mut sidebar) = (0, std::collections::BTreeSet::new());
+        for route in routes().filter(|route| route.access == Access::Session && route.method == Method::Get) {
+            if matches!(route.endpoint, Endpoint::AuditLive | Endpoint::AuditExportPage) {
+                continue;
+            }
+            let path = of_route(route, &version).path;
+            let page = story.get(&path, &cookie).await;
+            if page.status != 200 {
+                continue;
+            }
+            shown += 1;
+            let (forms, told) = (forms(&page.text), page.text.contains("class=\"cannot\""));
+            assert!(forms.is_empty() || told, "{who} at {path}: {forms:?} {}", page.text);
+            let nav = page.text.split("<nav class=\"nav\"").nth(1).and_then(|rest| rest.split("</nav>").next());
+            let links = nav.unwrap_or_default().split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+            sidebar.extend(links.map(str::to_owned));
+        }
+        assert!(shown > 10, "{who}: {shown} pages");
+        for link in sidebar.iter().filter(|link| !link.contains(".svg")) {
+            assert_ne!(story.get(link, &cookie).await.status, 403, "{who}: {link}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn who_may_look_is_not_offered_to_change() {
@@ -40,11 +94,14 @@ async fn the_sidebar_leads_nowhere_that_is_closed() {
     let page = story.get("/vaults/demo/secrets", &story.sign_in("grace").await).await;
     let inner = |page: &str| format!("class=\"in\" href=\"/vaults/demo/{page}\"");
     assert!(page.status == 200 && page.text.contains(&inner("secrets")), "{}", page.text);
-    for closed in ["keys", "access"] {
+    for (closed, lacks) in [("keys", "Keys"), ("access", "Access")] {
         let asked = story.get(&format!("/vaults/demo/{closed}"), &story.sign_in("grace").await).await;
         assert_eq!(asked.status, 403, "{closed}");
         assert!(!page.text.contains(&inner(closed)), "{closed}: {}", page.text);
+        let lacks = format!("{lacks} <small>needs Key Vault Reader</small>");
+        assert!(page.text.contains(&lacks), "{lacks}: {}", page.text);
     }
+    assert!(page.text.contains("Audit <small>needs Strongroom Auditor</small>"), "{}", page.text);
     // Whom to ask is for those who may read assignments.
     let home = story.get("/vaults/demo", &story.sign_in("grace").await).await;
     assert!(home.text.contains("Owners are hidden") && !home.text.contains(">ada<"), "{}", home.text);

@@ -19,7 +19,7 @@ fn raw(method: &str, authority: &str, target: &str) -> RawRequest {
     RawRequest { authority: authority.into(), content_type: None, ..super::raw(method, target) }
 }
 
-fn of_route(route: &Route, version: &str) -> RawRequest {
+pub(super) fn of_route(route: &Route, version: &str) -> RawRequest {
     let path: Vec<&str> = route
         .template
         .split('/')
@@ -67,7 +67,7 @@ impl Story {
     }
 }
 
-fn routes() -> impl Iterator<Item = &'static Route> {
+pub(super) fn routes() -> impl Iterator<Item = &'static Route> {
     ROUTES.iter().filter(|route| !matches!(route.endpoint, Endpoint::Health | Endpoint::Ready))
 }
 
