@@ -26,8 +26,8 @@ use crate::{
     policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Settled, Tally, TreeCheckpoint,
-        UsedGrant, Uses,
+        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Repeats, Settled, Tally,
+        TreeCheckpoint, UsedGrant, Uses,
     },
     role::RoleDefinition,
     rotation::LifetimeAction,
@@ -92,6 +92,11 @@ pub trait AuditLog: Send + Sync {
 
     /// Records, newest first; `before` is a record id from an earlier page.
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>>;
+
+    /// The same records with those folded into one line that say the same of the same: at most `limit` lines of at most
+    /// [`MAX_FOLDED`](crate::record::MAX_FOLDED) records. Pages are stretches of the log, so what repeats on two of them
+    /// is a line on each.
+    async fn repeats(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Repeats>, StoreError>>;
 
     /// How many records the filter takes (its page aside), by outcome and by stretches of so many
     /// milliseconds, in order of time; none where more would have to be looked through for it than

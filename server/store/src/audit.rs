@@ -2,7 +2,6 @@
 //! answer must be certain.
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, OnConflict},
@@ -12,7 +11,7 @@ use strongroom_domain::{
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
+        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Repeats, Settled, Tally,
         TreeCheckpoint, UsedGrant, Uses,
     },
     secret::Page,
@@ -21,7 +20,6 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    decoding::{FoundRow, kept},
     entity::{audit_fence, audit_record, checkpoint},
     fault::{damaged, store_error, unavailable_or_long},
     reading, rows,
@@ -31,7 +29,7 @@ use crate::{
 type ChainRow = (Option<i64>, Uuid, String, Option<Vec<u8>>);
 
 /// Most records of a page.
-const MAX_PAGE: usize = 1000;
+pub(crate) const MAX_PAGE: usize = 1000;
 /// Most bytes of records of a page, unless one alone has more: those with long tags have 48 KB each.
 const MAX_PAGE_BYTES: usize = 1024 * 1024;
 /// Most ids of one question.
@@ -72,6 +70,11 @@ impl AuditLog for Store {
 
     async fn query(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Record>, StoreError>> {
         let page = self.page(&filter).await;
+        permit.hold(page)
+    }
+
+    async fn repeats(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Repeats>, StoreError>> {
+        let page = self.folded(&filter).await;
         permit.hold(page)
     }
 
@@ -240,31 +243,14 @@ impl Store {
     }
 
     async fn page(&self, filter: &RecordFilter) -> Result<Page<Record>, StoreError> {
-        let limit = filter.limit.clamp(1, MAX_PAGE);
-        let Some((query, looked_to)) = self.newest_first(filter, limit).await? else {
-            return Ok(Page { items: Vec::new(), next: None });
+        let mut items = Vec::new();
+        let bounds = (filter.limit.clamp(1, MAX_PAGE), MAX_PAGE_BYTES);
+        let take = |record| {
+            items.push(record);
+            true
         };
-        let query = query.into_model::<FoundRow<audit_record::Entity>>();
-        let mut found = query.stream(&self.log_reader).await.map_err(|e| unavailable_or_long(&e))?;
-        let mut items: Vec<Record> = Vec::new();
-        let (mut seen, mut bytes, mut last) = (0, 0, None);
-        while let Some(found) = found.try_next().await.map_err(|e| unavailable_or_long(&e))? {
-            let id = match &found {
-                FoundRow::Read(id, row) => {
-                    bytes += row.body.len();
-                    Some(*id)
-                }
-                FoundRow::Unreadable(id, _) => *id,
-            };
-            if seen == limit || (bytes > MAX_PAGE_BYTES && seen > 0) {
-                let next = last.map(|last: Uuid| last.to_string());
-                return Ok(Page { items, next });
-            }
-            (seen, last) = (seen + 1, id.or(last));
-            // One that somebody edited so that it does not read is told by whoever verifies the log.
-            items.extend(kept(found.row().and_then(|row| rows::record(&row))));
-        }
-        Ok(Page { items, next: looked_to.map(|last| last.to_string()) })
+        let next = self.go_through(filter, bounds, take).await?;
+        Ok(Page { items, next })
     }
 }
 

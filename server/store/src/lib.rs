@@ -55,6 +55,7 @@ mod presence;
 mod proofs;
 mod purge;
 mod reading;
+mod repeats;
 mod rows;
 mod seal;
 mod search;

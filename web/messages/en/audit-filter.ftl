@@ -1,7 +1,5 @@
 ### server/http/src/dashboard/audit_filter.rs
 
-audit-filter-asset = Asset
-audit-filter-page = Page
 audit-filter-there-is-no-such-range = There is no such range.
 audit-filter-until-is-not-later = The end is not later than the beginning.
 audit-filter-nothing-was-looked-for = Nothing was looked for: see what is marked in the filter. Request { $request }.
@@ -40,6 +38,9 @@ audit-filter-until-utc = Until, UTC
 audit-filter-routine-requests = Routine requests
 audit-filter-hidden = Hidden
 audit-filter-shown = Shown
+audit-filter-repeats = Repeats
+audit-filter-each = Each record
+audit-filter-grouped = Grouped
 audit-filter-filter = Filter
 audit-filter-the-last = the last
 audit-filter-minutes-min = { $minutes } min

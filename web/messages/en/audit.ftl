@@ -1,12 +1,5 @@
 ### server/http/src/dashboard/audit.rs
 
-audit-vault = Vault
-audit-policy = Policy
-audit-role = Role
-audit-accesspolicy = AccessPolicy
-audit-tokenkey = TokenKey
-audit-setup = Setup
-audit-policyreplay = PolicyReplay
 audit-last-length = Last { $length }
 audit-reload = Reload
 audit-only-most-records-have-been = Only { $most } records have been looked through so far; the next page looks on from there.
@@ -21,7 +14,6 @@ audit-operation-at-record-by-who = { $operation } at { $record }, by { $who }
 audit-not-known = not known
 audit-no-chart-the-records-could = No chart: the records could not be counted just now.
 audit-subject-at-issuer = { $subject } at { $issuer }
-audit-reason-count-times = { $reason }, { $count } times
 audit-denied-of-all-in-length = { $denied } denied of { $all } in { $length }
 audit-denied-in-length = { $denied } denied in { $length }
 audit-told-one-reason-covers = { $told }; one reason covers { $share } %: { $reason }

@@ -27,7 +27,6 @@ overview-there-is-no-such-range = There is no such range.
 overview-you-hold-no-role-and = You hold no role and no access policy here yet.
 overview-ask-an-owner-of-this = Ask an owner of this installation, or whoever told you of it, for one, and say which vault you need. You are { $principal }; this is what they would run, with the role and the vault that you need:
 overview-what-to-do-first = What to do first
-overview-session = Session
 overview-no-person-changed-anything = No person changed anything.
 overview-last-length = last { $length }
 overview-changes-by-people = Changes by people

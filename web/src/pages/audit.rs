@@ -12,6 +12,8 @@ pub struct AuditPage {
     pub shell: Shell,
     /// Records, newest first.
     pub rows: Vec<AuditRow>,
+    /// How many records the rows stand for, where those are one row that say the same.
+    pub folded: Option<String>,
     /// The filter (GET), filled in with what is in force.
     pub filter: Form,
     /// The filter in words, `outcome denied and who “ada”`; empty for none.
@@ -112,6 +114,19 @@ pub struct AuditRow {
     pub href: String,
     /// Of a denial: why.
     pub why_href: Option<String>,
+    /// Those that say the same, where this row stands for more than one.
+    pub alike: Option<Alike>,
+}
+
+/// Records that one row stands for, the newest of which it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// How many: `1,126`.
+    pub count: String,
+    /// When the first of them was: `23 Nov 2026, 02:41 UTC`.
+    pub first: String,
+    /// The list of each of them.
+    pub href: String,
 }
 
 /// What is known about the audit chain.
@@ -166,6 +181,9 @@ impl AuditPage {
             return answer.clone();
         }
         let count = self.rows.len();
+        if let Some(folded) = self.folded.as_ref().filter(|_| count > 0) {
+            return say!("page-audit-rows-of-records", rows = count, records = folded);
+        }
         let kind = if self.kind.is_empty() { String::new() } else { format!("{} ", self.kind) };
         let noun = if count == 1 { "record" } else { "records" };
         match (count, self.next_href.is_some(), self.first_href.is_some()) {

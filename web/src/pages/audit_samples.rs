@@ -1,6 +1,6 @@
 //! Samples of the audit list.
 
-use super::audit::{AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
+use super::audit::{Alike, AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
 use crate::{Act, Bar, Chart, Field, FieldKind, Form, Icon, Section, Shell, Snippet, samples};
 
 impl AuditPage {
@@ -25,6 +25,16 @@ impl AuditPage {
                     kind: "denied".into(),
                     answer: Some("1,155 denied in 1 d; one reason covers 99 %: no-role".into()),
                     ..page(rows().into_iter().filter(|row| row.outcome == Outcome::Denied).take(1).collect())
+                },
+            ),
+            (
+                "audit-grouped",
+                Self {
+                    folded: Some("1,128".into()),
+                    next_href: Some("/audit?group=yes&before=18204546".into()),
+                    chart: None,
+                    left_out: None,
+                    ..page(grouped())
                 },
             ),
             ("audit-no-match", Self { words: WORDS.into(), kind: "denied".into(), ..page(vec![]) }),
@@ -53,6 +63,7 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
             ..samples::shell(Section::Audit, &["Audit"])
         },
         rows,
+        folded: None,
         filter: filter(),
         words: String::new(),
         kind: String::new(),
@@ -79,6 +90,19 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
             href: "/audit?routine=yes".into(),
         }),
     }
+}
+
+/// The first one for many.
+fn grouped() -> Vec<AuditRow> {
+    let mut rows: Vec<AuditRow> = rows().into_iter().take(3).collect();
+    if let Some(first) = rows.first_mut() {
+        first.alike = Some(Alike {
+            count: "1,126".into(),
+            first: "23 Nov 2026, 02:41 UTC".into(),
+            href: "/audit?outcome=denied&operation=secrets.get".into(),
+        });
+    }
+    rows
 }
 
 const WORDS: &str = "outcome denied and object “db-pass”";
@@ -148,6 +172,7 @@ fn rows() -> Vec<AuditRow> {
         href: format!("/audit/019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], "")),
         why_href: (outcome == Denied)
             .then(|| format!("/why/019ab2f4-6c1e-7d30-8f52-{:0>12}", time.replace([':', '.'], ""))),
+        alike: None,
     };
     vec![
         row(

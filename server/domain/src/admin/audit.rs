@@ -10,7 +10,7 @@ use crate::{
     places::{Place, Places},
     ports::MAX_CHAIN_PAGE,
     principal::PrincipalId,
-    record::{ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Tally, TreeCheckpoint},
+    record::{ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Repeats, Tally, TreeCheckpoint},
     secret::Page,
 };
 
@@ -44,6 +44,16 @@ impl Administration {
     pub async fn query_audit(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Page<Record>, AdminError> {
         let (case, _place) = self.look(ctx).await?;
         let held = self.audit.query(case.permit, filter).await.map(|page| page.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Audit records, newest first, with those in one line that say the same of the same.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn repeats(&self, ctx: &RequestContext, filter: RecordFilter) -> Result<Page<Repeats>, AdminError> {
+        let (case, _place) = self.look(ctx).await?;
+        let held = self.audit.repeats(case.permit, filter).await.map(|page| page.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

@@ -8,15 +8,14 @@ use strongroom_domain::{
     names::ObjectKind,
     principal::PrincipalId,
     record::{Outcome as Ended, Record, RecordFilter},
-    secret::Page,
 };
-use strongroom_web::{Act, AuditPage, AuditRow, Bar, Cell, ChainBadge, Chart, Icon, Mark, Outcome, PrincipalKind, say};
+use strongroom_web::{Act, AuditPage, Bar, Cell, ChainBadge, Chart, Icon, Mark, say};
 use uuid::Uuid;
 
 use super::{
     Failure, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
-    audit_who,
+    audit_lines, audit_who,
     frame::{Place, Viewer, without_scheme},
     links, rendered,
     snippets::Commands,
@@ -34,20 +33,9 @@ const PAGE: usize = 50;
 const MARKS: usize = 5;
 const MARKS_FROM: usize = 100;
 /// How operations begin that change what is decided.
-fn decides() -> [&'static str; 6] {
-    [
-        say!("audit-vault"),
-        say!("audit-policy"),
-        say!("audit-role"),
-        say!("audit-accesspolicy"),
-        say!("audit-tokenkey"),
-        say!("audit-setup"),
-    ]
-}
+const DECIDES: [&str; 6] = ["Vault", "Policy", "Role", "AccessPolicy", "TokenKey", "Setup"];
 /// What begins like one of them and changes nothing of that.
-fn asks_again() -> &'static str {
-    say!("audit-policyreplay")
-}
+const ASKS_AGAIN: &str = "PolicyReplay";
 /// Bars as long as this are told by their day.
 const LONG_STRETCH: i64 = 2 * 60 * 60 * 1000;
 /// Digits of a hash that are shown.
@@ -61,16 +49,15 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         Err(slip) => return slipped(viewer, request, slip).await,
     };
     let first_href = asked.filter.before.map(|_| asked.address(links::AUDIT, &[]));
-    let admin = &viewer.services.admin;
-    let Page { mut items, mut next } = admin.query_audit(&viewer.call.ctx, asked.filter.clone()).await?;
+    let mut listed = audit_lines::ask(viewer, &viewer.call.ctx, &asked).await?;
     let workloads = audit_who::named(viewer, &asked.filter).await;
     // No subject has it, and one workload is called so.
-    if let ([client_id], true) = (workloads.as_slice(), items.is_empty() && next.is_none()) {
+    if let ([client_id], true) = (workloads.as_slice(), listed.is_empty()) {
         asked.ask_for(*client_id);
-        Page { items, next } = admin.query_audit(&viewer.further()?, asked.filter.clone()).await?;
+        listed = audit_lines::ask(viewer, &viewer.further()?, &asked).await?;
     }
     let own_issuer = &viewer.services.objects.gate.own_issuer;
-    let names = names(viewer, items.iter()).await;
+    let names = names(viewer, listed.records()).await;
     let commands = Commands::of_installation(viewer.services);
     let counted = if asked.filter.before.is_none() { chart(viewer, &asked).await } else { Ok(None) };
     let (chart, uncounted) = counted.map_or_else(|no| (None, Some(no.why)), |chart| (chart, None));
@@ -81,7 +68,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     });
     // With scripts, what is new also comes by itself.
     let reload = Act::link(say!("audit-reload"), asked.address(links::AUDIT, &[]), Icon::Records);
-    let whole = (next.is_none() && asked.filter.before.is_none()).then_some(items.len());
+    let is_all = listed.next.is_none() && asked.filter.before.is_none();
+    let whole = is_all.then(|| listed.records_len());
     // What the chart counts is what the filter takes, where that says since when.
     let about = chart.as_ref().filter(|_| asked.filter.from.is_some()).map(Chart::counted);
     let export = audit_export::act(&asked, whole, about);
@@ -93,11 +81,14 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     };
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
-        rows: items.iter().map(|record| row(record, own_issuer, &names)).collect(),
-        next_href: next.as_deref().map(|next| asked.address(links::AUDIT, &[("before", Some(next))])),
+        rows: listed.rows(&asked, own_issuer, &names),
+        folded: listed.folded(),
+        next_href: listed.next.as_deref().map(|next| asked.address(links::AUDIT, &[("before", Some(next))])),
         first_href,
         chain: chain((viewer.services.chain)()),
-        partial: if asked.looks_for_part() && items.len() < PAGE && next.is_some() {
+        partial: if let Some(sentence) = listed.folded_in_part(PAGE) {
+            Some(sentence)
+        } else if asked.looks_for_part() && listed.rows_len() < PAGE && listed.next.is_some() {
             let most = view::grouped(u64::try_from(LOOKED_THROUGH).unwrap_or(0));
             Some(say!("audit-only-most-records-have-been", most = most))
         } else {
@@ -111,7 +102,7 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         answer,
         chart,
         uncounted,
-        acts: ranges.chain([reload, export]).chain(ways).collect(),
+        acts: ranges.chain([reload, audit_lines::other_way(&asked), export]).chain(ways).collect(),
         copy_as: vec![
             commands.server(&command),
             commands.curl_server("GET", &address, None),
@@ -142,6 +133,7 @@ async fn slipped(viewer: &Viewer<'_>, request: &Request, slip: Slip) -> Result<R
     let page = AuditPage {
         shell: viewer.shell(&Place::Audit).await,
         rows: Vec::new(),
+        folded: None,
         filter,
         words: asked.words(),
         kind: String::new(),
@@ -304,8 +296,8 @@ async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
     let decides = |record: &&Record| {
         let operation = record.operation.as_str();
         record.outcome == Ended::Allowed
-            && operation != asks_again()
-            && decides().iter().any(|word| operation.starts_with(word))
+            && operation != ASKS_AGAIN
+            && DECIDES.iter().any(|word| operation.starts_with(word))
     };
     let length = (until - from).max(1);
     let mark = |record: &Record| {
@@ -351,37 +343,6 @@ pub(super) fn called<'a>(subject: &str, names: &'a BTreeMap<Uuid, String>) -> Op
     Uuid::try_parse(subject).ok().and_then(|id| names.get(&id))
 }
 
-fn row(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> AuditRow {
-    let view::AuditTime { date, time, iso } = view::audit_time(record.at);
-    AuditRow {
-        date,
-        time,
-        iso,
-        outcome: match record.outcome {
-            _ if record.is_challenge() => Outcome::Challenged,
-            Ended::Allowed => Outcome::Allowed,
-            Ended::Denied => Outcome::Denied,
-            Ended::Failed => Outcome::Failed,
-            Ended::Unauthenticated => Outcome::Unauthenticated,
-        },
-        reason: reason(record),
-        principal_kind: match record.principal_kind.as_str() {
-            "user" => PrincipalKind::Person,
-            "workload" => PrincipalKind::Workload,
-            "system" => PrincipalKind::System,
-            _ => PrincipalKind::Unknown,
-        },
-        principal: named(record.principal.as_ref(), &record.principal_kind, own_issuer, names),
-        action: record.operation.clone(),
-        object: object(record),
-        status: record.status,
-        address: (!record.client.is_empty()).then(|| record.client.clone()),
-        href: links::entry(record.id),
-        why_href: (record.outcome == Ended::Denied).then(|| links::why(record.id)),
-        decision_id: record.id.to_string(),
-    }
-}
-
 /// Who that is, in a line.
 pub(super) fn named(
     principal: Option<&PrincipalId>,
@@ -398,19 +359,6 @@ pub(super) fn named(
         Some(id) if id.issuer == own_issuer || kind == "system" => id.subject.clone(),
         // A subject means something at its issuer only.
         Some(id) => say!("audit-subject-at-issuer", subject = id.subject, issuer = without_scheme(&id.issuer)),
-    }
-}
-
-fn reason(record: &Record) -> Option<String> {
-    let reason = Some(record.reason.as_str()).filter(|reason| !reason.is_empty() && *reason != "ok");
-    if let Some(stated) = &record.stated_reason {
-        return Some(reason.map_or_else(|| format!("“{stated}”"), |reason| format!("{reason}, “{stated}”")));
-    }
-    match (reason, record.count) {
-        (reason, None) => reason.map(str::to_owned),
-        (reason, Some(count)) => {
-            Some(say!("audit-reason-count-times", reason = reason.unwrap_or("counted"), count = view::grouped(count)))
-        }
     }
 }
 

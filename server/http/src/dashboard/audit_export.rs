@@ -22,17 +22,17 @@ const PAGE: usize = 1000;
 
 /// The link that exports, with how much it will give: what is on the page where that is all, or about how many there
 /// are where that is known.
-pub(super) fn act(asked: &Asked, whole: Option<usize>, about: Option<u64>) -> Act {
+pub(super) fn act(asked: &Asked, whole: Option<u64>, about: Option<u64>) -> Act {
     let most = u64::try_from(EXPORTED).unwrap_or(u64::MAX);
     let label = match (whole, about) {
-        (Some(records), _) => say!("audit-export-all-records", records = records),
+        (Some(records), _) => say!("audit-export-all-records", records = view::grouped(records)),
         (None, Some(about)) if about <= most => say!("audit-export-about-records", about = view::grouped(about)),
         (None, Some(about)) => {
             say!("audit-export-newest-most-of-about", most = view::grouped(most), about = view::grouped(about))
         }
         (None, None) => say!("audit-export-newest-most", most = view::grouped(most)),
     };
-    Act::link(&label, asked.address(links::AUDIT_EXPORT, &[]), Icon::Download)
+    Act::link(&label, asked.address(links::AUDIT_EXPORT, &[("group", None)]), Icon::Download)
 }
 
 /// What an export holds, and what it cannot do.

@@ -15,9 +15,7 @@ use crate::{
 };
 
 /// What the dashboard itself asks for: files of its pages, and forms to fill in. No decision is in them.
-fn own() -> [&'static str; 2] {
-    [say!("audit-filter-asset"), say!("audit-filter-page")]
-}
+const OWN: [&str; 2] = ["Asset", "Page"];
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -86,13 +84,13 @@ impl Asked {
     pub(super) fn elsewhere(&self) -> (String, String) {
         let (from, until) = (self.filter.from.map(Self::moment), self.filter.until.map(Self::moment));
         let moments = [("from", from.as_deref()), ("until", until.as_deref())];
-        let here = ["range", "own", "from", "until"];
+        let here = ["range", "own", "group", "from", "until"];
         let asked = self.given().filter(|(name, _)| !here.contains(name));
         let options = asked.chain(moments.iter().filter_map(|(name, moment)| Some((*name, (*moment)?))));
         let command = options
             .fold("audit query".to_owned(), |command, (name, text)| format!("{command} --{name} {}", quoted(text)));
         let [from, until] = moments;
-        (command, self.address("/api/v1/audit", &[("range", None), ("own", None), from, until]))
+        (command, self.address("/api/v1/audit", &[("range", None), ("own", None), ("group", None), from, until]))
     }
 
     /// A filter that cannot be asked, as it was typed.
@@ -139,6 +137,11 @@ impl Asked {
             label: say!("audit-filter-leave-the-routine-out").to_owned(),
             href: self.address(links::AUDIT, &[("own", None)]),
         })
+    }
+
+    /// Whether records are one row that say the same.
+    pub(super) fn folds(&self) -> bool {
+        !self.text("group").is_empty()
     }
 
     /// Whether records are looked through for a part of a name, or may be.
@@ -220,6 +223,12 @@ impl Asked {
                     &[("", say!("audit-filter-hidden")), ("yes", say!("audit-filter-shown"))],
                     self.text("own"),
                 ),
+                Field::choice(
+                    "group",
+                    say!("audit-filter-repeats"),
+                    &[("", say!("audit-filter-each")), ("yes", say!("audit-filter-grouped"))],
+                    if self.folds() { "yes" } else { "" },
+                ),
             ],
             submit: say!("audit-filter-filter").to_owned(),
             cancel_href: (!self.words().is_empty()).then(|| links::AUDIT.to_owned()),
@@ -282,7 +291,7 @@ impl Asked {
 
 /// The texts of the form's fields, by their names in the address.
 fn typed(request: &Request) -> Vec<(&'static str, String)> {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 13] = [
         "outcome",
         "principal",
         "vault",
@@ -295,6 +304,7 @@ fn typed(request: &Request) -> Vec<(&'static str, String)> {
         "from",
         "until",
         "own",
+        "group",
     ];
     NAMES.map(|name| (name, request.query(name).unwrap_or_default().trim().to_owned())).to_vec()
 }
@@ -304,7 +314,7 @@ fn routine(viewer: &Viewer<'_>) -> Without {
     Without {
         challenges: true,
         reads_of: Some(viewer.call.ctx.principal.id.clone()),
-        allowed: own().map(str::to_owned).to_vec(),
+        allowed: OWN.map(str::to_owned).to_vec(),
     }
 }
 

@@ -11,6 +11,7 @@ mod ask_approval;
 mod audit;
 mod audit_export;
 mod audit_filter;
+mod audit_lines;
 mod audit_who;
 mod before_deletion;
 mod bulk;

@@ -25,6 +25,7 @@ on_both!(
     names_as_callers_write_them_are_recorded,
     a_batch_of_any_size_is_one_batch,
     filters_and_pages,
+    records_alike_are_one_line_and_pages_go_on_where_they_ended,
     a_part_of_a_subject_finds_whoever_has_it_page_by_page,
     what_no_index_finds_is_looked_for_stretch_by_stretch,
     what_people_changed_is_found_apart,
@@ -262,6 +263,35 @@ async fn filters_and_pages(place: Place) {
     assert_eq!(seen.len(), 9, "six, the vault's, the hostile one and the key's");
     assert!(written.iter().all(|r| seen.contains(r)));
     assert_eq!(page(&s, RecordFilter { before: Some(Uuid::nil()), ..at_most(2) }).await.items, []);
+}
+
+async fn records_alike_are_one_line_and_pages_go_on_where_they_ended(place: Place) {
+    let s = place.start().await;
+    // Of each, in this order, the oldest first.
+    for (n, operation) in (1..).zip("a b a a c b a a".split(' ')) {
+        let record = Record { at: n, vault: Some("folded".into()), operation: operation.into(), ..record("SecretGet") };
+        s.put(Entry { record, change: None }).await;
+    }
+    let mut filter = RecordFilter { vault: Some("folded".into()), ..at_most(2) };
+    let mut pages = Vec::new();
+    loop {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        let page = test_support::open(s.store.repeats(permit, filter.clone()).await).unwrap();
+        let lines =
+            page.items.iter().map(|line| (line.newest.operation.clone(), line.newest.at, line.first, line.records));
+        pages.push(lines.collect::<Vec<_>>());
+        let Some(next) = page.next else { break };
+        filter.before = Some(next.parse().unwrap());
+    }
+    let line = |operation: &str, newest: i64, first: i64, records: u64| (operation.to_owned(), newest, first, records);
+    assert_eq!(
+        pages,
+        [
+            vec![line("a", 8, 7, 2), line("b", 6, 6, 1)],
+            vec![line("c", 5, 5, 1), line("a", 4, 3, 2)],
+            vec![line("b", 2, 2, 1), line("a", 1, 1, 1)]
+        ]
+    );
 }
 
 async fn a_part_of_a_subject_finds_whoever_has_it_page_by_page(place: Place) {

@@ -26,8 +26,8 @@ use crate::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, StoreError},
     record::{
-        ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Outcome, Proof, Record, RecordFilter, Settled, Tally,
-        TreeCheckpoint, UseCount, UsedGrant, Uses,
+        ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Folding, Outcome, Proof, Record, RecordFilter, Repeats,
+        Settled, Tally, TreeCheckpoint, UseCount, UsedGrant, Uses,
     },
     secret::Page,
 };
@@ -301,6 +301,25 @@ impl AuditLog for MemoryStore {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|r| r.id.to_string());
         permit.hold(Ok(Page { items, next }))
+    }
+
+    async fn repeats(&self, permit: Permit, filter: RecordFilter) -> Held<Result<Page<Repeats>, StoreError>> {
+        self.pause().await;
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
+        let durable = self.durable();
+        let begin = filter.before.map_or(Some(durable.log.len()), |id| durable.log.iter().position(|l| l.id == id));
+        let newest_first = durable.log.iter().take(begin.unwrap_or(0)).rev().map(|l| &l.record);
+        let mut folding = Folding::new(filter.limit.clamp(1, 1000));
+        let mut last: Option<Uuid> = None;
+        for record in newest_first.filter(|record| matches(&filter, record)) {
+            if !folding.take(record.clone()) {
+                return permit.hold(Ok(Page { items: folding.told(), next: last.map(|last| last.to_string()) }));
+            }
+            last = Some(record.id);
+        }
+        permit.hold(Ok(Page { items: folding.told(), next: None }))
     }
 
     async fn tally(

@@ -307,6 +307,27 @@ async fn wherever_a_denial_is_listed_it_leads_to_its_why() {
 }
 
 #[tokio::test]
+async fn repeats_are_one_row_that_leads_to_each_of_them() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    for secret in ["db", "db", "mail", "db"] {
+        let bob = story.world.request(&person("bob"));
+        assert!(story.world.secrets.get(&bob, &story.vault, &name(secret).unwrap(), None).await.is_err());
+        story.world.clock.advance(1000);
+    }
+    let rows = |page: &str| page.matches("</svg>Denied</span>").count();
+    let each = story.get("/audit?outcome=denied", &ada).await.text;
+    assert_eq!((rows(&each), each.contains("/audit?outcome=denied&#38;group=yes")), (4, true), "{each}");
+    let folded = story.get("/audit?outcome=denied&group=yes", &ada).await.text;
+    assert!(rows(&folded) == 2 && folded.contains("3 times: show each"), "{folded}");
+    assert!(folded.contains("Show each record"), "{folded}");
+    let link = folded.split("3 times: show each").next().and_then(|before| before.rsplit("href=\"").next()).unwrap();
+    let link = link.split('"').next().unwrap().replace("&#38;", "&");
+    let shown = story.get(&link, &ada).await.text;
+    assert!(rows(&shown) == 3 && !shown.contains("demo/secrets/mail"), "{link}: {shown}");
+}
+
+#[tokio::test]
 async fn somebody_without_a_role_is_told_whom_to_ask_and_who_they_are() {
     let story = Story::start();
     let bob = story.sign_in("bob").await;
