@@ -4,9 +4,9 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, Door, ErrorPage, Look, Moment,
-    NavPage, NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section, SetupPage,
-    Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag,
+    Account, AuditPage, Clock, CommandLinePage, CredentialPage, Crumb, DeniedPage, Door, ErrorPage, KeptPage, Look,
+    Moment, NavPage, NavVault, NotFoundPage, PanelsPage, PostForm, RenderError, SecretPage, SecretsPage, Section,
+    SetupPage, Shell, SignInPage, SignedOutPage, Standing, StatusLine, Tag,
 };
 
 pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
@@ -95,6 +95,7 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
         AuditPage,
         CredentialPage,
         DeniedPage,
+        KeptPage,
         NotFoundPage,
         ErrorPage
     )

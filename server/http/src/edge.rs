@@ -318,7 +318,12 @@ async fn dispatch(
                 if method == Method::Get { ctx.looking() } else { ctx }
             }
             Ok(None) => {
-                let leads = dashboard::to_sign_in(method, &raw.path, &raw.query);
+                let told = (raw.origin.as_deref(), raw.content_type.as_deref());
+                let typed = method == Method::Post && told.0 == Some(services.addresses.base());
+                let body = if typed { raw.body.complete().await.ok() } else { None };
+                let kept =
+                    body.and_then(|body| dashboard::without_session(services, (&raw.path, &raw.query), told, &body));
+                let leads = kept.unwrap_or_else(|| dashboard::to_sign_in(method, &raw.path, &raw.query));
                 return finish(services, &arrival.anonymous(), vault, operation, Ok(leads), true).await;
             }
             Err(problem) => return finish(services, &arrival.anonymous(), vault, operation, Err(problem), true).await,

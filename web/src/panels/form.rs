@@ -27,6 +27,8 @@ pub struct Form {
     pub error: Option<String>,
     /// Where the record of the last attempt is, if it was refused.
     pub error_href: Option<String>,
+    /// What helps, in a tab of its own, so that what was typed stays: the words and where they lead.
+    pub beside: Option<(String, String)>,
 }
 
 /// The token is left out: it stands for the session that posts.

@@ -13,7 +13,7 @@ use strongroom_domain::{
 use strongroom_web::{Act, Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
 
 use super::{
-    Failure,
+    Failure, again,
     before_deletion::{self, Readers},
     form::{SHORT, Sent},
     frame::{Place, Viewer},
@@ -109,7 +109,7 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     };
     // As each of them alone would: what is deleted at once takes services down, and what is enabled answers again.
     if matches!(wanted, Wanted::Delete | Wanted::Enable) && !step_up::is_proven(viewer) {
-        return Ok(step_up::page(viewer).await);
+        return Ok(again::for_step_up(viewer, request).await);
     }
     if matches!(wanted, Wanted::Delete) && !sent.ticked("sure") {
         return Ok(ask(viewer, &vault, &names).await);

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use time::{PrimitiveDateTime, macros::format_description};
 use zeroize::Zeroizing;
 
-use super::frame::Viewer;
+use super::{frame::Viewer, multipart};
 use crate::{message::Request, paths, problem::Problem};
 
 /// Longest form without a long field, in bytes.
@@ -124,6 +124,80 @@ impl Sent {
     }
 }
 
+/// Names of the fields that take a secret. What they held is never sent back, also where nothing else is known of a form.
+const SECRETS: &[&str] = &["value", "input", "pasted", "password", "token", "external-key", "client_secret", "sealed"];
+
+/// Whether a field of this name takes a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    SECRETS.contains(&name)
+}
+
+/// Whether a token is the one of the session that asks.
+pub(super) fn is_of(viewer: &Viewer<'_>, token: &str) -> bool {
+    let own = viewer.services.entrance.form_token(viewer.session);
+    bool::from(own.as_bytes().ct_eq(token.as_bytes()))
+}
+
+/// What a form of ours brought, whichever session its page was shown to. It is for showing it again: nothing is ever
+/// done by it.
+pub(super) struct Typed {
+    fields: Vec<(String, Zeroizing<String>)>,
+    token: String,
+    brought_file: bool,
+}
+
+impl Typed {
+    /// None for what another origin sent, for what is no form, and for one that names no session.
+    pub(super) fn of(base: &str, origin: Option<&str>, content_type: Option<&str>, body: &[u8]) -> Option<Self> {
+        if origin != Some(base) {
+            return None;
+        }
+        let content_type = content_type?;
+        let kind = content_type.split(';').next().unwrap_or_default().trim();
+        let (mut fields, brought_file) = if kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            if body.len() > LONG {
+                return None;
+            }
+            (paths::form(body).ok()?, false)
+        } else {
+            multipart::texts(content_type, body)?
+        };
+        let mut tokens = fields.iter().filter(|(name, _)| name == CSRF_FIELD).map(|(_, token)| token.to_string());
+        let token = tokens.next().filter(|token| !token.is_empty())?;
+        if tokens.next().is_some() {
+            return None;
+        }
+        fields.retain(|(name, _)| name != CSRF_FIELD);
+        Some(Self { fields, token, brought_file })
+    }
+
+    /// The token that it came with.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// What a field held, if it takes no secret.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        self.told().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// All fields that take no secret, with line feeds at the ends of lines.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&str, String)> {
+        let told = self.fields.iter().filter(|(name, _)| !is_secret(name));
+        told.map(|(name, value)| (name.as_str(), value.replace("\r\n", "\n")))
+    }
+
+    /// Whether something was in a field that takes a secret.
+    pub(super) fn held_secret(&self, name: &str) -> bool {
+        self.fields.iter().any(|(other, value)| other == name && is_secret(name) && !value.is_empty())
+    }
+
+    /// Whether it brought something that is not shown again.
+    pub(super) fn left_out(&self) -> bool {
+        self.brought_file || self.fields.iter().any(|(name, value)| is_secret(name) && !value.is_empty())
+    }
+}
+
 /// `2027-01-31T12:00`, as browsers write a moment, or with a space as people do.
 pub(super) fn read_moment(text: &str) -> Option<i64> {
     let text = text.replacen(' ', "T", 1);
@@ -184,6 +258,63 @@ mod tests {
 
     fn sent(body: &str) -> Sent {
         accept(&form(&format!("csrf_token=token&{body}")), BASE, "token", SHORT).map_err(|p| p.message).unwrap()
+    }
+
+    #[test]
+    fn what_was_typed_is_told_again_without_secrets_and_only_to_our_own_pages() {
+        let body = b"csrf_token=old&name=db&value=s3cr3t&lines=a%0D%0Ab&password=";
+        let of = |origin, content_type, body: &[u8]| Typed::of(BASE, Some(origin), Some(content_type), body);
+        let kind = "application/x-www-form-urlencoded; charset=UTF-8";
+        let typed = of(BASE, kind, body).unwrap();
+        let told: Vec<_> = typed.told().collect();
+        assert_eq!(told, [("name", "db".to_owned()), ("lines", "a\nb".to_owned())]);
+        assert_eq!((typed.token(), typed.get("value")), ("old", None));
+        assert!(typed.left_out() && typed.held_secret("value") && !typed.held_secret("password"));
+        for (origin, kind, body) in [
+            ("https://evil.example", kind, &body[..]),
+            (BASE, "text/plain", &body[..]),
+            (BASE, kind, &b"name=db"[..]),
+            (BASE, kind, &b"csrf_token=&name=db"[..]),
+            (BASE, kind, &b"csrf_token=a&csrf_token=b"[..]),
+        ] {
+            assert!(of(origin, kind, body).is_none());
+        }
+        let parts = b"--x\r\nContent-Disposition: form-data; name=\"csrf_token\"\r\n\r\nold\r\n--x\r\n\
+            Content-Disposition: form-data; name=\"name\"\r\n\r\ndb\r\n--x\r\n\
+            Content-Disposition: form-data; name=\"document\"; filename=\"a.pfx\"\r\n\r\nbytes\r\n--x--\r\n";
+        let typed = of(BASE, "multipart/form-data; boundary=x", parts).unwrap();
+        assert_eq!(typed.told().collect::<Vec<_>>(), [("name", "db".to_owned())]);
+        assert!(typed.left_out());
+    }
+
+    /// A field that takes a secret is told by its kind in a page, and by its name alone where there is none.
+    #[test]
+    fn every_field_that_takes_a_secret_has_a_name_that_says_so() {
+        fn read(folder: &std::path::Path, found: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.ends_with("tests") {
+                    read(&path, found);
+                } else if path.extension().is_some_and(|kind| kind == "rs") {
+                    found.push(std::fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        let mut sources = Vec::new();
+        read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dashboard"), &mut sources);
+        let mut seen = 0;
+        for source in &sources {
+            for field in source.split("Field::new(").skip(1) {
+                let field = field.split("Field::").next().unwrap();
+                let kind = field.split("FieldKind::").nth(1).unwrap_or_default();
+                if kind.starts_with("Secret") || kind.starts_with("Password") {
+                    let name = field.trim_start().trim_start_matches('"').split('"').next().unwrap();
+                    assert!(is_secret(name), "{name}");
+                    seen += 1;
+                }
+            }
+        }
+        assert!(seen >= 6, "{seen}");
     }
 
     #[test]

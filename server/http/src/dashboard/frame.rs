@@ -12,7 +12,7 @@ use strongroom_web::{
 };
 
 pub(super) use super::place::Place;
-use super::{doors, links, links::ReturnTo, pins::Pins, step_up, view};
+use super::{again::Kept, doors, links, links::ReturnTo, pins::Pins, step_up, view};
 use crate::{
     edge::Call,
     problem::Problem,
@@ -33,6 +33,8 @@ pub(super) struct Viewer<'a> {
     pub(super) pins: Pins,
     /// The page to come back to after signing in again.
     pub(super) here: ReturnTo,
+    /// What was typed into a form of this page that was not done.
+    pub(super) kept: Option<&'a Kept>,
 }
 
 impl Viewer<'_> {

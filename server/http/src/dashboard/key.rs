@@ -239,7 +239,7 @@ async fn use_panel(
     let mut fields = vec![
         Field::choice("operation", say!("key-operation"), &operations, operations.first().map_or("", |(name, _)| name)),
         Field::choice("algorithm", say!("key-algorithm"), &algorithms, first(&algorithms)),
-        Field::new("text", say!("key-text"), FieldKind::Secret)
+        Field::new("input", say!("key-text"), FieldKind::Secret)
             .required()
             .hint(say!("key-what-is-signed-verified-encrypted")),
         Field::check("encoded", say!("key-the-text-is-bytes-in"), false),

@@ -328,7 +328,7 @@ fn decoded(text: &str, what: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
 }
 
 async fn operate(viewer: &Viewer<'_>, named: &Named, sent: &Sent) -> Result<Panel, Failure> {
-    let given = sent.secret("text");
+    let given = sent.secret("input");
     let bytes = match sent.ticked("encoded") {
         true => decoded(given.expose(), say!("key-forms-the-text"))?,
         false => Zeroizing::new(given.expose().as_bytes().to_vec()),

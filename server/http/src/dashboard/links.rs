@@ -253,7 +253,7 @@ pub(super) fn attachment_act(to: &AttachedTo, name: &str, act: &str) -> String {
 }
 
 /// A text as one segment of a path, in which `+` stands for itself.
-fn in_path(text: &str) -> String {
+pub(super) fn in_path(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

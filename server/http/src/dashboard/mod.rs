@@ -6,6 +6,7 @@
 
 mod access;
 mod activity;
+mod again;
 mod approvals;
 mod ask_approval;
 mod audit;
@@ -69,7 +70,7 @@ mod view;
 mod why;
 mod would_allow;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use strongroom_domain::{approval::Verdict, context::RequestContext, identity::Session};
 use strongroom_web::{asset, content_security_policy, say};
@@ -84,6 +85,7 @@ use crate::{
     routes::Endpoint,
     services::Services,
 };
+pub(crate) use again::without_session;
 use frame::Viewer;
 use kinds::Kind;
 pub use live::live_batches;
@@ -177,207 +179,19 @@ fn viewer<'a>(services: &'a Services, call: &'a Call, request: &Request) -> Resu
     let here = links::ReturnTo::of_request(request);
     let cookies = request.cookies.as_deref();
     let pins = pins::Pins::of(cookies, &session.principal.id);
-    Ok(Viewer { services, call, session, look: me::look(cookies), pins, here })
+    Ok(Viewer { services, call, session, look: me::look(cookies), pins, here, kept: None })
 }
 
 /// The pages of somebody who is signed in.
 async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Result<Response, Problem> {
     let viewer = viewer(services, call, &request)?;
+    if let Some(again) = again::stale(&viewer, &request).await {
+        return Ok(again);
+    }
     if step_up::is_asked_for(call.endpoint) && !step_up::is_proven(&viewer) {
         return Ok(step_up::page(&viewer).await);
     }
-    let answer = match call.endpoint {
-        Endpoint::Home => boxed(|| async { Ok(redirect(links::OVERVIEW.to_owned())) }),
-        Endpoint::SearchPage => boxed(|| search::show(&viewer, &request)),
-        Endpoint::OverviewPage => boxed(|| overview::show(&viewer, &request)),
-        Endpoint::VaultsPage => boxed(|| vaults::list(&viewer, &request)),
-        Endpoint::SecretsPage => boxed(|| secrets::list(&viewer, &request)),
-        Endpoint::BulkSecretsForm => boxed(|| bulk::act(&viewer, &request)),
-        Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(&viewer)),
-        Endpoint::SecretReveal => boxed(|| secret::reveal(&viewer, &request)),
-        Endpoint::NewSecretPage => boxed(|| secret_forms::new_secret(&viewer)),
-        Endpoint::NewSecretForm => boxed(|| secret_forms::create(&viewer, &request)),
-        Endpoint::NewVersionPage => boxed(|| secret_forms::new_version(&viewer)),
-        Endpoint::NewVersionForm => boxed(|| secret_forms::add_version(&viewer, &request)),
-        Endpoint::VersionEditPage => boxed(|| secret_forms::edit(&viewer)),
-        Endpoint::VersionEditForm => boxed(|| secret_forms::change(&viewer, &request)),
-        Endpoint::VersionEnableForm => boxed(|| secret_forms::switch(&viewer, &request, true)),
-        Endpoint::VersionDisableForm => boxed(|| secret_forms::switch(&viewer, &request, false)),
-        Endpoint::CompareForm => boxed(|| compare::with_current(&viewer, &request)),
-        Endpoint::RollBackForm => boxed(|| secret_forms::roll_back(&viewer, &request)),
-        Endpoint::SecretDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Secret)),
-        Endpoint::SecretDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Secret)),
-        Endpoint::DeletedPage => boxed(|| deleted::list(&viewer, &request, Kind::Secret)),
-        Endpoint::RecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Secret)),
-        Endpoint::PurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Secret)),
-        Endpoint::PurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Secret)),
-        Endpoint::KeysPage => boxed(|| keys::list(&viewer, &request)),
-        Endpoint::NewKeyPage => boxed(|| key_forms::new_key(&viewer)),
-        Endpoint::NewKeyForm => boxed(|| key_forms::create(&viewer, &request)),
-        Endpoint::KeyPage | Endpoint::KeyVersionPage => boxed(|| key::show(&viewer)),
-        Endpoint::KeyEditPage => boxed(|| key_forms::edit(&viewer)),
-        Endpoint::KeyEditForm => boxed(|| key_forms::change(&viewer, &request)),
-        Endpoint::KeyEnableForm => boxed(|| key_forms::switch(&viewer, &request, true)),
-        Endpoint::KeyDisableForm => boxed(|| key_forms::switch(&viewer, &request, false)),
-        Endpoint::KeyUseForm => boxed(|| key_forms::use_it(&viewer, &request)),
-        Endpoint::KeyRotateForm => boxed(|| key_rotation::rotate(&viewer, &request)),
-        Endpoint::KeyRotationPage => boxed(|| key_rotation::edit(&viewer)),
-        Endpoint::KeyRotationForm => boxed(|| key_rotation::change(&viewer, &request)),
-        Endpoint::KeyDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Key)),
-        Endpoint::KeyDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Key)),
-        Endpoint::DeletedKeysPage => boxed(|| deleted::list(&viewer, &request, Kind::Key)),
-        Endpoint::KeyRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Key)),
-        Endpoint::KeyPurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Key)),
-        Endpoint::KeyPurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Key)),
-        Endpoint::CertificatesPage => boxed(|| certificates::list::show(&viewer, &request)),
-        Endpoint::MakeCertificatePage => boxed(|| certificates::forms::new(&viewer)),
-        Endpoint::MakeCertificateForm => boxed(|| certificates::forms::make(&viewer, &request)),
-        Endpoint::CertificateImportPage => boxed(|| certificates::import::form(&viewer)),
-        Endpoint::CertificateLookForm => boxed(|| certificates::import::look(&viewer, &request)),
-        Endpoint::CertificateImportForm => boxed(|| certificates::import::store(&viewer, &request)),
-        Endpoint::CertificatePage | Endpoint::CertificateVersionPage => boxed(|| certificates::show::show(&viewer)),
-        Endpoint::CertificatePolicyPage => boxed(|| certificates::forms::edit_policy(&viewer)),
-        Endpoint::CertificatePolicyForm => boxed(|| certificates::forms::change_policy(&viewer, &request)),
-        Endpoint::CertificateRenewForm => boxed(|| certificates::forms::renew(&viewer, &request)),
-        Endpoint::CertificateMergeForm => boxed(|| certificates::pending::merge(&viewer, &request)),
-        Endpoint::CertificateCancelForm => boxed(|| certificates::pending::cancel(&viewer, &request)),
-        Endpoint::CertificateForgetForm => boxed(|| certificates::pending::forget(&viewer, &request)),
-        Endpoint::CertificatePublicFile => boxed(|| certificates::files::public(&viewer, &request)),
-        Endpoint::CertificateExportForm => boxed(|| certificates::files::export(&viewer, &request)),
-        Endpoint::CertificateEditPage => boxed(|| certificates::forms::edit(&viewer)),
-        Endpoint::CertificateEditForm => boxed(|| certificates::forms::change(&viewer, &request)),
-        Endpoint::CertificateEnableForm => boxed(|| certificates::forms::switch(&viewer, &request, true)),
-        Endpoint::CertificateDisableForm => boxed(|| certificates::forms::switch(&viewer, &request, false)),
-        Endpoint::CertificateDeletePage => boxed(|| deleted::ask_delete(&viewer, Kind::Certificate)),
-        Endpoint::CertificateDeleteForm => boxed(|| deleted::delete(&viewer, &request, Kind::Certificate)),
-        Endpoint::DeletedCertificatesPage => boxed(|| deleted::list(&viewer, &request, Kind::Certificate)),
-        Endpoint::CertificateRecoverForm => boxed(|| deleted::recover(&viewer, &request, Kind::Certificate)),
-        Endpoint::CertificatePurgePage => boxed(|| deleted::ask_purge(&viewer, Kind::Certificate)),
-        Endpoint::CertificatePurgeForm => boxed(|| deleted::purge(&viewer, &request, Kind::Certificate)),
-        Endpoint::RevocationsPage => boxed(|| certificates::revocation::list(&viewer)),
-        Endpoint::RevokeSignedPage | Endpoint::RevokeVersionPage => boxed(|| certificates::revoke::ask(&viewer)),
-        Endpoint::RevokeSignedForm | Endpoint::RevokeVersionForm => {
-            boxed(|| certificates::revoke::revoke(&viewer, &request))
-        }
-        Endpoint::IssuersPage => boxed(|| issuers::list::show(&viewer)),
-        Endpoint::NewIssuerPage => boxed(|| issuers::forms::new(&viewer, &request)),
-        Endpoint::NewIssuerForm => boxed(|| issuers::forms::make(&viewer, &request)),
-        Endpoint::IssuerPage => boxed(|| issuers::show::show(&viewer)),
-        Endpoint::IssuerEditPage => boxed(|| issuers::forms::edit(&viewer)),
-        Endpoint::IssuerEditForm => boxed(|| issuers::forms::change(&viewer, &request)),
-        Endpoint::IssuerEnableForm => boxed(|| issuers::forms::switch(&viewer, &request, true)),
-        Endpoint::IssuerDisableForm => boxed(|| issuers::forms::switch(&viewer, &request, false)),
-        Endpoint::IssuerDeletePage => boxed(|| issuers::delete::ask(&viewer)),
-        Endpoint::IssuerDeleteForm => boxed(|| issuers::delete::delete(&viewer, &request)),
-        Endpoint::ContactsPage => boxed(|| issuers::contacts::show(&viewer)),
-        Endpoint::ContactsForm => boxed(|| issuers::contacts::set(&viewer, &request)),
-        Endpoint::ContactsDeleteForm => boxed(|| issuers::contacts::delete(&viewer, &request)),
-        Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(&viewer)),
-        Endpoint::NewVaultForm => boxed(|| vault_forms::create(&viewer, &request)),
-        Endpoint::VaultPage => boxed(|| vaults::home(&viewer)),
-        Endpoint::VaultSettingsPage => boxed(|| vault_forms::settings(&viewer)),
-        Endpoint::VaultSettingsForm => boxed(|| vault_forms::change(&viewer, &request)),
-        Endpoint::VaultProtectPage => boxed(|| vault_forms::ask_protect(&viewer)),
-        Endpoint::VaultProtectForm => boxed(|| vault_forms::protect(&viewer, &request)),
-        Endpoint::NetworkPage => boxed(|| network::show(&viewer, &request)),
-        Endpoint::NetworkForm => boxed(|| network::change(&viewer, &request)),
-        Endpoint::VaultDeletePage => boxed(|| vault_life::ask_delete(&viewer)),
-        Endpoint::VaultDeleteForm => boxed(|| vault_life::delete(&viewer, &request)),
-        Endpoint::DeletedVaultsPage => boxed(|| vault_life::list_deleted(&viewer, &request)),
-        Endpoint::VaultRecoverForm => boxed(|| vault_life::recover(&viewer, &request)),
-        Endpoint::VaultPurgePage => boxed(|| vault_life::ask_purge(&viewer)),
-        Endpoint::VaultPurgeForm => boxed(|| vault_life::purge(&viewer, &request)),
-        Endpoint::VaultAccessPage => boxed(|| access::in_vault::show(&viewer)),
-        Endpoint::AccessPolicyPage => boxed(|| access::policies::edit(&viewer, &request)),
-        Endpoint::AccessPolicyForm => boxed(|| access::policies::put(&viewer, &request)),
-        Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(&viewer, &request)),
-        Endpoint::AccessPage => boxed(|| access::assignments::list(&viewer, &request)),
-        Endpoint::NewAssignmentPage => boxed(|| access::assignments::new(&viewer, &request)),
-        Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(&viewer, &request)),
-        Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(&viewer)),
-        Endpoint::AssignmentRemoveForm => boxed(|| access::assignments::remove(&viewer, &request)),
-        Endpoint::RolesPage => boxed(|| access::roles::list(&viewer, &request)),
-        Endpoint::RolePage => boxed(|| access::roles::show(&viewer)),
-        Endpoint::NewRolePage => boxed(|| access::roles::new(&viewer)),
-        Endpoint::RoleEditPage => boxed(|| access::roles::edit(&viewer)),
-        Endpoint::NewRoleForm | Endpoint::RoleEditForm => boxed(|| access::roles::put(&viewer, &request)),
-        Endpoint::RoleDeletePage => boxed(|| access::roles::ask_delete(&viewer)),
-        Endpoint::RoleDeleteForm => boxed(|| access::roles::delete(&viewer, &request)),
-        Endpoint::WorkloadsPage => boxed(|| access::workloads::list(&viewer, &request)),
-        Endpoint::WorkloadPage => boxed(|| access::workloads::show(&viewer)),
-        Endpoint::NewWorkloadPage => boxed(|| access::workloads::new(&viewer)),
-        Endpoint::NewWorkloadForm => boxed(|| access::workloads::create(&viewer, &request)),
-        Endpoint::WorkloadDeletePage => boxed(|| access::workloads::ask_delete(&viewer)),
-        Endpoint::WorkloadDeleteForm => boxed(|| access::workloads::delete(&viewer, &request)),
-        Endpoint::ClientSecretRemovePage | Endpoint::CertificateRemovePage | Endpoint::FederationRemovePage => {
-            boxed(|| access::uncredential::ask(&viewer))
-        }
-        Endpoint::TokenTryForm => boxed(|| access::try_token::test(&viewer, &request)),
-        Endpoint::WorkloadRenameForm
-        | Endpoint::WorkloadEnableForm
-        | Endpoint::WorkloadDisableForm
-        | Endpoint::NewClientSecretForm
-        | Endpoint::NewCertificateForm
-        | Endpoint::NewFederationForm
-        | Endpoint::ClientSecretRemoveForm
-        | Endpoint::CertificateRemoveForm
-        | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(&viewer, &request)),
-        Endpoint::AuditEntryPage => boxed(|| entry::show(&viewer)),
-        Endpoint::WhyPage => boxed(|| why::ask(&viewer, &request)),
-        Endpoint::WhyDecisionPage => boxed(|| why::decision(&viewer, &request)),
-        Endpoint::PoliciesPage => boxed(|| policies::list::show(&viewer, &request)),
-        Endpoint::ApprovalsPage => boxed(|| approvals::list(&viewer)),
-        Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Grant)),
-        Endpoint::ApprovalRefuseForm => boxed(|| approvals::answer(&viewer, &request, Verdict::Refuse)),
-        Endpoint::ReplaysPage => boxed(|| policies::replays::list(&viewer)),
-        Endpoint::ReplayForm => boxed(|| policies::replays::run(&viewer, &request)),
-        Endpoint::ReplayPage => boxed(|| policies::replays::show(&viewer)),
-        Endpoint::ReplayReviewForm => boxed(|| policies::replays::review(&viewer, &request)),
-        Endpoint::DocumentsPage => boxed(|| policies::documents::list(&viewer, &request)),
-        Endpoint::NewDocumentPage => boxed(|| policies::documents::new(&viewer)),
-        Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => boxed(|| policies::documents::put(&viewer, &request)),
-        Endpoint::DocumentPage => boxed(|| policies::documents::show(&viewer)),
-        Endpoint::DocumentEditPage => boxed(|| policies::documents::edit(&viewer)),
-        Endpoint::DocumentRemovePage => boxed(|| policies::documents::ask_remove(&viewer)),
-        Endpoint::DocumentRemoveForm => boxed(|| policies::documents::remove(&viewer, &request)),
-        Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(&viewer)),
-        Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(&viewer, &request)),
-        Endpoint::ModulePage => boxed(|| policies::module::show(&viewer)),
-        Endpoint::ModuleRemovePage => boxed(|| policies::module::ask_remove(&viewer)),
-        Endpoint::ModuleRemoveForm => boxed(|| policies::module::remove(&viewer, &request)),
-        Endpoint::ModuleTryPage => boxed(|| policies::bench::form(&viewer, &request)),
-        Endpoint::ModuleTryForm => boxed(|| policies::bench::ask(&viewer, &request)),
-        Endpoint::AttachPage => boxed(|| policies::attach::new(&viewer, &request)),
-        Endpoint::AttachForm => boxed(|| policies::attach::add(&viewer, &request)),
-        Endpoint::AttachmentPage => boxed(|| policies::attachment::show(&viewer)),
-        Endpoint::AttachmentSettingsPage => boxed(|| policies::attach::edit(&viewer, &request)),
-        Endpoint::AttachmentSettingsForm => boxed(|| policies::attach::change(&viewer, &request)),
-        Endpoint::AttachmentStateForm
-        | Endpoint::AttachmentOrderForm
-        | Endpoint::AttachmentRollBackForm
-        | Endpoint::DetachForm => boxed(|| policies::acts::act(&viewer, &request)),
-        Endpoint::DetachPage => boxed(|| policies::acts::ask_detach(&viewer)),
-        Endpoint::EnforcePage => boxed(|| policies::enforce::ask(&viewer)),
-        Endpoint::SettingsPage => boxed(|| settings::show(&viewer)),
-        Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(&viewer, &request)),
-        Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(&viewer)),
-        Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(&viewer, &request)),
-        Endpoint::MePage => boxed(|| me::show(&viewer)),
-        Endpoint::LookForm => boxed(|| me::put_look(&viewer, &request)),
-        Endpoint::PinForm => boxed(|| pins::put(&viewer, &request)),
-        Endpoint::DropRolePage => boxed(|| access::own::ask(&viewer)),
-        Endpoint::DropRoleForm => boxed(|| access::own::give_up(&viewer, &request)),
-        Endpoint::EndOthersForm => boxed(|| me::end_others(&viewer, &request)),
-        Endpoint::SessionEndForm => boxed(|| me::end(&viewer, &request)),
-        Endpoint::AuditExportPage => boxed(|| audit_export::file(&viewer, &request)),
-        Endpoint::AuditLive => boxed(|| live::batch(&viewer, &request)),
-        Endpoint::AuditPage => boxed(|| audit::list(&viewer, &request)),
-        Endpoint::SignOut => boxed(|| session::sign_out(&viewer, &request)),
-        Endpoint::CommandLinePage => boxed(|| async { command_line::page(&viewer, &request) }),
-        Endpoint::CommandLineAllow => boxed(|| command_line::allow(&viewer, &request)),
-        _ => boxed(|| async { Err(Problem::no_route().into()) }),
-    };
-    let response = match answer.await {
+    let response = match handled(&viewer, &request).await {
         Ok(response) => response,
         Err(failure) => problems::answer(&viewer, failure).await,
     };
@@ -386,6 +200,203 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         return Ok(response);
     }
     Ok(session::in_use(services, request.cookies.as_deref(), call.ctx.now, response))
+}
+
+/// The answer of a handler. Its type is spelt out, because a form shows the page again that it stands on.
+type Handled<'a> = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send + 'a>>;
+
+fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
+    match viewer.call.endpoint {
+        Endpoint::Home => boxed(|| async { Ok(redirect(links::OVERVIEW.to_owned())) }),
+        Endpoint::SearchPage => boxed(|| search::show(viewer, request)),
+        Endpoint::OverviewPage => boxed(|| overview::show(viewer, request)),
+        Endpoint::VaultsPage => boxed(|| vaults::list(viewer, request)),
+        Endpoint::SecretsPage => boxed(|| secrets::list(viewer, request)),
+        Endpoint::BulkSecretsForm => boxed(|| bulk::act(viewer, request)),
+        Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(viewer)),
+        Endpoint::SecretReveal => boxed(|| secret::reveal(viewer, request)),
+        Endpoint::NewSecretPage => boxed(|| secret_forms::new_secret(viewer)),
+        Endpoint::NewSecretForm => boxed(|| secret_forms::create(viewer, request)),
+        Endpoint::NewVersionPage => boxed(|| secret_forms::new_version(viewer)),
+        Endpoint::NewVersionForm => boxed(|| secret_forms::add_version(viewer, request)),
+        Endpoint::VersionEditPage => boxed(|| secret_forms::edit(viewer)),
+        Endpoint::VersionEditForm => boxed(|| secret_forms::change(viewer, request)),
+        Endpoint::VersionEnableForm => boxed(|| secret_forms::switch(viewer, request, true)),
+        Endpoint::VersionDisableForm => boxed(|| secret_forms::switch(viewer, request, false)),
+        Endpoint::CompareForm => boxed(|| compare::with_current(viewer, request)),
+        Endpoint::RollBackForm => boxed(|| secret_forms::roll_back(viewer, request)),
+        Endpoint::SecretDeletePage => boxed(|| deleted::ask_delete(viewer, Kind::Secret)),
+        Endpoint::SecretDeleteForm => boxed(|| deleted::delete(viewer, request, Kind::Secret)),
+        Endpoint::DeletedPage => boxed(|| deleted::list(viewer, request, Kind::Secret)),
+        Endpoint::RecoverForm => boxed(|| deleted::recover(viewer, request, Kind::Secret)),
+        Endpoint::PurgePage => boxed(|| deleted::ask_purge(viewer, Kind::Secret)),
+        Endpoint::PurgeForm => boxed(|| deleted::purge(viewer, request, Kind::Secret)),
+        Endpoint::KeysPage => boxed(|| keys::list(viewer, request)),
+        Endpoint::NewKeyPage => boxed(|| key_forms::new_key(viewer)),
+        Endpoint::NewKeyForm => boxed(|| key_forms::create(viewer, request)),
+        Endpoint::KeyPage | Endpoint::KeyVersionPage => boxed(|| key::show(viewer)),
+        Endpoint::KeyEditPage => boxed(|| key_forms::edit(viewer)),
+        Endpoint::KeyEditForm => boxed(|| key_forms::change(viewer, request)),
+        Endpoint::KeyEnableForm => boxed(|| key_forms::switch(viewer, request, true)),
+        Endpoint::KeyDisableForm => boxed(|| key_forms::switch(viewer, request, false)),
+        Endpoint::KeyUseForm => boxed(|| key_forms::use_it(viewer, request)),
+        Endpoint::KeyRotateForm => boxed(|| key_rotation::rotate(viewer, request)),
+        Endpoint::KeyRotationPage => boxed(|| key_rotation::edit(viewer)),
+        Endpoint::KeyRotationForm => boxed(|| key_rotation::change(viewer, request)),
+        Endpoint::KeyDeletePage => boxed(|| deleted::ask_delete(viewer, Kind::Key)),
+        Endpoint::KeyDeleteForm => boxed(|| deleted::delete(viewer, request, Kind::Key)),
+        Endpoint::DeletedKeysPage => boxed(|| deleted::list(viewer, request, Kind::Key)),
+        Endpoint::KeyRecoverForm => boxed(|| deleted::recover(viewer, request, Kind::Key)),
+        Endpoint::KeyPurgePage => boxed(|| deleted::ask_purge(viewer, Kind::Key)),
+        Endpoint::KeyPurgeForm => boxed(|| deleted::purge(viewer, request, Kind::Key)),
+        Endpoint::CertificatesPage => boxed(|| certificates::list::show(viewer, request)),
+        Endpoint::MakeCertificatePage => boxed(|| certificates::forms::new(viewer)),
+        Endpoint::MakeCertificateForm => boxed(|| certificates::forms::make(viewer, request)),
+        Endpoint::CertificateImportPage => boxed(|| certificates::import::form(viewer)),
+        Endpoint::CertificateLookForm => boxed(|| certificates::import::look(viewer, request)),
+        Endpoint::CertificateImportForm => boxed(|| certificates::import::store(viewer, request)),
+        Endpoint::CertificatePage | Endpoint::CertificateVersionPage => boxed(|| certificates::show::show(viewer)),
+        Endpoint::CertificatePolicyPage => boxed(|| certificates::forms::edit_policy(viewer)),
+        Endpoint::CertificatePolicyForm => boxed(|| certificates::forms::change_policy(viewer, request)),
+        Endpoint::CertificateRenewForm => boxed(|| certificates::forms::renew(viewer, request)),
+        Endpoint::CertificateMergeForm => boxed(|| certificates::pending::merge(viewer, request)),
+        Endpoint::CertificateCancelForm => boxed(|| certificates::pending::cancel(viewer, request)),
+        Endpoint::CertificateForgetForm => boxed(|| certificates::pending::forget(viewer, request)),
+        Endpoint::CertificatePublicFile => boxed(|| certificates::files::public(viewer, request)),
+        Endpoint::CertificateExportForm => boxed(|| certificates::files::export(viewer, request)),
+        Endpoint::CertificateEditPage => boxed(|| certificates::forms::edit(viewer)),
+        Endpoint::CertificateEditForm => boxed(|| certificates::forms::change(viewer, request)),
+        Endpoint::CertificateEnableForm => boxed(|| certificates::forms::switch(viewer, request, true)),
+        Endpoint::CertificateDisableForm => boxed(|| certificates::forms::switch(viewer, request, false)),
+        Endpoint::CertificateDeletePage => boxed(|| deleted::ask_delete(viewer, Kind::Certificate)),
+        Endpoint::CertificateDeleteForm => boxed(|| deleted::delete(viewer, request, Kind::Certificate)),
+        Endpoint::DeletedCertificatesPage => boxed(|| deleted::list(viewer, request, Kind::Certificate)),
+        Endpoint::CertificateRecoverForm => boxed(|| deleted::recover(viewer, request, Kind::Certificate)),
+        Endpoint::CertificatePurgePage => boxed(|| deleted::ask_purge(viewer, Kind::Certificate)),
+        Endpoint::CertificatePurgeForm => boxed(|| deleted::purge(viewer, request, Kind::Certificate)),
+        Endpoint::RevocationsPage => boxed(|| certificates::revocation::list(viewer)),
+        Endpoint::RevokeSignedPage | Endpoint::RevokeVersionPage => boxed(|| certificates::revoke::ask(viewer)),
+        Endpoint::RevokeSignedForm | Endpoint::RevokeVersionForm => {
+            boxed(|| certificates::revoke::revoke(viewer, request))
+        }
+        Endpoint::IssuersPage => boxed(|| issuers::list::show(viewer)),
+        Endpoint::NewIssuerPage => boxed(|| issuers::forms::new(viewer, request)),
+        Endpoint::NewIssuerForm => boxed(|| issuers::forms::make(viewer, request)),
+        Endpoint::IssuerPage => boxed(|| issuers::show::show(viewer)),
+        Endpoint::IssuerEditPage => boxed(|| issuers::forms::edit(viewer)),
+        Endpoint::IssuerEditForm => boxed(|| issuers::forms::change(viewer, request)),
+        Endpoint::IssuerEnableForm => boxed(|| issuers::forms::switch(viewer, request, true)),
+        Endpoint::IssuerDisableForm => boxed(|| issuers::forms::switch(viewer, request, false)),
+        Endpoint::IssuerDeletePage => boxed(|| issuers::delete::ask(viewer)),
+        Endpoint::IssuerDeleteForm => boxed(|| issuers::delete::delete(viewer, request)),
+        Endpoint::ContactsPage => boxed(|| issuers::contacts::show(viewer)),
+        Endpoint::ContactsForm => boxed(|| issuers::contacts::set(viewer, request)),
+        Endpoint::ContactsDeleteForm => boxed(|| issuers::contacts::delete(viewer, request)),
+        Endpoint::NewVaultPage => boxed(|| vault_forms::new_vault(viewer)),
+        Endpoint::NewVaultForm => boxed(|| vault_forms::create(viewer, request)),
+        Endpoint::VaultPage => boxed(|| vaults::home(viewer)),
+        Endpoint::VaultSettingsPage => boxed(|| vault_forms::settings(viewer)),
+        Endpoint::VaultSettingsForm => boxed(|| vault_forms::change(viewer, request)),
+        Endpoint::VaultProtectPage => boxed(|| vault_forms::ask_protect(viewer)),
+        Endpoint::VaultProtectForm => boxed(|| vault_forms::protect(viewer, request)),
+        Endpoint::NetworkPage => boxed(|| network::show(viewer, request)),
+        Endpoint::NetworkForm => boxed(|| network::change(viewer, request)),
+        Endpoint::VaultDeletePage => boxed(|| vault_life::ask_delete(viewer)),
+        Endpoint::VaultDeleteForm => boxed(|| vault_life::delete(viewer, request)),
+        Endpoint::DeletedVaultsPage => boxed(|| vault_life::list_deleted(viewer, request)),
+        Endpoint::VaultRecoverForm => boxed(|| vault_life::recover(viewer, request)),
+        Endpoint::VaultPurgePage => boxed(|| vault_life::ask_purge(viewer)),
+        Endpoint::VaultPurgeForm => boxed(|| vault_life::purge(viewer, request)),
+        Endpoint::VaultAccessPage => boxed(|| access::in_vault::show(viewer)),
+        Endpoint::AccessPolicyPage => boxed(|| access::policies::edit(viewer, request)),
+        Endpoint::AccessPolicyForm => boxed(|| access::policies::put(viewer, request)),
+        Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(viewer, request)),
+        Endpoint::AccessPage => boxed(|| access::assignments::list(viewer, request)),
+        Endpoint::NewAssignmentPage => boxed(|| access::assignments::new(viewer, request)),
+        Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(viewer, request)),
+        Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(viewer)),
+        Endpoint::AssignmentRemoveForm => boxed(|| access::assignments::remove(viewer, request)),
+        Endpoint::RolesPage => boxed(|| access::roles::list(viewer, request)),
+        Endpoint::RolePage => boxed(|| access::roles::show(viewer)),
+        Endpoint::NewRolePage => boxed(|| access::roles::new(viewer)),
+        Endpoint::RoleEditPage => boxed(|| access::roles::edit(viewer)),
+        Endpoint::NewRoleForm | Endpoint::RoleEditForm => boxed(|| access::roles::put(viewer, request)),
+        Endpoint::RoleDeletePage => boxed(|| access::roles::ask_delete(viewer)),
+        Endpoint::RoleDeleteForm => boxed(|| access::roles::delete(viewer, request)),
+        Endpoint::WorkloadsPage => boxed(|| access::workloads::list(viewer, request)),
+        Endpoint::WorkloadPage => boxed(|| access::workloads::show(viewer)),
+        Endpoint::NewWorkloadPage => boxed(|| access::workloads::new(viewer)),
+        Endpoint::NewWorkloadForm => boxed(|| access::workloads::create(viewer, request)),
+        Endpoint::WorkloadDeletePage => boxed(|| access::workloads::ask_delete(viewer)),
+        Endpoint::WorkloadDeleteForm => boxed(|| access::workloads::delete(viewer, request)),
+        Endpoint::ClientSecretRemovePage | Endpoint::CertificateRemovePage | Endpoint::FederationRemovePage => {
+            boxed(|| access::uncredential::ask(viewer))
+        }
+        Endpoint::TokenTryForm => boxed(|| access::try_token::test(viewer, request)),
+        Endpoint::WorkloadRenameForm
+        | Endpoint::WorkloadEnableForm
+        | Endpoint::WorkloadDisableForm
+        | Endpoint::NewClientSecretForm
+        | Endpoint::NewCertificateForm
+        | Endpoint::NewFederationForm
+        | Endpoint::ClientSecretRemoveForm
+        | Endpoint::CertificateRemoveForm
+        | Endpoint::FederationRemoveForm => boxed(|| access::credentials::change(viewer, request)),
+        Endpoint::AuditEntryPage => boxed(|| entry::show(viewer)),
+        Endpoint::WhyPage => boxed(|| why::ask(viewer, request)),
+        Endpoint::WhyDecisionPage => boxed(|| why::decision(viewer, request)),
+        Endpoint::PoliciesPage => boxed(|| policies::list::show(viewer, request)),
+        Endpoint::ApprovalsPage => boxed(|| approvals::list(viewer)),
+        Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(viewer, request, Verdict::Grant)),
+        Endpoint::ApprovalRefuseForm => boxed(|| approvals::answer(viewer, request, Verdict::Refuse)),
+        Endpoint::ReplaysPage => boxed(|| policies::replays::list(viewer)),
+        Endpoint::ReplayForm => boxed(|| policies::replays::run(viewer, request)),
+        Endpoint::ReplayPage => boxed(|| policies::replays::show(viewer)),
+        Endpoint::ReplayReviewForm => boxed(|| policies::replays::review(viewer, request)),
+        Endpoint::DocumentsPage => boxed(|| policies::documents::list(viewer, request)),
+        Endpoint::NewDocumentPage => boxed(|| policies::documents::new(viewer)),
+        Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => boxed(|| policies::documents::put(viewer, request)),
+        Endpoint::DocumentPage => boxed(|| policies::documents::show(viewer)),
+        Endpoint::DocumentEditPage => boxed(|| policies::documents::edit(viewer)),
+        Endpoint::DocumentRemovePage => boxed(|| policies::documents::ask_remove(viewer)),
+        Endpoint::DocumentRemoveForm => boxed(|| policies::documents::remove(viewer, request)),
+        Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(viewer)),
+        Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(viewer, request)),
+        Endpoint::ModulePage => boxed(|| policies::module::show(viewer)),
+        Endpoint::ModuleRemovePage => boxed(|| policies::module::ask_remove(viewer)),
+        Endpoint::ModuleRemoveForm => boxed(|| policies::module::remove(viewer, request)),
+        Endpoint::ModuleTryPage => boxed(|| policies::bench::form(viewer, request)),
+        Endpoint::ModuleTryForm => boxed(|| policies::bench::ask(viewer, request)),
+        Endpoint::AttachPage => boxed(|| policies::attach::new(viewer, request)),
+        Endpoint::AttachForm => boxed(|| policies::attach::add(viewer, request)),
+        Endpoint::AttachmentPage => boxed(|| policies::attachment::show(viewer)),
+        Endpoint::AttachmentSettingsPage => boxed(|| policies::attach::edit(viewer, request)),
+        Endpoint::AttachmentSettingsForm => boxed(|| policies::attach::change(viewer, request)),
+        Endpoint::AttachmentStateForm
+        | Endpoint::AttachmentOrderForm
+        | Endpoint::AttachmentRollBackForm
+        | Endpoint::DetachForm => boxed(|| policies::acts::act(viewer, request)),
+        Endpoint::DetachPage => boxed(|| policies::acts::ask_detach(viewer)),
+        Endpoint::EnforcePage => boxed(|| policies::enforce::ask(viewer)),
+        Endpoint::SettingsPage => boxed(|| settings::show(viewer)),
+        Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(viewer, request)),
+        Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(viewer)),
+        Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(viewer, request)),
+        Endpoint::MePage => boxed(|| me::show(viewer)),
+        Endpoint::LookForm => boxed(|| me::put_look(viewer, request)),
+        Endpoint::PinForm => boxed(|| pins::put(viewer, request)),
+        Endpoint::DropRolePage => boxed(|| access::own::ask(viewer)),
+        Endpoint::DropRoleForm => boxed(|| access::own::give_up(viewer, request)),
+        Endpoint::EndOthersForm => boxed(|| me::end_others(viewer, request)),
+        Endpoint::SessionEndForm => boxed(|| me::end(viewer, request)),
+        Endpoint::AuditExportPage => boxed(|| audit_export::file(viewer, request)),
+        Endpoint::AuditLive => boxed(|| live::batch(viewer, request)),
+        Endpoint::AuditPage => boxed(|| audit::list(viewer, request)),
+        Endpoint::SignOut => boxed(|| session::sign_out(viewer, request)),
+        Endpoint::CommandLinePage => boxed(|| async move { command_line::page(viewer, request) }),
+        Endpoint::CommandLineAllow => boxed(|| command_line::allow(viewer, request)),
+        _ => boxed(|| async { Err(Problem::no_route().into()) }),
+    }
 }
 
 /// GET /assets/{file}: what was bundled and embedded, and nothing else.

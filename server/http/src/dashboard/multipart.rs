@@ -3,6 +3,7 @@
 
 use strongroom_web::{CSRF_FIELD, say};
 use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
 
 use super::frame::Viewer;
 use crate::{message::Request, problem::Problem};
@@ -22,6 +23,19 @@ pub(super) struct Parts<'a>(Vec<Part<'a>>);
 struct Part<'a> {
     name: &'a str,
     bytes: &'a [u8],
+    is_file: bool,
+}
+
+/// What was typed into such a form, and whether it brought a file; none for what is no such form. It proves nothing of
+/// where it comes from.
+pub(super) fn texts(content_type: &str, body: &[u8]) -> Option<(Vec<(String, Zeroizing<String>)>, bool)> {
+    let parts = parts(body, boundary(content_type)?)?;
+    let brought = parts.iter().any(|part| part.is_file && !part.bytes.is_empty());
+    let text = |part: &Part<'_>| {
+        let text = std::str::from_utf8(part.bytes).ok()?;
+        Some((part.name.to_owned(), Zeroizing::new(text.to_owned())))
+    };
+    Some((parts.iter().filter(|part| !part.is_file).filter_map(text).collect(), brought))
 }
 
 impl<'a> Parts<'a> {
@@ -92,10 +106,11 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Option<Vec<Part<'a>>> {
         }
         rest = rest.strip_prefix(b"\r\n")?;
         let head_end = find(rest.get(..MAX_HEAD.min(rest.len()))?, b"\r\n\r\n")?;
-        let name = name(std::str::from_utf8(rest.get(..head_end)?).ok()?)?;
+        let head = std::str::from_utf8(rest.get(..head_end)?).ok()?;
+        let (name, is_file) = (name(head)?, head.contains("filename"));
         rest = rest.get(head_end + 4..)?;
         let end = find(rest, between.as_bytes())?;
-        parts.push(Part { name, bytes: rest.get(..end)? });
+        parts.push(Part { name, bytes: rest.get(..end)?, is_file });
         rest = rest.get(end + between.len()..)?;
     }
 }
@@ -129,7 +144,6 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use proptest::prelude::*;
-    use zeroize::Zeroizing;
 
     use super::*;
     use crate::message::Method;

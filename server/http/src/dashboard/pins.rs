@@ -36,7 +36,7 @@ const SECONDS: u32 = 365 * 86_400;
 const MAX: usize = 50;
 
 /// What somebody pinned.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Pins(BTreeSet<VaultId>);
 
 impl Pins {

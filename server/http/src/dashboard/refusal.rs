@@ -176,11 +176,12 @@ pub(super) fn stored(refusal: Option<&Refusal>, body: impl FnOnce() -> Body) -> 
     refusal.filter(|refusal| refusal.is_late()).map(|_| Panel::new(say!("refusal-stored-now"), body()))
 }
 
-/// A form, with what was wrong when it was refused.
-pub(super) async fn form(_: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
-    match refusal {
-        Some(refusal) => refusal.put_on(form),
-        None => form,
+/// A form, with what was wrong when it was refused, or with what was typed before its session was renewed.
+pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
+    match (refusal, viewer.kept) {
+        (Some(refusal), _) => refusal.put_on(form),
+        (None, Some(kept)) => kept.put_into(form),
+        (None, None) => form,
     }
 }
 

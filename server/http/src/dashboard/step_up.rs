@@ -17,7 +17,7 @@ pub(super) const FRESH_SECONDS: i64 = 15 * 60;
 const CLOCKS_DIFFER: i64 = 60;
 
 /// Reason of a record: the person has to prove again who they are.
-const REASON: &str = "step-up-required";
+pub(super) const REASON: &str = "step-up-required";
 
 /// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing; those that
 /// show something besides say so beforehand ([`beforehand`]). The form of a new vault needs it with purge protection
@@ -156,7 +156,7 @@ pub(super) fn beforehand(viewer: &Viewer<'_>) -> Option<String> {
             | Endpoint::CertificateVersionPage
             | Endpoint::VaultAccessPage
     );
-    if has_one && !is_proven(viewer) { href(viewer, None) } else { None }
+    if has_one && viewer.kept.is_none() && !is_proven(viewer) { href(viewer, None) } else { None }
 }
 
 /// The page that asks for it.

@@ -13,7 +13,7 @@ use strongroom_domain::{
 use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, say};
 
 use super::{
-    Failure,
+    Failure, again,
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
     links,
@@ -114,7 +114,7 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, LONG)?;
     // It can never be switched off again.
     if sent.ticked("purge_protection") && !step_up::is_proven(viewer) {
-        return Ok(step_up::page(viewer).await);
+        return Ok(again::for_step_up(viewer, request).await);
     }
     let create = async {
         let name = VaultName::parse(sent.text("name")).map_err(|e| Problem::bad_parameter(format!("{e}.")))?;

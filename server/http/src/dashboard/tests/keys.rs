@@ -69,7 +69,7 @@ async fn a_key_is_used_where_it_is() {
     let cookie = story.sign_in("ada").await;
     let version = made(&story, &cookie, "signing", "EC+P-256").await;
     let using = format!("{version}/use");
-    let signed = story.submit(&using, &cookie, "operation=sign&algorithm=ES256&text=thetextitself").await;
+    let signed = story.submit(&using, &cookie, "operation=sign&algorithm=ES256&input=thetextitself").await;
     assert_eq!(signed.status, 200, "{}", signed.text);
     assert!(!signed.text.contains("thetextitself"), "it is not sent back");
     let signature = fact(&signed.text, "Signature").to_owned();
@@ -77,17 +77,17 @@ async fn a_key_is_used_where_it_is() {
     let record = story.log().into_iter().rfind(|record| record.operation == "KeySign").unwrap();
     assert_eq!((record.outcome, record.object.as_deref()), (Outcome::Allowed, Some("signing")));
     let verify = async |text: &str| {
-        let fields = format!("operation=verify&algorithm=ES256&text={text}&signature={signature}");
+        let fields = format!("operation=verify&algorithm=ES256&input={text}&signature={signature}");
         story.submit(&using, &cookie, &fields).await.text
     };
     assert!(verify("thetextitself").await.contains("This key&#39;s, over this text"));
     assert!(verify("another").await.contains("Not this key&#39;s over this text"));
     for (fields, status) in [
-        ("operation=decrypt&algorithm=ES256&text=x", 400),
-        ("operation=sign&algorithm=RS256&text=x", 400),
-        ("operation=sign&algorithm=none&text=x", 400),
-        ("operation=sign&algorithm=ES256&text=%21&encoded=yes", 400),
-        ("operation=verify&algorithm=ES256&text=x&signature=%21", 400),
+        ("operation=decrypt&algorithm=ES256&input=x", 400),
+        ("operation=sign&algorithm=RS256&input=x", 400),
+        ("operation=sign&algorithm=none&input=x", 400),
+        ("operation=sign&algorithm=ES256&input=%21&encoded=yes", 400),
+        ("operation=verify&algorithm=ES256&input=x&signature=%21", 400),
     ] {
         let refused = story.submit(&using, &cookie, fields).await;
         assert_eq!(refused.status, status, "{fields}");
@@ -95,11 +95,11 @@ async fn a_key_is_used_where_it_is() {
     }
     let version = made(&story, &cookie, "data", "oct+256").await;
     let using = format!("{version}/use");
-    let sealed = story.submit(&using, &cookie, "operation=encrypt&algorithm=A256GCM&text=thetextitself").await;
+    let sealed = story.submit(&using, &cookie, "operation=encrypt&algorithm=A256GCM&input=thetextitself").await;
     assert_eq!(sealed.status, 200);
     assert!(!sealed.text.contains("thetextitself") && fact(&sealed.text, "Tag").len() == 22, "{}", sealed.text);
     let wrapped = story
-        .submit(&using, &cookie, "operation=wrapKey&algorithm=A256KW&encoded=yes&text=AAAAAAAAAAAAAAAAAAAAAA")
+        .submit(&using, &cookie, "operation=wrapKey&algorithm=A256KW&encoded=yes&input=AAAAAAAAAAAAAAAAAAAAAA")
         .await;
     assert_eq!((wrapped.status, fact(&wrapped.text, "Ciphertext").len()), (200, 32));
 }
@@ -120,7 +120,7 @@ async fn algorithms_that_the_vault_refuses_are_named_and_not_offered() {
     assert!(after.contains("This vault refuses operations by PS256 and RSA1_5."), "{after}");
     assert!(!after.contains("value=\"RSA1_5\"") && after.contains("value=\"RSA-OAEP-256\""), "{after}");
     assert!(!after.contains("--algorithm PS256") && after.contains("--algorithm RS256"), "{after}");
-    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=PS256&text=x").await;
+    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=PS256&input=x").await;
     assert!(refused.status == 403 && refused.text.contains("switched off in this vault"), "{}", refused.text);
 }
 
@@ -139,7 +139,7 @@ async fn a_key_is_changed_deleted_and_recovered() {
     let page = story.get("/vaults/demo/keys/signing", &cookie).await.text;
     assert!(page.contains("for verify.") && !page.contains("value=\"sign\""), "{page}");
     assert!(!page.contains("ledger"), "its tags are gone");
-    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=ES256&text=x").await;
+    let refused = story.submit(&format!("{version}/use"), &cookie, "operation=sign&algorithm=ES256&input=x").await;
     assert_eq!(refused.status, 403);
     assert_eq!(story.submit(&format!("{version}/disable"), &cookie, "").await.status, 303);
     let page = story.get("/vaults/demo/keys/signing", &cookie).await.text;

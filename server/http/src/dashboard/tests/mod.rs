@@ -25,6 +25,7 @@ mod setup;
 mod sign_in;
 mod sorting;
 mod spans;
+mod stale;
 mod step_up;
 mod unparsed;
 mod walk;

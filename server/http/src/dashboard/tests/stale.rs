@@ -1,0 +1,72 @@
+//! Forms that went stale while they were open: nothing that was typed is lost, and nothing is done by them.
+
+use strongroom_domain::record::Outcome;
+
+use super::{BASE, Story, VALUE};
+
+const FIFTEEN_MINUTES: i64 = 15 * 60 * 1000;
+
+#[tokio::test]
+async fn what_was_typed_outlives_the_session_and_the_sign_in_after_it() {
+    let story = Story::start();
+    story.set("db", "x").await;
+    let old = story.sign_in("ada").await;
+    let form = "/vaults/demo/secrets/db/new-version";
+    let token = story.get(form, &old).await.form_token().to_owned();
+    story.world.clock.advance(61 * 60_000);
+    let fields = format!("value={VALUE}&content_type=text%2Fplain&tag-name-1=team&tag-value-1=ledger&enabled=yes");
+    let body = format!("csrf_token={token}&{fields}");
+    let kept = story.send("POST", form, &old, Some(BASE), &body).await;
+    assert_eq!(kept.status, 403, "{}", kept.text);
+    let record = story.last();
+    assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Unauthenticated, "session-missing"));
+    let sign_in = "href=\"/sign-in?return_to=%2Fvaults%2Fdemo%2Fsecrets%2Fdb%2Fnew-version\" target=\"_blank\"";
+    for part in ["value=\"text/plain\"", "value=\"ledger\"", sign_in, "Secrets and files are not kept"] {
+        assert!(kept.text.contains(part), "{part}: {}", kept.text);
+    }
+    assert!(!kept.text.contains(VALUE));
+    assert_eq!(kept.header("cache-control"), Some("no-store"));
+    for origin in [None, Some("https://evil.example")] {
+        let led = story.send("POST", form, &old, origin, &body).await;
+        assert_eq!((led.status, led.text.as_str()), (303, ""), "nothing of another page is shown: {origin:?}");
+    }
+
+    let cookie = story.sign_in("ada").await;
+    let again = story.send("POST", form, &cookie, Some(BASE), &body).await;
+    assert_eq!((again.status, story.last().reason.as_str()), (403, "foreign-form"));
+    for part in ["value=\"text/plain\"", "value=\"ledger\"", "Type it once more", "Your session was renewed"] {
+        assert!(again.text.contains(part), "{part}: {}", again.text);
+    }
+    assert!(!again.text.contains(VALUE) && !again.text.contains(&token));
+    let versions =
+        |story: &Story| story.world.store.image().objects.values().map(|stored| stored.versions.len()).sum::<usize>();
+    let before = versions(&story);
+    let token = again.form_token().to_owned();
+    let done = story.send("POST", form, &cookie, Some(BASE), &format!("csrf_token={token}&{fields}")).await;
+    assert_eq!(done.status, 303, "{}", done.text);
+    assert_eq!(versions(&story), before + 1, "once, and only now");
+}
+
+#[tokio::test]
+async fn a_form_that_needs_a_sign_in_of_just_now_keeps_what_was_typed() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.world.clock.advance(FIFTEEN_MINUTES);
+    for (form, fields, kept) in [
+        ("/vaults/demo/settings", "access_mode=rbac&region=north&tags-shown=yes&revision=1", "value=\"north\""),
+        ("/vaults/demo/network", "rules=allow+10.0.0.0%2F8&default=deny&revision=1", "allow 10.0.0.0/8</textarea>"),
+        ("/access/new-role", "name=Custom&description=Mine&scopes=%2F", "value=\"Custom\""),
+        ("/new-vault", "name=safe&access_mode=rbac&retention_days=7&purge_protection=yes", "value=\"safe\""),
+    ] {
+        let page = story.submit(form, &cookie, fields).await;
+        assert_eq!((page.status, story.last().reason.as_str()), (403, "step-up-required"), "{form}");
+        assert!(page.text.contains(kept) && page.text.contains("afresh=yes\" target=\"_blank\""), "{}", page.text);
+        assert!(!page.text.contains("What was sent"), "it is the form itself: {}", page.text);
+    }
+    // What stands on no page of its own is kept as it was sent.
+    let version = story.set("db", "x").await;
+    let enable = format!("/vaults/demo/secrets/db/{version}/enable");
+    let page = story.submit(&enable, &cookie, "reason=incident").await;
+    assert_eq!((page.status, story.last().reason.as_str()), (403, "step-up-required"));
+    assert!(page.text.contains("What was sent") && page.text.contains("incident"), "{}", page.text);
+}
