@@ -5,9 +5,11 @@
 // pages of `web`, of the same build.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { check, field, overflowWithAnything, signIn, story } from './common.mjs';
+import { answers, send } from './answers.mjs';
+import { bringAxe, check, field, overflowWithAnything, signIn, story } from './common.mjs';
+import { withSamples } from './samples.mjs';
 
 const { BASE, SHOTS, ROUTES = '', SAMPLES } = process.env;
 
@@ -261,22 +263,21 @@ async function look(page, name, last) {
   await page.setViewportSize({ width: 1440, height: 900 });
 }
 
-/// The sample pages show what this installation happens not to hold.
-async function samples(page) {
-  const within = `${BASE}/samples/`;
-  await page.route(`${within}*`, (route) => route.fulfill({
-    body: readFileSync(join(SAMPLES, new URL(route.request().url()).pathname.slice('/samples/'.length))), contentType: 'text/html',
-  }));
-  for (const name of readdirSync(SAMPLES).filter((file) => file.endsWith('.html'))) {
-    await page.goto(within + name);
-    await overflowWithAnything(page, `the sample ${name}`);
-  }
+/// The sample pages show what this installation happens not to hold: every state of every page.
+function samples(page) {
+  return withSamples(SAMPLES, async (all) => {
+    for (const [name, address] of all) {
+      await page.goto(address);
+      await look(page, `the sample ${name}`, overflowWithAnything);
+    }
+  });
 }
 
 /// Looks at every page, in two tabs that take turns at what is left. Its objects are made by the pages' own forms: in
 /// two tabs too where neither waits for what the other makes, while a third one looks at the samples, which need no
 /// object; and while modules are compiled and attached, the pages that do not say so are looked at.
 async function walk(page, context) {
+  if (!SHOTS) await bringAxe(context);
   await page.goto(`${BASE}/sign-in`);
   await look(page, 'sign-in');
   await signIn(page, BASE, 'Ada Lovelace');
@@ -297,6 +298,7 @@ async function walk(page, context) {
     named.push(...Object.entries(pagesOfPolicies(policies)));
     const made = { ...kept, ...ruled, ...policies };
     left.push(...Object.entries(pagesOfPolicies(policies)), ...others(named.map(([, address]) => address), made));
+    return made;
   });
   const inTurn = async () => {
     await lookOn(second);
@@ -304,7 +306,19 @@ async function walk(page, context) {
     await lookOn(second);
   };
   await Promise.all([attached.then(() => lookOn(page)), inTurn(), sampled]);
-  await Promise.all([used(page), broughtIn(second)]);
+  const asked = Object.entries(answers(await attached));
+  await Promise.all([used(page).then(() => answered(page, asked)), broughtIn(second).then(() => answered(second, asked))]);
+}
+
+/// What other forms answer with, as long as there are any left.
+async function answered(page, left) {
+  for (let next = left.shift(); next; next = left.shift()) {
+    const [name, { at, to, fields, by, says }] = next;
+    await send(page, BASE + at, to, fields, by);
+    const said = await page.getByRole('main').innerText();
+    assert.ok(said.includes(says), `${name}: ${said}`);
+    await look(page, name);
+  }
 }
 
 /// What a form answers with: a value, and the result of a key.
