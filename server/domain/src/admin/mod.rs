@@ -7,6 +7,7 @@ mod access;
 mod approvals;
 mod assignments;
 mod audit;
+mod effective;
 mod foresee;
 mod givers;
 mod giving_up;
@@ -35,6 +36,10 @@ pub use access::{AccessPoliciesShown, AccessPolicyGiven};
 pub use approvals::{ApprovalLacking, ApprovalsShown};
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
 pub use audit::{Looks, MAX_STRETCHES};
+pub use effective::{
+    Gone, GrantShown, GrantState, GrantedBy, GrantsPage, GrantsWanted, HiddenGrants, LastUsed, MAX_GRANTS_SHOWN,
+    UNUSED_AFTER,
+};
 pub use foresee::Described;
 pub use holdings::{Holdings, MAX_HOLDINGS, PolicyHeld};
 pub use network_hits::{NetworkHits, RuleHits};

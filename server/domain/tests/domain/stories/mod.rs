@@ -8,6 +8,7 @@ mod certificate_import;
 mod certificates;
 mod command_line;
 mod documents;
+mod effective;
 mod endings;
 mod entrance;
 mod foresee;
