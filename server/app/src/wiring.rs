@@ -11,7 +11,7 @@ use strongroom_domain::{
     certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
     decision::StepUp,
     entrance::{Entrance, TokenRates},
-    gate::{Gate, ShadowCounts},
+    gate::{Gate, ModuleRuns, ShadowCounts},
     issuance::CertificateIssuer,
     keys::Keys,
     names::InstallationId,
@@ -189,6 +189,7 @@ pub(crate) fn wire(opened: Opened, outside: Outside, data: &Path, clock: Arc<dyn
         counts: store.clone(),
         approvals: store.clone(),
         shadows: ShadowCounts::default(),
+        runs: ModuleRuns::default(),
         keyring: Arc::clone(&keyring),
     });
     let objects = Arc::new(Objects {

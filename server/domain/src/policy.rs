@@ -183,7 +183,7 @@ impl PolicyAttachment {
 pub const MAX_SETTINGS_BYTES: usize = 16 * 1024;
 
 /// Why a module gave no usable answer. Each one denies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum PolicyFailure {
     /// No module with the pinned digest is loaded.

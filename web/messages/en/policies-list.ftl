@@ -32,3 +32,4 @@ policies-list-nowhere = Nowhere
 policies-list-modules = Modules
 policies-list-known-by-the-digest-of = known by the digest of their bytes
 policies-list-attached-in-how-many-places = Attached: in how many places that you may see.
+policies-list-seen-by-this-node = Seen by this node since it started, of the last 24 hours.

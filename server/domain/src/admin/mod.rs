@@ -606,6 +606,7 @@ impl Administration {
         let done = self.recorder.commit(ctx, case.record, change, held).await?;
         if let (Some(_), Some((vault, policies))) = (&done, attached) {
             self.gate.shadows.keep_attached(vault, &policies);
+            self.gate.runs.keep_attached(vault, &policies);
         }
         Ok(done)
     }

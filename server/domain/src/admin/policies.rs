@@ -12,7 +12,7 @@ use crate::{
     change::Change,
     context::RequestContext,
     decision::Stage,
-    gate::{self, Ask, Case, ShadowSeen},
+    gate::{self, Ask, Case, RunsSeen, ShadowSeen},
     keyring::Keyring,
     names::{ObjectKind, VaultId, VaultName},
     permit::{ObjectRef, Permit},
@@ -36,6 +36,8 @@ pub struct ModuleShown {
     pub size: u64,
     /// Who uploaded it and when (Unix milliseconds); none for a module that ships.
     pub uploaded: Option<(PrincipalId, i64)>,
+    /// Whether a signature is kept with it. Whether that holds is found when it is loaded, where keys are listed.
+    pub signed: bool,
 }
 
 /// An attachment with what it would have said in shadow.
@@ -47,6 +49,8 @@ pub struct AttachmentShown {
     pub shadow: ShadowSeen,
     /// How far what would change, were it enforced, was looked at: by the newest replay that is kept and tried it so.
     pub reviewed: Option<Reviewed>,
+    /// How its module fared within the last day, as far as this node saw it.
+    pub runs: RunsSeen,
 }
 
 /// The attachments of a vault, or of all.
@@ -128,7 +132,12 @@ impl Administration {
             tag: Vec::new(),
         };
         module.tag = self.keyring.tag_policy_module(&module)?;
-        let shown = ModuleShown { facts, size, uploaded: Some((module.uploaded_by.clone(), module.uploaded_at)) };
+        let shown = ModuleShown {
+            facts,
+            size,
+            uploaded: Some((module.uploaded_by.clone(), module.uploaded_at)),
+            signed: module.signature.is_some(),
+        };
         let revision = module.uploaded_at;
         let change = Change::PutPolicyModule { module: Box::new(module), bytes, replaces };
         let put = self.change(ctx, case, revision, change, shown).await;
@@ -152,7 +161,8 @@ impl Administration {
     async fn all_modules(&self) -> Result<Vec<ModuleShown>, AdminError> {
         let mut found = Vec::new();
         for (digest, size) in self.library.shipped() {
-            found.push(ModuleShown { facts: self.library.facts(&digest).await?, size, uploaded: None });
+            let facts = self.library.facts(&digest).await?;
+            found.push(ModuleShown { facts, size, uploaded: None, signed: false });
         }
         for module in self.modules.policy_modules().await? {
             // Not loaded for a list: what it says about itself was kept, but for the settings and what it wants to see.
@@ -182,7 +192,7 @@ impl Administration {
         let found = async {
             let facts = self.library.facts(&digest).await?;
             if let Some((_, size)) = self.library.shipped().into_iter().find(|(shipped, _)| *shipped == digest) {
-                return Ok(ModuleShown { facts, size, uploaded: None });
+                return Ok(ModuleShown { facts, size, uploaded: None, signed: false });
             }
             let (module, _) = self.modules.policy_module(&digest).await?.ok_or(AdminError::ModuleNotFound)?;
             self.shown(module, facts)
@@ -219,7 +229,8 @@ impl Administration {
 
     fn shown(&self, module: PolicyModule, facts: ModuleFacts) -> Result<ModuleShown, AdminError> {
         self.keyring.verify_policy_module(&module)?;
-        Ok(ModuleShown { facts, size: module.size, uploaded: Some((module.uploaded_by, module.uploaded_at)) })
+        let (size, signed) = (module.size, module.signature.is_some());
+        Ok(ModuleShown { facts, size, uploaded: Some((module.uploaded_by, module.uploaded_at)), signed })
     }
 
     /// Removes an uploaded module that no attachment refers to, not even for going back.
@@ -330,12 +341,15 @@ impl Administration {
         let kept = self.replays_to_tell_of().await;
         let shown = match (vault, &found) {
             (None, _) => self.everywhere().await.map(|all| PoliciesShown {
-                policies: all.policies.iter().map(|attachment| self.counted(None, attachment, &kept)).collect(),
+                policies: all.policies.iter().map(|attachment| self.counted(ctx, None, attachment, &kept)).collect(),
                 revision: all.revision,
             }),
             (Some(_), Some((vault, _))) => {
-                let policies =
-                    vault.settings.policies.iter().map(|attachment| self.counted(Some(vault.id), attachment, &kept));
+                let policies = vault
+                    .settings
+                    .policies
+                    .iter()
+                    .map(|attachment| self.counted(ctx, Some(vault.id), attachment, &kept));
                 Ok(PoliciesShown { policies: policies.collect(), revision: vault.revision })
             }
             (Some(_), None) => Err(AdminError::VaultNotFound),
@@ -348,10 +362,17 @@ impl Administration {
         self.recorder.release(ctx, record, permit.hold(shown)).await?
     }
 
-    fn counted(&self, vault: Option<VaultId>, attachment: &PolicyAttachment, kept: &[PolicyReplay]) -> AttachmentShown {
+    fn counted(
+        &self,
+        ctx: &RequestContext,
+        vault: Option<VaultId>,
+        attachment: &PolicyAttachment,
+        kept: &[PolicyReplay],
+    ) -> AttachmentShown {
         let shadow = self.gate.shadows.of(vault, attachment);
         let reviewed = newest_with(kept, vault, attachment).map(PolicyReplay::reviewed);
-        AttachmentShown { attachment: attachment.clone(), shadow, reviewed }
+        let runs = self.gate.runs.of(vault, attachment, ctx.now);
+        AttachmentShown { attachment: attachment.clone(), shadow, reviewed, runs }
     }
 
     pub(super) async fn everywhere(&self) -> Result<Arc<InstallationPolicies>, AdminError> {
@@ -407,7 +428,7 @@ impl Administration {
             case.record.detail_attachments(&before.policies, &after.policies);
             self.tell_reviews(ctx, &mut case.record, None, &before.policies, &after.policies).await;
             let kept = self.replays_to_tell_of().await;
-            let policies = after.policies.iter().map(|attachment| self.counted(None, attachment, &kept)).collect();
+            let policies = after.policies.iter().map(|attachment| self.counted(ctx, None, attachment, &kept)).collect();
             let shown = PoliciesShown { policies, revision: after.revision };
             let revision = after.revision;
             let change = Change::PutInstallationPolicies(Box::new(after));

@@ -13,6 +13,7 @@ mod find_vault;
 mod grants;
 mod modules;
 mod recorded;
+mod runs;
 mod seen;
 mod shadow;
 mod supposed;
@@ -29,6 +30,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 pub use ask::{Ask, DescribedObject, Proposed};
 pub use attached::READY_WITHIN;
+pub use runs::{FailureSeen, ModuleRuns, RunsSeen};
 pub use shadow::{SHADOW_BUDGET, SHADOW_SAMPLES, ShadowCount, ShadowCounts, ShadowSample, ShadowSeen};
 use uuid::Uuid;
 
@@ -115,6 +117,8 @@ pub struct Gate {
     pub approvals: Arc<dyn ApprovalStore>,
     /// What modules in shadow would have said.
     pub shadows: ShadowCounts,
+    /// How modules fared lately.
+    pub runs: ModuleRuns,
     /// Authenticates what is judged.
     pub keyring: Arc<Keyring>,
 }
@@ -133,6 +137,8 @@ pub(crate) fn holder_of_root_key(ctx: &RequestContext, action: Action) -> Case {
 struct Trace {
     stages: Vec<Stage>,
     micros: BTreeMap<String, u64>,
+    /// How the modules in it fared.
+    runs: Vec<runs::Ran>,
     /// Nobody makes the request: nothing must come of it.
     described: bool,
     /// Nobody makes it yet: what is judged is whether to show what leads there. Modules in shadow are not asked.
@@ -236,6 +242,7 @@ impl Gate {
         let verdict = Box::pin(self.stages(ctx, ask, &mut trace, &mut judged)).await;
         *budgets =
             Budgets { shadows: std::mem::take(&mut judged.shadows), patience: std::mem::take(&mut judged.patience) };
+        self.runs.note(ctx, std::mem::take(&mut trace.runs));
         let mut record = begin_record(ctx, ask);
         (record.trace, record.module_micros) = (trace.stages, trace.micros);
         record.settings_revision = judged.vault.as_ref().map(|(vault, _)| vault.revision);

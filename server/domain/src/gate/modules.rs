@@ -7,6 +7,7 @@ use super::{
     attached::{Attached, Guards, Patience},
     by_schedule,
     grants::mode_for,
+    runs::Fared,
     seen::{connection_alone, of_leaving, of_next, of_restored, policy_request, vault_of},
     unreadable,
 };
@@ -128,6 +129,7 @@ impl Gate {
             let Trace { described, ahead, of_many, .. } = *trace;
             let mut apart = Trace { described, ahead, of_many, ..Trace::default() };
             let said = self.ask_enforced(ctx, ask, &asked.enforced, &other, judged, &mut apart).await;
+            trace.runs.append(&mut apart.runs);
             let denies = match &said {
                 // That no authority allows it is a denial where nothing else grants anything.
                 Ok(also) => given && !also && !granted,
@@ -300,6 +302,7 @@ pub(super) fn conclude(
     let (attachment, name) = (attached.attachment, attached.shown());
     let stage = format!("{POLICY_STAGE}{name}");
     trace.took(&stage, said.micros);
+    trace.ran(&attached, Fared::of(&said.answer, true), said.micros);
     let answer = match said.answer {
         Ok(answer) => answer,
         Err(failure) => {

@@ -15,7 +15,7 @@ use strongroom_crypto::sha256;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use super::{Gate, Trace, attached::Attached};
+use super::{Gate, Trace, attached::Attached, runs::Fared};
 use crate::{
     context::RequestContext,
     decision::{Stage, StageEffect},
@@ -186,6 +186,11 @@ impl Gate {
             let said = budget.within(asked).await;
             let name = format!("{SHADOW_STAGE}{}", attached.shown());
             trace.took(&name, said.as_ref().and_then(|said| said.micros));
+            let fared = match &said {
+                Some(said) => Fared::of(&said.answer, false),
+                None => Some(Fared::OverBudget),
+            };
+            trace.ran(attached, fared, said.as_ref().and_then(|said| said.micros));
             let answer = said.map(|said| said.answer);
             let stage = |effect, reason: &str| Stage::new(name, effect, reason);
             let module = attachment.module.to_string();

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use super::{Gate, ShadowCounts};
+use super::{Gate, ModuleRuns, ShadowCounts};
 use crate::{
     access_policy::AccessPolicy,
     grant::{Assignment, AssignmentCounts, AssignmentFilter, Scope},
@@ -86,6 +86,7 @@ impl Gate {
             counts: Arc::clone(&self.counts),
             approvals: Arc::clone(&self.approvals),
             shadows: ShadowCounts::default(),
+            runs: ModuleRuns::default(),
             keyring: Arc::clone(&self.keyring),
         })
     }

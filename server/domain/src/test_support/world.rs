@@ -18,7 +18,7 @@ use crate::{
     admin::{Administration, LISTINGS, Looks, TokenKeyring},
     certificates::{AuthorityIssuer, Certificates, IssuersByProvider},
     context::RequestContext,
-    gate::{Gate, ShadowCounts},
+    gate::{Gate, ModuleRuns, ShadowCounts},
     grant::{Assignment, Scope},
     identity::{ClientSecretHash, Workload},
     issuance::{Answer, CertificateIssuer, Order, Outcome},
@@ -160,6 +160,7 @@ impl World {
             counts: ports.clone(),
             approvals: ports.clone(),
             shadows: ShadowCounts::default(),
+            runs: ModuleRuns::default(),
             keyring: keyring.clone(),
         });
         let objects = Arc::new(Objects {

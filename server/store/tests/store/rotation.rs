@@ -13,7 +13,7 @@ use strongroom_domain::{
     certificates::{Certificates, IssuersByProvider, Renewed},
     change::Change,
     context::RequestContext,
-    gate::{Gate, ShadowCounts},
+    gate::{Gate, ModuleRuns, ShadowCounts},
     grant::{Assignment, Scope},
     issuance::{Answer, CertificateIssuer, Order, Outcome},
     issuer::{AcmeSettings, IssuerPatch, IssuerSettings},
@@ -143,6 +143,7 @@ impl Node {
             counts: store.clone(),
             approvals: store.clone(),
             shadows: ShadowCounts::default(),
+            runs: ModuleRuns::default(),
             keyring: keyring.clone(),
         });
         let recorder = Recorder::new(committer, clock.clone());

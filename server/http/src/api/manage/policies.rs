@@ -1,10 +1,12 @@
 //! `/api/v1/policies` and `/api/v1/vaults/{vault}/policies`: which modules are attached, and what those in
 //! shadow would have said. Attaching to one vault is a change of its settings.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::{AttachmentShown, PoliciesShown},
-    gate::ShadowSample,
+    gate::{RunsSeen, ShadowSample},
     policy::PolicyAttachment,
     policy_replay::Reviewed,
 };
@@ -50,6 +52,40 @@ pub(crate) struct AttachmentView<'a> {
     /// How far what would change, were it enforced as it is, was looked at; absent when no replay that is kept tried it.
     #[serde(skip_serializing_if = "Option::is_none")]
     reviewed: Option<ReviewedView>,
+    last_day: RunsView,
+}
+
+/// How the module fared within the last 24 hours: seen by the node that answers, since it started.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PolicyRuns)]
+pub(crate) struct RunsView {
+    /// Since when it is watched, Unix milliseconds; absent before it was asked at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<i64>,
+    /// How often it was asked.
+    asked: u64,
+    /// How often it denied, enforced.
+    denied: u64,
+    /// Within how many microseconds 99 of 100 runs ended, to a quarter; absent where none was timed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p99_micros: Option<u64>,
+    /// How often it gave no usable answer, by what was wrong.
+    failed: BTreeMap<String, u64>,
+    /// How often it was not heard within the budget of modules in shadow.
+    over_budget: u64,
+}
+
+impl RunsView {
+    fn of(runs: &RunsSeen) -> Self {
+        Self {
+            since: runs.since,
+            asked: runs.asked,
+            denied: runs.denied,
+            p99_micros: runs.p99,
+            failed: runs.failed.iter().map(|(failure, count)| (failure.reason_code().to_owned(), *count)).collect(),
+            over_budget: runs.over_budget,
+        }
+    }
 }
 
 /// How far the newest replay that tried an attachment enforced was reviewed.
@@ -115,8 +151,9 @@ impl<'a> SampleView<'a> {
 
 impl<'a> View<'a> {
     fn of(shown: &'a PoliciesShown) -> Self {
-        let one = |AttachmentShown { attachment, shadow, reviewed }: &'a AttachmentShown| AttachmentView {
+        let one = |AttachmentShown { attachment, shadow, reviewed, runs }: &'a AttachmentShown| AttachmentView {
             attachment,
+            last_day: RunsView::of(runs),
             reviewed: reviewed.as_ref().map(ReviewedView::of),
             shadow: ShadowView {
                 would_allow: shadow.count.would_allow,

@@ -28,6 +28,8 @@ pub(crate) struct View<'a> {
     size: u64,
     /// Part of the product: nobody uploaded it, nobody removes it.
     ships: bool,
+    /// Whether a signature is kept with it.
+    signed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     uploaded_by: Option<Uploader<'a>>,
     /// Unix milliseconds.
@@ -62,7 +64,7 @@ pub(crate) struct Uploader<'a> {
 
 impl<'a> View<'a> {
     fn of(module: &'a ModuleShown) -> Self {
-        let ModuleShown { facts, size, uploaded } = module;
+        let ModuleShown { facts, size, uploaded, signed } = module;
         Self {
             digest: facts.digest.to_string(),
             name: &facts.name,
@@ -70,6 +72,7 @@ impl<'a> View<'a> {
             summary: &facts.summary,
             size: *size,
             ships: uploaded.is_none(),
+            signed: *signed,
             uploaded_by: uploaded.as_ref().map(|(by, _)| Uploader { issuer: &by.issuer, subject: &by.subject }),
             uploaded_at: uploaded.as_ref().map(|(_, at)| *at),
             settings_schema: &facts.settings_schema,

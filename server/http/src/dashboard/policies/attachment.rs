@@ -9,7 +9,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
 
-use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, enforce, word};
+use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, enforce, fared, word};
 use crate::{
     dashboard::{
         Failure,
@@ -71,7 +71,7 @@ pub(super) async fn page(
         let panel = previous(before, &modules);
         main.push(if open { panel.acts(acts.roll_back()) } else { panel });
     }
-    let mut aside = vec![details(to, shown, &modules), order(&acts, all, index, open)];
+    let mut aside = vec![details(to, shown, &modules), fared::panel(shown), order(&acts, all, index, open)];
     if attachment.state != AttachmentState::Enforce {
         aside.insert(0, enforce::ready(viewer, to, shown).await);
     }

@@ -12,7 +12,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, PanelsPage, Row, Table, say};
 
-use super::{AttachedTo, Modules, badge_cell, refused, short};
+use super::{AttachedTo, Modules, badge_cell, fared, refused, short};
 use crate::{
     dashboard::{
         Failure,
@@ -28,7 +28,7 @@ use crate::{
     problem::Problem,
 };
 
-const COLUMNS: [&str; 4] = ["Module", "Version", "Uploaded by", "Attached"];
+const COLUMNS: [&str; 5] = ["Module", "Version", "Uploaded by", "Signature", "Attached"];
 
 /// What is attached in one place.
 struct Attached {
@@ -72,7 +72,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         main.push(nothing_attached());
     }
     if !names.0.is_empty() {
-        main.push(listed(&names, &places, &Sort::of(viewer, request, &COLUMNS)));
+        main.push(listed(viewer, &names, &places, &Sort::of(viewer, request, &COLUMNS)));
     }
     main.extend(refused::lately(viewer).await);
     let commands = Commands::of_installation(viewer.services);
@@ -108,6 +108,7 @@ fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
         shadow: seen.of(Some(vault.id), attachment),
         attachment: attachment.clone(),
         reviewed: None,
+        runs: viewer.services.admin.gate.runs.of(Some(vault.id), attachment, viewer.call.ctx.now),
     });
     Attached { to: AttachedTo::Vault(vault.name.clone()), policies: policies.collect() }
 }
@@ -147,18 +148,22 @@ fn nothing_attached() -> Panel {
 }
 
 fn attached(place: &Attached, modules: &Modules) -> Panel {
-    let row = |(index, AttachmentShown { attachment, shadow, .. }): (usize, &AttachmentShown)| {
+    let row = |(index, shown): (usize, &AttachmentShown)| {
+        let AttachmentShown { attachment, runs, .. } = shown;
         Row::new(vec![
             Cell::link(attachment.name.clone(), links::attachment(&place.to, &attachment.name)),
             badge_cell(attachment.state, attachment.authority.then(|| say!("policies-list-with-authority").to_owned())),
             modules.cell(&attachment.module),
             Cell::text((index + 1).to_string()),
-            seen(shadow),
+            fared::p99(runs),
+            fared::denials(shown),
+            fared::answers(attachment.state, runs),
         ])
     };
     let rows = place.policies.iter().enumerate().map(row).collect();
-    let table = Table::new(&["Attachment", "State", "Module", "Asked as", "Would have denied in shadow"], rows);
-    let panel = Panel::new(&place.to.title(), Body::Table(table));
+    let columns = ["Attachment", "State", "Module", "Asked as", "p99, 24 h", "Denials, 24 h", "Answers"];
+    let table = Table::new(&columns, rows);
+    let panel = Panel::new(&place.to.title(), Body::Table(table)).foot(say!("policies-list-seen-by-this-node"));
     match place.to {
         AttachedTo::Everywhere => panel.note(say!("policies-list-asked-first-in-every-vault")),
         AttachedTo::Vault(_) => panel,
@@ -185,11 +190,12 @@ pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
 }
 
 /// The modules, those of one name together.
-fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
+fn listed(viewer: &Viewer<'_>, modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
     let mut attached: BTreeMap<ModuleDigest, usize> = BTreeMap::new();
     for one in places.iter().flat_map(|place| &place.policies) {
         *attached.entry(one.attachment.module).or_default() += 1;
     }
+    let judged = viewer.services.admin.library.judges_signatures();
     let row = |module: &ModuleShown| {
         let ModuleShown { facts, uploaded, .. } = module;
         let count = attached.get(&facts.digest).copied().unwrap_or_default();
@@ -204,6 +210,7 @@ fn listed(modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
                 None => Cell::text(say!("policies-list-ships")),
                 Some((by, at)) => Cell::Text { text: by.subject.clone(), small: Some(view::moment_millis(*at).text) },
             },
+            fared::signature(module, judged),
             if count == 0 {
                 Cell::None(say!("policies-list-nowhere").to_owned())
             } else {

@@ -11,6 +11,7 @@ pub(super) mod bench;
 mod denials;
 pub(super) mod documents;
 pub(super) mod enforce;
+mod fared;
 pub(super) mod list;
 pub(super) mod module;
 mod refused;

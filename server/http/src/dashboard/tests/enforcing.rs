@@ -1,7 +1,7 @@
 //! A module is enforced once somebody looked at all that would change by it, or with a reason that is on record.
 
 use strongroom_domain::{
-    policy::{AttachmentState, Effect},
+    policy::{AttachmentState, Effect, PolicyFailure},
     test_support::Verdict,
 };
 
@@ -81,4 +81,24 @@ async fn an_emergency_enforces_what_nobody_reviewed_and_says_why() {
     let done = story.enforce(&cookie, "&reason=INC-7").await;
     assert_eq!(done.header("location"), Some(GUARD), "{}", done.text);
     assert_eq!(story.guard(), (AttachmentState::Enforce, Some("guard: no replay".to_owned()), true));
+}
+
+/// What this node did not see yet is not told as nothing.
+#[tokio::test]
+async fn a_module_that_traps_is_marked_where_it_fails_closed() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.set("db", "v").await;
+    story.attached(&cookie, story.module("rule").await, "demo", "guard").await;
+    let list = story.get("/policy", &cookie).await.text;
+    assert!(list.contains("Not known yet") && list.contains("Not signed"), "{list}");
+    assert_eq!(story.enforce(&cookie, "&reason=INC-7").await.status, 303);
+    story.world.policies.answer("guard", Verdict::Fails(PolicyFailure::Trap));
+    assert_eq!(story.get("/vaults/demo/secrets/db", &cookie).await.status, 403);
+    story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
+    for page in ["/policy", GUARD] {
+        let text = story.get(page, &cookie).await.text;
+        assert!(text.contains(">Trap") && text.contains("fails closed:"), "{page}: {text}");
+    }
+    assert!(story.get(GUARD, &cookie).await.text.contains("policy-trap"));
 }
