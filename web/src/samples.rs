@@ -67,6 +67,11 @@ fn pages(vault: &str) -> Vec<NavPage> {
     vec![page("Secrets", "secrets"), page("Deleted", "deleted")]
 }
 
+/// A form that posts there.
+pub(crate) fn post(action: &str) -> PostForm {
+    PostForm { action: action.into(), csrf_token: "sample-token".into() }
+}
+
 /// From `2026-11-23T03:12:08Z`, in words good enough for a sample.
 pub(crate) fn moment(iso: &str) -> Moment {
     let text = iso.get(..16).unwrap_or(iso).replace('T', ", ");

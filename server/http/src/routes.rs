@@ -238,6 +238,7 @@ routes! {
     Base Get "/me" Session MePage;
     Base Post "/me/look" Session LookForm;
     Base Post "/me/pins" Session PinForm;
+    Base Post "/me/audit-views" Session AuditViewForm;
     Base Get "/me/roles/{id}/drop" Session DropRolePage;
     Base Post "/me/roles/{id}/drop" Session DropRoleForm;
     Base Post "/me/end-others" Session EndOthersForm;

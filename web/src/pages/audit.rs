@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{Act, Chart, Form, Moment, RenderError, Shell, Snippet, render, say};
+use crate::{Act, Chart, Form, Moment, PostForm, RenderError, Shell, Snippet, render, say};
 
 /// One page of audit records.
 #[derive(Debug, Clone, Template)]
@@ -16,6 +16,8 @@ pub struct AuditPage {
     pub folded: Option<String>,
     /// The filter (GET), filled in with what is in force.
     pub filter: Form,
+    /// Filters that were saved under a name, and the form that saves this one.
+    pub views: SavedViews,
     /// The filter in words, `outcome denied and who “ada”`; empty for none.
     pub words: String,
     /// What is listed, as an adjective of the headline: `denied`; empty for everything.
@@ -53,6 +55,17 @@ pub struct LeftOut {
     pub label: String,
     /// The other list.
     pub href: String,
+}
+
+/// Filters that somebody saved under a name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SavedViews {
+    /// Opens each of them, and takes it away.
+    pub acts: Vec<Act>,
+    /// The query of this page, to be saved.
+    pub query: String,
+    /// Saves it under the name that is typed.
+    pub save: PostForm,
 }
 
 /// How a request ended.

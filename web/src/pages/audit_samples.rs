@@ -1,6 +1,6 @@
 //! Samples of the audit list.
 
-use super::audit::{Alike, AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
+use super::audit::{Alike, AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind, SavedViews};
 use crate::{Act, Bar, Chart, Field, FieldKind, Form, Icon, Section, Shell, Snippet, samples};
 
 impl AuditPage {
@@ -22,6 +22,7 @@ impl AuditPage {
                 "audit-filtered",
                 Self {
                     words: WORDS.into(),
+                    views: views(),
                     kind: "denied".into(),
                     answer: Some("1,155 denied in 1 d; one reason covers 99 %: no-role".into()),
                     ..page(rows().into_iter().filter(|row| row.outcome == Outcome::Denied).take(1).collect())
@@ -65,6 +66,7 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
         rows,
         folded: None,
         filter: filter(),
+        views: SavedViews { save: samples::post("/me/audit-views"), ..SavedViews::default() },
         words: String::new(),
         kind: String::new(),
         answer: None,
@@ -90,6 +92,25 @@ fn page(rows: Vec<AuditRow>) -> AuditPage {
             href: "/audit?routine=yes".into(),
         }),
     }
+}
+
+fn views() -> SavedViews {
+    let save = samples::post("/me/audit-views");
+    let remove = Act::Post {
+        label: "Remove".into(),
+        of: "Denied tonight".into(),
+        action: save.action.clone(),
+        csrf_token: save.csrf_token.clone(),
+        icon: Some(Icon::Trash),
+        fields: vec![("name".into(), "Denied tonight".into()), ("step".into(), "remove".into())],
+    };
+    let open = Act::Link {
+        label: "Denied tonight".into(),
+        href: "/audit?outcome=denied&range=24h".into(),
+        icon: None,
+        primary: true,
+    };
+    SavedViews { acts: vec![open, remove], query: "outcome=denied&object=db-pass".into(), save }
 }
 
 /// The first one for many.

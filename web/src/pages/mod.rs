@@ -17,7 +17,7 @@ mod setup;
 mod sign_in;
 mod signed_out;
 
-pub use audit::{Alike, AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind};
+pub use audit::{Alike, AuditPage, AuditRow, ChainBadge, LeftOut, Outcome, PrincipalKind, SavedViews};
 pub use command_line::CommandLinePage;
 pub use credential::CredentialPage;
 pub use denied::{DeniedPage, Stage, StageState};

@@ -131,6 +131,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::CertificateImportPage
         | Endpoint::LookForm
         | Endpoint::PinForm
+        | Endpoint::AuditViewForm
         | Endpoint::NewVaultPage
         | Endpoint::NewAssignmentPage
         | Endpoint::NewRolePage

@@ -31,6 +31,23 @@ pub(super) const COUNTED: usize = 10_000;
 pub(super) const RANGES: [(&str, i64, i64); 4] =
     [("1h", HOUR, MINUTE), ("24h", DAY, 15 * MINUTE), ("7d", 7 * DAY, 2 * HOUR), ("30d", 30 * DAY, 8 * HOUR)];
 
+/// Names of the fields of its form, as they stand in the address.
+pub(super) const NAMES: [&str; 13] = [
+    "outcome",
+    "principal",
+    "vault",
+    "object",
+    "operation",
+    "reason",
+    "client",
+    "kind",
+    "range",
+    "from",
+    "until",
+    "own",
+    "group",
+];
+
 /// A filter as it was asked for.
 pub(super) struct Asked {
     /// What the log is asked.
@@ -291,21 +308,6 @@ impl Asked {
 
 /// The texts of the form's fields, by their names in the address.
 fn typed(request: &Request) -> Vec<(&'static str, String)> {
-    const NAMES: [&str; 13] = [
-        "outcome",
-        "principal",
-        "vault",
-        "object",
-        "operation",
-        "reason",
-        "client",
-        "kind",
-        "range",
-        "from",
-        "until",
-        "own",
-        "group",
-    ];
     NAMES.map(|name| (name, request.query(name).unwrap_or_default().trim().to_owned())).to_vec()
 }
 

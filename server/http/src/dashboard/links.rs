@@ -36,6 +36,8 @@ pub(super) const END_OTHERS: &str = "/me/end-others";
 pub(super) const LOOK: &str = "/me/look";
 /// Pins a vault, or takes the pin away.
 pub(super) const PINS: &str = "/me/pins";
+/// Saves a filter of the audit list, or takes a saved one away.
+pub(super) const AUDIT_VIEWS: &str = "/me/audit-views";
 /// The installation's settings.
 pub(super) const SETTINGS: &str = "/settings";
 /// Announces another key that signs tokens.

@@ -13,6 +13,7 @@ mod audit;
 mod audit_export;
 mod audit_filter;
 mod audit_lines;
+mod audit_views;
 mod audit_who;
 mod before_deletion;
 mod bulk;
@@ -385,6 +386,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::MePage => boxed(|| me::show(viewer)),
         Endpoint::LookForm => boxed(|| me::put_look(viewer, request)),
         Endpoint::PinForm => boxed(|| pins::put(viewer, request)),
+        Endpoint::AuditViewForm => boxed(|| async move { audit_views::put(viewer, request) }),
         Endpoint::DropRolePage => boxed(|| access::own::ask(viewer)),
         Endpoint::DropRoleForm => boxed(|| access::own::give_up(viewer, request)),
         Endpoint::EndOthersForm => boxed(|| me::end_others(viewer, request)),

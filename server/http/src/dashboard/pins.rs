@@ -73,7 +73,7 @@ impl Pins {
 }
 
 /// Tells people who share a browser apart, without naming them.
-fn called(person: &PrincipalId) -> String {
+pub(super) fn called(person: &PrincipalId) -> String {
     let digest = sha256(format!("{}\n{}", person.issuer, person.subject).as_bytes());
     let mut text = HEXLOWER.encode(&digest);
     text.truncate(16);

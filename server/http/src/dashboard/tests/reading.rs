@@ -307,6 +307,34 @@ async fn wherever_a_denial_is_listed_it_leads_to_its_why() {
 }
 
 #[tokio::test]
+async fn a_filter_is_saved_under_a_name_for_whoever_saved_it() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let fields = "name=Denied+tonight&query=range%3D24h%26outcome%3Ddenied%26before%3Dx&step=save";
+    let saved = story.submit("/me/audit-views", &ada, fields).await;
+    assert_eq!((saved.status, saved.header("location")), (303, Some("/audit?outcome=denied&range=24h")));
+    let views = saved.cookie("__Host-audit-views").unwrap();
+    let with_views = format!("{ada}; {views}");
+    let link = "href=\"/audit?outcome=denied&#38;range=24h\">Denied tonight</a>";
+    let page = story.get("/audit", &with_views).await.text;
+    assert!(page.contains(link) && page.contains("Remove<span class=\"sr\"> Denied tonight</span>"), "{page}");
+    let open = story.get("/audit?outcome=denied&range=24h", &with_views).await.text;
+    assert!(open.contains(&format!("class=\"btn primary\" {link}")), "{open}");
+    assert!(!story.get("/audit", &ada).await.text.contains("Denied tonight"));
+    // In the same browser, for somebody else who may read the log.
+    story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Owner, Scope::Server).unwrap();
+    let bob = format!("{}; {views}", story.sign_in("bob").await);
+    assert!(!story.get("/audit", &bob).await.text.contains("Denied tonight"));
+    for unfit in ["name=&query=&step=save", "name=a%0Ab&query=&step=save", "name=a&query=&step=keep"] {
+        assert_eq!(story.submit("/me/audit-views", &with_views, unfit).await.status, 400, "{unfit}");
+    }
+    let removed = story.submit("/me/audit-views", &with_views, "name=Denied+tonight&query=&step=remove").await;
+    let none = format!("{ada}; {}", removed.cookie("__Host-audit-views").unwrap());
+    assert_eq!(removed.header("location"), Some("/audit"));
+    assert!(!story.get("/audit", &none).await.text.contains("Denied tonight"));
+}
+
+#[tokio::test]
 async fn repeats_are_one_row_that_leads_to_each_of_them() {
     let story = Story::start();
     let ada = story.sign_in("ada").await;

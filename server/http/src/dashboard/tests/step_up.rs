@@ -110,6 +110,7 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::TokenKeysRotateForm,
     Endpoint::LookForm,
     Endpoint::PinForm,
+    Endpoint::AuditViewForm,
     Endpoint::EndOthersForm,
     Endpoint::SessionEndForm,
     Endpoint::ModuleTryForm,
