@@ -283,6 +283,7 @@ routes! {
     Base Get "/api/v1/roles/{id}" Bearer RoleShow;
     Base Put "/api/v1/roles/{id}" Bearer RolePut;
     Base Delete "/api/v1/roles/{id}" Bearer RoleDelete;
+    Base Get "/api/v1/access" Bearer AccessList;
     Base Get "/api/v1/assignments" Bearer AssignmentList;
     Base Delete "/api/v1/vaults/{vault}" Bearer VaultDelete;
     Base Get "/api/v1/deletedvaults" Bearer DeletedVaultList;

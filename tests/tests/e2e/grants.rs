@@ -29,6 +29,11 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     let id = cli(&vault, &operator, &add).unwrap();
     assert_eq!(vault.get(&nobody_token, "db").await.expect(200).json()["value"], "v", "from the next request on");
 
+    let access = ["access", "list", "--scope", "/vaults/demo", "--output", "json"];
+    let used: Value = serde_json::from_str(&cli(&vault, &operator, &access).unwrap()).unwrap();
+    let line = used.as_array().unwrap().iter().find(|line| line["assignment"] == id.as_str()).unwrap();
+    assert!(line["role"] == "Key Vault Secrets User" && line["last_used_at"].is_i64(), "{line}");
+    assert!(cli(&vault, &nobody, &["access", "list"]).unwrap_err().contains("ForbiddenByRbac"));
     let list = ["assignment", "list", "--scope", "/vaults/demo", "--output", "json"];
     let listed: Value = serde_json::from_str(&cli(&vault, &operator, &list).unwrap()).unwrap();
     let line = listed.as_array().unwrap().iter().find(|line| line["id"] == id.as_str()).unwrap();
@@ -44,6 +49,8 @@ async fn a_role_is_given_listed_and_taken_away_by_the_command_line() {
     let said = run_to_end(&mut vault.cli(&operator, &later));
     let warning = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.status.success() && warning.contains("No issuer https://later.example"), "{warning}");
+    let orphans = cli(&vault, &operator, &["access", "list", "--above", "--state", "orphan"]).unwrap();
+    assert!(orphans.contains("https://later.example#ops") && orphans.lines().count() == 2, "{orphans}");
     let known = format!("The one that is: https://127.0.0.1:{}.", vault.port + 1);
     assert!(warning.contains(&known), "it names those that are: {warning}");
     let of_nobody = cli(&vault, &operator, &["assignment", "list", "--workload", &nobody.id]).unwrap();

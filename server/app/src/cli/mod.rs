@@ -1,5 +1,6 @@
 //! The command line: what can be said, and which command does it. One file per noun.
 
+mod access;
 mod access_policy;
 mod approval;
 mod assignment;
@@ -27,6 +28,7 @@ mod vault;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+pub(crate) use access::AccessCommand;
 pub(crate) use access_policy::AccessPolicyCommand;
 pub(crate) use approval::{ApprovalAnswer, ApprovalCommand};
 pub(crate) use assignment::{AssignmentCommand, Whom};
@@ -109,6 +111,9 @@ enum Command {
     /// Make, list, change, delete and recover vaults.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// Who has access by which grant, and when it was last used.
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// Give, list and take away roles.
     #[command(subcommand)]
     Assignment(AssignmentCommand),
@@ -340,6 +345,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Vault(command) => commands::vault::run(command).await,
         Command::Role(command) => commands::role::run(command).await,
         Command::AccessPolicy(command) => commands::access_policy::run(command).await,
+        Command::Access(command) => commands::access::run(command).await,
         Command::Assignment(command) => commands::assignment::run(command).await,
         Command::Session(command) => commands::session::run(command).await,
         Command::Token(command) => commands::token::run(command).await,

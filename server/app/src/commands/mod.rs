@@ -1,5 +1,6 @@
 //! The commands that talk to a server, and those that look at a data directory.
 
+pub(crate) mod access;
 pub(crate) mod access_policy;
 pub(crate) mod approval;
 pub(crate) mod assignment;

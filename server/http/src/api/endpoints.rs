@@ -221,7 +221,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::AssignmentAdd | Endpoint::ScopedAssignmentCreate | Endpoint::NewAssignmentForm => {
             "RoleAssignmentCreate"
         }
-        Endpoint::AssignmentList
+        Endpoint::AccessList
+        | Endpoint::AssignmentList
         | Endpoint::AssignmentShow
         | Endpoint::ScopedAssignmentList
         | Endpoint::ScopedAssignmentGet

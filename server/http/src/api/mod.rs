@@ -133,7 +133,8 @@ pub(crate) async fn vault_site(
 }
 
 /// Every parameter of a query that some operation of the management API reads, `api-version` besides.
-pub(crate) const QUERY: [&str; 23] = [
+pub(crate) const QUERY: [&str; 27] = [
+    "above",
     "after",
     "api-version",
     "before",
@@ -151,11 +152,14 @@ pub(crate) const QUERY: [&str; 23] = [
     "outcome",
     "principal",
     "reason",
+    "role",
     "scope",
     "signature",
+    "state",
     "subject",
     "until",
     "vault",
+    "who",
     "without",
 ];
 
@@ -218,6 +222,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::DeletedVaultGet => boxed(|| manage::vaults::show_deleted(services, call)),
         Endpoint::DeletedVaultRecover => boxed(|| manage::vaults::recover(services, call)),
         Endpoint::DeletedVaultPurge => boxed(|| manage::vaults::purge(services, call)),
+        Endpoint::AccessList => boxed(|| manage::access::list(services, call, &request)),
         Endpoint::AssignmentAdd => boxed(|| manage::assignments::add(services, call, &request)),
         Endpoint::AssignmentList => boxed(|| manage::assignments::list(services, call, &request)),
         Endpoint::AssignmentShow => boxed(|| manage::assignments::show(services, call)),

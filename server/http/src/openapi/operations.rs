@@ -3,7 +3,7 @@
 use super::{Body, Operation};
 use crate::{
     api::manage::{
-        List, Listing, access_policies, approvals, assignments, audit, foresee, network_hits, policies,
+        List, Listing, access, access_policies, approvals, assignments, audit, foresee, network_hits, policies,
         policy_documents, policy_modules, replays, roles, session, sessions, token_keys, tokens, vaults, workloads,
     },
     openapi::shapes,
@@ -26,6 +26,15 @@ const ASSIGNMENTS: &[(&str, &str)] = &[
     ("issuer", "Of a principal or group of this issuer, with `subject` or `group`."),
     ("subject", "Subject at the issuer."),
     ("group", "Group at the issuer."),
+    ("after", "The `next` of the page before."),
+    ("limit", "1 to 1000; 100 when absent."),
+];
+const GRANTS: &[(&str, &str)] = &[
+    ("scope", "At this scope and below; `/` when absent."),
+    ("above", "true: roles given above the scope, which reach it, too."),
+    ("who", "Of whom a name contains this: subject, group, issuer, or what people call the workload."),
+    ("role", "By roles whose name contains this, or by access policies where `access policy` does."),
+    ("state", "unused, orphan, asleep or over."),
     ("after", "The `next` of the page before."),
     ("limit", "1 to 1000; 100 when absent."),
 ];
@@ -200,6 +209,11 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
         Endpoint::RoleShow => Operation { answer: role, ..roles("Show a role definition") },
         Endpoint::RolePut => Operation { body: put_role, answer: role, ..roles("Make or replace a custom role") },
         Endpoint::RoleDelete => roles("Delete a custom role that nobody has"),
+        Endpoint::AccessList => Operation {
+            query: GRANTS,
+            answer: Some(Body::of::<access::Page<'_>>()),
+            ..operation("access", "List who has access by which grant, and when it was last used")
+        },
         Endpoint::AssignmentList => Operation {
             query: ASSIGNMENTS,
             answer: Some(Body::named::<Listing<assignments::AssignmentView<'_>>>(|| "AssignmentPage".to_owned())),

@@ -1,5 +1,6 @@
 //! The management API under `/api/v1`, one file per aggregate; what they share is here.
 
+pub(crate) mod access;
 pub(crate) mod access_policies;
 pub(crate) mod approvals;
 pub(crate) mod assignments;
