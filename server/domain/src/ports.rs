@@ -583,13 +583,15 @@ pub trait ObjectStore: Send + Sync {
 
     /// Active objects in the vaults that the permits are for, of their kind, whose current version ends within these
     /// seconds, the first to end first; those that belong to a certificate are left out, because it ends with them. At
-    /// most `limit` versions are looked at. With them, how many in each vault are behind a moment (Unix seconds).
+    /// most `limit` versions are looked at. With them, how many in each vault are behind a moment (Unix seconds), and, if
+    /// they are to be counted, how many there are.
     async fn ending(
         &self,
         permits: Permits,
         within: Range<i64>,
         behind: i64,
         limit: usize,
+        counted: bool,
     ) -> Held<Result<Endings, StoreError>>;
 
     /// Active objects in the vaults that the permits are for, of their kind, that are like what is searched for, in its

@@ -154,10 +154,15 @@ pub struct Endings {
     /// How many are behind in each vault where one is: secrets whose current version is older than a moment, keys and
     /// certificates that should have got another version before it. Counted to [`MOST_BEHIND`].
     pub behind: Vec<(VaultId, u64)>,
+    /// How many there are in each vault where there is one, those that belong to a certificate too, if they were to be
+    /// counted. Counted to [`MOST_COUNTED`].
+    pub counts: Vec<(VaultId, u64)>,
 }
 
 /// Where counting ends.
 pub const MOST_BEHIND: u64 = 1000;
+/// Where counting all that there is ends.
+pub const MOST_COUNTED: u64 = 10_000;
 
 /// A version whose value has been opened for a caller.
 pub struct OpenedSecret {

@@ -16,7 +16,7 @@ use strongroom_domain::{
     names::{ObjectKind, VaultId},
     permit::Permits,
     ports::StoreError,
-    secret::{Endings, MOST_BEHIND, SecretItem},
+    secret::{Endings, MOST_BEHIND, MOST_COUNTED, SecretItem},
 };
 use uuid::Uuid;
 
@@ -121,8 +121,9 @@ fn first(
     Some(places)
 }
 
-/// How many are behind, by vault: read from an index alone, and no further than counting goes.
-fn counts(kind: ObjectKind, vaults: &[Uuid], before: i64) -> Option<SelectStatement> {
+/// How many there are, or, before a moment, how many are behind, by vault: read from an index alone, and no further than
+/// counting goes.
+fn counts(kind: ObjectKind, vaults: &[Uuid], before: Option<i64>) -> Option<SelectStatement> {
     let of_one = |vault: Uuid| {
         let of_kind = secret::Entity::find()
             .select_only()
@@ -130,18 +131,20 @@ fn counts(kind: ObjectKind, vaults: &[Uuid], before: i64) -> Option<SelectStatem
             .filter(secret::Column::VaultId.eq(vault))
             .filter(secret::Column::Kind.eq(kind.as_str()))
             .filter(secret::Column::State.eq(rows::ACTIVE));
-        let behind = match kind {
-            ObjectKind::Secret => {
-                of_kind.filter(secret::Column::Managed.eq(false)).filter(secret::Column::Made.lt(before))
-            }
-            _ => of_kind.filter(secret::Column::RotateAt.lt(before)),
+        let counted = match (kind, before) {
+            (_, None) => of_kind.limit(MOST_COUNTED),
+            (ObjectKind::Secret, Some(before)) => of_kind
+                .filter(secret::Column::Managed.eq(false))
+                .filter(secret::Column::Made.lt(before))
+                .limit(MOST_BEHIND),
+            (_, Some(before)) => of_kind.filter(secret::Column::RotateAt.lt(before)).limit(MOST_BEHIND),
         };
-        behind.limit(MOST_BEHIND).into_query()
+        counted.into_query()
     };
     let every = of_each(vaults, of_one)?;
     let counts = Query::select()
         .column("vault_id")
-        .expr_as(Expr::cust("COUNT(*)"), "behind")
+        .expr_as(Expr::cust("COUNT(*)"), "counted")
         .from_subquery(every, "every")
         .group_by_col("vault_id")
         .to_owned();
@@ -155,6 +158,7 @@ impl Store {
         within: Range<i64>,
         behind: i64,
         limit: usize,
+        counted: bool,
     ) -> Result<Endings, StoreError> {
         let mut vaults = Vec::new();
         let mut kinds = Vec::new();
@@ -189,15 +193,21 @@ impl Store {
             end(one).cmp(&end(other)).then_with(|| one.secret.name.as_str().cmp(other.secret.name.as_str()))
         });
         items.truncate(limit);
-        Ok(Endings { items, more, behind: self.behind(kind, &vaults, behind).await? })
+        let counts = if counted { self.counted(kind, &vaults, None).await? } else { Vec::new() };
+        Ok(Endings { items, more, behind: self.counted(kind, &vaults, Some(behind)).await?, counts })
     }
 
-    async fn behind(&self, kind: ObjectKind, vaults: &[Uuid], before: i64) -> Result<Vec<(VaultId, u64)>, StoreError> {
+    async fn counted(
+        &self,
+        kind: ObjectKind,
+        vaults: &[Uuid],
+        before: Option<i64>,
+    ) -> Result<Vec<(VaultId, u64)>, StoreError> {
         let Some(counts) = counts(kind, vaults, before) else { return Ok(Vec::new()) };
         let counts = self.reader.get_database_backend().build(&counts);
         let rows = self.reader.query_all_raw(counts).await.map_err(|e| store_error(&e))?;
         let count = |row: &QueryResult| -> Result<(VaultId, u64), DbErr> {
-            let (vault, count): (Uuid, i64) = (row.try_get("", "vault_id")?, row.try_get("", "behind")?);
+            let (vault, count): (Uuid, i64) = (row.try_get("", "vault_id")?, row.try_get("", "counted")?);
             Ok((VaultId(vault), u64::try_from(count).unwrap_or_default()))
         };
         rows.iter().map(count).collect::<Result<Vec<_>, _>>().map_err(|e| store_error(&e))
@@ -241,9 +251,11 @@ mod tests {
             (ObjectKind::Secret, "secrets_by_age (vault_id=? AND kind=? AND state=? AND managed=? AND made<?)"),
             (ObjectKind::Key, "rotations_by_vault (vault_id=? AND kind=? AND state=? AND rotate_at<?)"),
         ] {
-            let plan = plan(&database, &counts(kind, &vaults, 1).unwrap()).await;
+            let plan = plan(&database, &counts(kind, &vaults, Some(1)).unwrap()).await;
             assert_eq!(plan.matches(&format!("COVERING INDEX {by_index}")).count(), vaults.len(), "{plan}");
         }
-        assert!(counts(ObjectKind::Key, &[], 1).is_none());
+        let plan = plan(&database, &counts(ObjectKind::Key, &vaults, None).unwrap()).await;
+        assert_eq!(plan.matches("COVERING INDEX").count(), vaults.len(), "{plan}");
+        assert!(counts(ObjectKind::Key, &[], Some(1)).is_none());
     }
 }

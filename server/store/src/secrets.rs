@@ -152,8 +152,9 @@ impl ObjectStore for Store {
         within: Range<i64>,
         behind: i64,
         limit: usize,
+        counted: bool,
     ) -> Held<Result<Endings, StoreError>> {
-        let endings = self.endings(&permits, within, behind, limit).await;
+        let endings = self.endings(&permits, within, behind, limit, counted).await;
         permits.hold(endings)
     }
 

@@ -55,6 +55,23 @@ pub struct VaultListing {
     pub damaged: Vec<VaultName>,
 }
 
+/// A page of the list of vaults.
+#[derive(Clone, Copy, Debug)]
+pub struct VaultsWanted<'a> {
+    /// Part of their names, small letters; empty for any.
+    pub words: &'a str,
+    /// Only names behind this one.
+    pub after: Option<&'a VaultName>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl VaultsWanted<'_> {
+    fn takes(&self, name: &VaultName) -> bool {
+        name.as_str().contains(self.words) && self.after.is_none_or(|after| name > after)
+    }
+}
+
 impl Administration {
     /// Makes a vault.
     ///
@@ -254,7 +271,20 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn list_vaults(&self, ctx: &RequestContext) -> Result<VaultListing, AdminError> {
-        self.list(ctx, Action::VaultRead, "VaultList").await
+        Ok(self.list(ctx, Action::VaultRead, "VaultList", None).await?.0)
+    }
+
+    /// A page of them in order of their names, and the name behind which the next one begins. What is not on it is not
+    /// judged, but for the one that says that there is more.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn list_vaults_page(
+        &self,
+        ctx: &RequestContext,
+        wanted: VaultsWanted<'_>,
+    ) -> Result<(VaultListing, Option<VaultName>), AdminError> {
+        self.list(ctx, Action::VaultRead, "VaultList", Some(wanted)).await
     }
 
     /// The soft-deleted vaults that the caller may see.
@@ -262,7 +292,7 @@ impl Administration {
     /// # Errors
     /// [`AdminError`].
     pub async fn list_deleted_vaults(&self, ctx: &RequestContext) -> Result<VaultListing, AdminError> {
-        self.list(ctx, Action::VaultGetDeleted, "VaultListDeleted").await
+        Ok(self.list(ctx, Action::VaultGetDeleted, "VaultListDeleted", None).await?.0)
     }
 
     /// Whether the caller counts as somebody, on record under the name of the operation: for answers
@@ -292,7 +322,13 @@ impl Administration {
         self.recorder.release(ctx, record, held).await?
     }
 
-    async fn list(&self, ctx: &RequestContext, action: Action, operation: &str) -> Result<VaultListing, AdminError> {
+    async fn list(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        operation: &str,
+        wanted: Option<VaultsWanted<'_>>,
+    ) -> Result<(VaultListing, Option<VaultName>), AdminError> {
         let (permit, mut record) = match self.gate.identified(ctx, action).await {
             Judgement::Permitted(case) => (case.permit, case.record),
             Judgement::Denied(mut record, denial) => {
@@ -303,11 +339,19 @@ impl Administration {
         // One at a time: each vault is judged by itself.
         let _place = self.listing(ctx).await?;
         let deleted = action == Action::VaultGetDeleted;
-        let (count, names) = self.within_reach(ctx, deleted).await?;
-        let mut seen = VaultListing::default();
+        let (count, mut names) = self.within_reach(ctx, deleted).await?;
+        if let Some(wanted) = &wanted {
+            names.retain(|(_, name)| wanted.takes(name));
+            names.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
+        }
+        let (mut seen, mut next) = (VaultListing::default(), None);
         let mut budgets = Budgets::default();
         for (id, name) in names {
             match self.gate.judge_one_of_many(ctx, &Ask::vault(action, &name), &mut budgets).await {
+                Judgement::Permitted(_) if wanted.is_some_and(|wanted| seen.vaults.len() >= wanted.limit) => {
+                    next = seen.vaults.last().map(|vault| vault.name.clone());
+                    break;
+                }
                 Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
                 Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.truly().clone()) {
                     DenyReason::Unavailable => return Err(AdminError::Unavailable),
@@ -331,7 +375,7 @@ impl Administration {
         record.trace.push(judged.with_detail(told));
         operation.clone_into(&mut record.operation);
         record.kind = Some(ObjectKind::Vault.as_str().to_owned());
-        self.recorder.release(ctx, record, permit.hold(Ok(seen))).await?
+        self.recorder.release(ctx, record, permit.hold(Ok((seen, next)))).await?
     }
 
     /// The vaults that the caller may see the settings of, judged vault by vault and without a record:

@@ -35,6 +35,8 @@ pub struct EndingSoon {
     pub behind: Vec<(VaultName, u64)>,
     /// In how many vaults nothing is counted, because a policy module judges each name there.
     pub uncounted: usize,
+    /// How many there are in each vault in which they may be listed and counted, if that was asked for.
+    pub counts: Vec<(VaultName, u64)>,
 }
 
 /// What is looked for.
@@ -48,6 +50,8 @@ pub struct Ahead {
     pub due_before: i64,
     /// How much of each kind.
     pub limit: usize,
+    /// Whether all that there is is counted.
+    pub count: bool,
 }
 
 /// What of one kind may be shown.
@@ -59,6 +63,7 @@ struct Shown {
     /// Vaults of which nothing is shown, and of which nothing is counted.
     kept_back: usize,
     uncounted: usize,
+    counts: Vec<(VaultName, u64)>,
 }
 
 impl Objects {
@@ -85,15 +90,16 @@ impl Objects {
                 hidden: hidden + shown.kept_back,
                 behind: shown.behind,
                 uncounted: shown.uncounted,
+                counts: shown.counts,
             };
             let Some(permits) = permits else {
                 held = held.map(|lanes| with(lanes, Ok(lane(Shown::default()))));
                 continue;
             };
             let before = if verbs.kind == ObjectKind::Secret { ahead.made_before } else { ahead.due_before };
-            let endings = self.store.ending(permits, ahead.within.clone(), before, ahead.limit).await;
+            let endings = self.store.ending(permits, ahead.within.clone(), before, ahead.limit, ahead.count).await;
             let endings = endings.map(|found| self.authentic_across(verbs, &listable, found?));
-            let endings = self.shown_endings(ctx, listable, &mut record, endings).await;
+            let endings = self.shown_endings(ctx, listable, &mut record, (endings, ahead.count)).await;
             let endings = endings.map(|shown| shown.map(lane));
             held = held.and(endings).map(|(lanes, lane)| with(lanes, lane));
         }
@@ -106,18 +112,22 @@ impl Objects {
         ctx: &RequestContext,
         listable: Vec<Listable<'_>>,
         told: &mut Record,
-        endings: Held<Result<Endings, ObjectError>>,
+        (endings, counted): (Held<Result<Endings, ObjectError>>, bool),
     ) -> Held<Result<Shown, ObjectError>> {
         let (endings, judged) = self.shown_across(ctx, listable, told, endings).await;
         let kept_back = judged.iter().filter(|judged| judged.kept_back).count();
         let uncounted = judged.iter().filter(|judged| !judged.is_counted).count();
         endings.map(|found| {
-            let Endings { items, more, behind } = found?;
+            let Endings { items, more, behind, counts } = found?;
             let behind = behind.into_iter().filter_map(|(id, count)| {
                 let judged = judged.iter().find(|judged| judged.id == id && judged.is_counted)?;
                 Some((judged.name.clone(), count))
             });
-            Ok(Shown { items: named(&judged, items), more, behind: behind.collect(), kept_back, uncounted })
+            let behind = behind.collect();
+            let countable = judged.iter().filter(|judged| counted && judged.is_counted && !judged.kept_back);
+            let count_of = |id| counts.iter().find(|(of, _)| *of == id).map_or(0, |(_, count)| *count);
+            let counts = countable.map(|judged| (judged.name.clone(), count_of(judged.id))).collect();
+            Ok(Shown { items: named(&judged, items), more, behind, kept_back, uncounted, counts })
         })
     }
 }

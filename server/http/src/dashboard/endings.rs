@@ -55,6 +55,7 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
         made_before: now - OLD * DAY,
         due_before: now - LATE * DAY,
         limit: MOST,
+        count: false,
     };
     match viewer.services.objects.ending(&ctx, &names, &ahead).await {
         Ok(lanes) => {
@@ -229,7 +230,15 @@ mod tests {
     const NOW: i64 = 1_800_000_000;
 
     fn ending_soon(kind: ObjectKind) -> EndingSoon {
-        EndingSoon { kind, items: Vec::new(), more: false, hidden: 0, behind: Vec::new(), uncounted: 0 }
+        EndingSoon {
+            kind,
+            items: Vec::new(),
+            more: false,
+            hidden: 0,
+            behind: Vec::new(),
+            uncounted: 0,
+            counts: Vec::new(),
+        }
     }
 
     fn ending(name: &str, days: i64) -> (VaultName, SecretItem) {

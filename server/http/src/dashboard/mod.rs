@@ -66,6 +66,7 @@ mod step_up;
 mod tests;
 mod vault_forms;
 mod vault_life;
+mod vault_rows;
 mod vaults;
 mod view;
 mod why;

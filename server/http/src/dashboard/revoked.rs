@@ -40,7 +40,7 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>], reads_audit
     }
     let names: Vec<VaultName> = vaults.iter().map(|vault| vault.name.clone()).collect();
     let Ok(ctx) = viewer.further() else { return Found { unread: true, ..found } };
-    let ahead = Ahead { within: viewer.now()..i64::MAX, made_before: 0, due_before: 0, limit: MOST };
+    let ahead = Ahead { within: viewer.now()..i64::MAX, made_before: 0, due_before: 0, limit: MOST, count: false };
     let Ok(lanes) = viewer.services.objects.ending(&ctx, &names, &ahead).await else {
         return Found { unread: true, ..found };
     };

@@ -1,15 +1,21 @@
 //! The vaults that a person may list, and the page of one.
 
+use std::sync::Arc;
+
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
-    admin::VaultListing,
+    admin::{VaultListing, VaultsWanted},
     gate::Ask,
-    names::VaultName,
+    names::{ObjectKind, VaultName},
     network::NetworkAction,
+    policy::PolicyAttachment,
+    role::Role,
     vault::{Vault, VaultSettings},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
+use strongroom_web::{
+    Act, Body, Cell, Fact, Field, Form, Icon, Paging, Panel, PanelsPage, Row, Snippet, Table, Tone, say,
+};
 
 use super::{
     Failure, access, endings,
@@ -22,6 +28,7 @@ use super::{
     rendered,
     snippets::{self, Commands},
     sort::Sort,
+    vault_rows::{self, Around},
     view,
 };
 use crate::{
@@ -42,53 +49,116 @@ pub(super) fn notices(damaged: &[VaultName]) -> Vec<String> {
     damaged.iter().map(|name| say!("vaults-vault-name-is-left-out", name = name, damaged = damage_words())).collect()
 }
 
-const COLUMNS: [&str; 6] = ["Name", "Access by", "Purge protection", "Address for clients", "Tags", ""];
+const COLUMNS: [&str; 9] = [
+    "Name",
+    "Secrets, keys, certificates",
+    "Near their end",
+    "Denials, 24 h",
+    "Access by",
+    "Purge protection",
+    "Owners",
+    "Tags",
+    "",
+];
+/// What only a page of the list knows, so that it cannot be sorted by it.
+const APART: [&str; 4] = ["Secrets, keys, certificates", "Near their end", "Denials, 24 h", "Owners"];
+/// Vaults on a page.
+const PAGE: usize = 25;
+/// Most vaults that are read to be sorted otherwise than by name.
+const SORTED: usize = 200;
+/// Longest part of a name that is searched for.
+const MAX_WORDS: usize = 24;
 
-/// GET /vaults
+/// What a vault is sorted by.
+fn sorted_by(vault: &Arc<Vault>, column: &str) -> Option<String> {
+    let settings = &vault.settings;
+    match column {
+        "access-by" => Some(mode_words(settings.access_mode).to_owned()),
+        "purge-protection" => Some(if settings.purge_protection { "0" } else { "1" }.to_owned()),
+        "tags" if settings.tags.is_empty() => None,
+        "tags" => serde_json::to_string(&settings.tags).ok(),
+        _ => Some(vault.name.to_string()),
+    }
+}
+
+/// A page of the list.
+struct Listed {
+    vaults: Vec<Arc<Vault>>,
+    damaged: Vec<VaultName>,
+    /// The name behind which the next page begins.
+    next: Option<VaultName>,
+    /// The pages around one that is sorted otherwise than by name.
+    paging: Option<Paging>,
+    notice: Option<String>,
+}
+
+async fn read(viewer: &Viewer<'_>, words: &str, after: Option<&VaultName>, sort: &Sort<'_>) -> Result<Listed, Failure> {
+    let (after, limit) = if sort.is_set() { (None, SORTED) } else { (after, PAGE) };
+    let wanted = VaultsWanted { words, after, limit };
+    let (VaultListing { mut vaults, damaged }, next) =
+        viewer.services.admin.list_vaults_page(&viewer.call.ctx, wanted).await?;
+    let notice = sort.notice(vaults.len(), next.is_some());
+    let paging = sort.arrange(&mut vaults, sorted_by);
+    let next = next.filter(|_| paging.is_none());
+    Ok(Listed { vaults, damaged, next, paging, notice })
+}
+
+/// GET /vaults[?q=&after=&sort=]
 ///
 /// # Errors
-/// 503 when the vaults cannot be read or the record cannot be written.
+/// 400 for a search that is too long; 503 when the vaults cannot be read or the record cannot be written.
 pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let services = viewer.services;
-    let VaultListing { vaults, damaged } = services.admin.list_vaults(&viewer.call.ctx).await?;
+    let words = request.query("q").unwrap_or_default().trim().to_lowercase();
+    if words.chars().count() > MAX_WORDS {
+        return Err(Problem::bad_parameter(say!("vaults-a-name-has-at-most", most = MAX_WORDS)).into());
+    }
+    let after = request.query("after").and_then(|after| VaultName::parse(after).ok());
+    let sort = Sort::of(viewer, request, &COLUMNS);
+    let Listed { mut vaults, damaged, next, paging, notice } = read(viewer, &words, after.as_ref(), &sort).await?;
+    let whole = next.is_none() && after.is_none() && paging.is_none() && words.is_empty();
+    if whole {
+        vaults = viewer.pins.first(&vaults);
+    }
     let place = Place::Vaults;
     let mut offers = Offers::new(viewer, &place);
     if let Ok(name) = VaultName::parse(FIRST_VAULT) {
         let new = Act::primary(say!("vaults-new-vault"), links::NEW_VAULT, Icon::Plus);
         offers.offer(&Ask::vault(Action::VaultCreate, &name), new).await;
     }
+    let around = Around::of(viewer, &vaults, &mut offers).await;
     let (mut acts, cannot) = offers.told();
     let creates = !acts.is_empty();
     acts.push(Act::link(say!("vaults-deleted-vaults"), links::DELETED_VAULTS, Icon::Trash));
     let token = viewer.form_token();
-    let first = viewer.pins.first(&vaults);
-    let rows = first.iter().map(|vault| {
-        let settings = &vault.settings;
-        Row::new(vec![
-            Cell::Link {
-                text: vault.name.to_string(),
-                href: links::vault(&vault.name),
-                small: viewer.pins.has(vault).then(|| say!("vaults-pinned").to_owned()),
-            },
-            Cell::text(mode_words(settings.access_mode)),
-            protection(settings),
-            Cell::Code(services.addresses.vault(&vault.name)),
-            if settings.tags.is_empty() {
-                Cell::None(say!("vaults-none").into())
-            } else {
-                Cell::Tags(view::tags(&settings.tags))
-            },
-            Cell::Acts(vec![pins::act(viewer, vault, &token)]),
-        ])
-    });
-    let rows: Vec<Row> = rows.collect();
+    let rows: Vec<Row> = vaults.iter().map(|vault| row(viewer, vault, &around, &token)).collect();
     let headline = match rows.len() {
+        _ if !whole => say!("vaults-vaults").to_owned(),
         0 => say!("vaults-no-vault-you-may-list").to_owned(),
         1 => say!("vaults-one-vault").to_owned(),
         count => say!("vaults-count-vaults", count = count),
     };
     let commands = Commands::of_installation(services);
-    let body = if rows.is_empty() {
+    let searched = !words.is_empty();
+    let filter = (searched || !whole || rows.len() > 1).then(|| Form {
+        action: links::VAULTS.to_owned(),
+        fields: std::iter::once(
+            Field::line("q", say!("vaults-search-names"), words.clone(), 24).hint(say!("vaults-part-of-a-name")),
+        )
+        .chain(sort.kept().into_iter().map(|(name, value)| Field::hidden(&name, value)))
+        .collect(),
+        submit: say!("vaults-search").to_owned(),
+        cancel_href: searched.then(|| links::VAULTS.to_owned()),
+        ..Form::default()
+    });
+    let none = rows.is_empty();
+    let body = if none && searched {
+        Body::Empty {
+            headline: say!("vaults-no-vault-is-like-that").to_owned(),
+            text: say!("vaults-only-names-are-searched").to_owned(),
+            command: None,
+        }
+    } else if none {
         Body::Empty {
             headline: say!("vaults-there-is-nothing-here-that").to_owned(),
             text: say!("vaults-somebody-who-administers-this-installation").to_owned(),
@@ -98,22 +168,58 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             }),
         }
     } else {
-        let table = Table::new(&COLUMNS, rows);
-        Body::Table(Sort::of(viewer, request, &COLUMNS).table(table, &["Address for clients"]))
+        let own = Paging {
+            words: say!("vaults-count-on-this-page", count = rows.len()),
+            first_href: after.as_ref().map(|_| links::asked(links::VAULTS, &[("q", Some(words.as_str()))])),
+            next_href: next.as_ref().map(|next| {
+                links::asked(links::VAULTS, &[("q", Some(words.as_str())), ("after", Some(next.as_str()))])
+            }),
+        };
+        let sorts = sort.heads(&COLUMNS, &APART);
+        Body::Table(Table { sorts, paging: paging.unwrap_or(own), ..Table::new(&COLUMNS, rows) })
     };
-    let stranger = vaults.is_empty() && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
-    let panel = if stranger { overview::no_role(viewer) } else { Panel::new(say!("vaults-vaults"), body) };
+    let alone = none && !searched && after.is_none();
+    let stranger = alone && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
+    let panel = if stranger {
+        overview::no_role(viewer)
+    } else {
+        Panel::new(say!("vaults-vaults"), body).foot(say!("vaults-near-its-end-is-the-last-fifth"))
+    };
     let page = PanelsPage {
         acts,
         cannot,
-        notices: notices(&damaged),
+        notices: notices(&damaged).into_iter().chain(notice).collect(),
+        filter,
         main: vec![
             panel,
             snippets::panel(vec![commands.server("vault list"), commands.curl_server("GET", "/api/v1/vaults", None)]),
         ],
-        ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, headline)
+        ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+fn row(viewer: &Viewer<'_>, vault: &Arc<Vault>, around: &Around, token: &str) -> Row {
+    let settings = &vault.settings;
+    Row::new(vec![
+        Cell::Link {
+            text: vault.name.to_string(),
+            href: links::vault(&vault.name),
+            small: viewer.pins.has(vault).then(|| say!("vaults-pinned").to_owned()),
+        },
+        around.contents(&vault.name),
+        around.nearing(&vault.name),
+        around.denied(&vault.name),
+        Cell::text(mode_words(settings.access_mode)),
+        protection(settings),
+        around.owned(vault),
+        if settings.tags.is_empty() {
+            Cell::None(say!("vaults-none").into())
+        } else {
+            Cell::Tags(view::tags(&settings.tags))
+        },
+        Cell::Acts(vec![pins::act(viewer, vault, token)]),
+    ])
 }
 
 /// What grants requests, in words.
@@ -158,6 +264,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     let delete = Act::link(say!("vaults-delete"), links::in_vault(&name, "delete", &[]), Icon::Trash);
     offers.offer(&Ask::vault(Action::VaultDelete, &name), delete).await;
+    let around = Around::of(viewer, std::slice::from_ref(&vault), &mut offers).await;
     let (mut acts, mut cannot) = offers.told();
     let waiting = viewer.services.admin.waiting_approvals(&viewer.call.ctx, &vault).await?;
     if waiting > 0 {
@@ -172,7 +279,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         cannot.push(say!("vaults-what-was-changed-here-is").to_owned());
         None
     };
-    let here = [ending.panel, changes, Some(network(&vault)), Some(modules(&vault))];
+    let here = [ending.panel, changes, Some(network(&vault)), Some(modules(viewer, &vault).await)];
     let commands = Commands::of_installation(viewer.services);
     let settings = &vault.settings;
     let page = PanelsPage {
@@ -188,6 +295,7 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         notices: ending.unread.map(str::to_owned).into_iter().collect(),
         main: here.into_iter().flatten().collect(),
         aside: vec![
+            inside(&vault, &around),
             Panel::new(say!("vaults-details"), Body::Facts(facts(viewer, &vault))).acts(vec![Act::link(
                 say!("vaults-settings"),
                 links::in_vault(&name, "settings", &[]),
@@ -202,6 +310,24 @@ pub(super) async fn home(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         ..PanelsPage::new(viewer.shell(&place).await, name.to_string())
     };
     Ok(rendered(200, page.render()))
+}
+
+/// How much is in a vault, and what goes on there.
+fn inside(vault: &Vault, around: &Around) -> Panel {
+    let name = &vault.name;
+    let fact = |label: &str, value| Fact { name: label.to_owned(), value };
+    let counted = |kind, href: String| match around.count(name, kind) {
+        Some(count) => Cell::link(vault_rows::counted(count), href),
+        None => Cell::None(say!("vaults-hidden").to_owned()),
+    };
+    let facts = vec![
+        fact(say!("vaults-secrets"), counted(ObjectKind::Secret, links::secrets(name))),
+        fact(say!("vaults-keys"), counted(ObjectKind::Key, links::keys(name))),
+        fact(say!("vaults-certificates"), counted(ObjectKind::Certificate, links::certificates(name))),
+        fact(say!("vaults-near-their-end"), around.nearing(name)),
+        fact(say!("vaults-denials-in-24-h"), around.denied(name)),
+    ];
+    Panel::new(say!("vaults-in-it"), Body::Facts(facts))
 }
 
 fn facts(viewer: &Viewer<'_>, vault: &Vault) -> Vec<Fact> {
@@ -242,30 +368,53 @@ fn network(vault: &Vault) -> Panel {
     Panel::new(say!("vaults-network"), Body::Text(vec![words])).acts(vec![open])
 }
 
-fn modules(vault: &Vault) -> Panel {
-    let attached = &vault.settings.policies;
+/// What is asked about requests here, in its order: what is attached to all vaults, and then what is attached to this one.
+async fn modules(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
     let all = vec![Act::link(say!("vaults-policy-modules"), links::POLICY, Icon::Module)];
+    let (above, said) = everywhere(viewer).await;
+    let own = vault.settings.policies.iter().map(|one| (AttachedTo::Vault(vault.name.clone()), one.clone()));
+    let attached: Vec<(AttachedTo, PolicyAttachment)> =
+        above.into_iter().map(|one| (AttachedTo::Everywhere, one)).chain(own).collect();
     if attached.is_empty() {
         let none = Body::Text(vec![say!("vaults-no-policy-module-of-its").into()]);
-        return Panel::new(say!("vaults-policy-modules"), none).acts(all);
+        let panel = Panel::new(say!("vaults-policy-modules"), none).acts(all);
+        return said.into_iter().fold(panel, |panel, said| panel.foot(said));
     }
-    let to = AttachedTo::Vault(vault.name.clone());
-    let rows = attached.iter().map(|attachment| {
-        let role = if attachment.authority { say!("vaults-may-grant-and-refuse") } else { say!("vaults-may-refuse") };
+    let rows = attached.iter().map(|(to, attachment)| {
+        let role = match (to, attachment.authority) {
+            (AttachedTo::Everywhere, _) => say!("vaults-attached-to-all-vaults"),
+            (_, true) => say!("vaults-may-grant-and-refuse"),
+            (_, false) => say!("vaults-may-refuse"),
+        };
         Row::new(vec![
             Cell::Link {
                 text: attachment.name.clone(),
-                href: links::attachment(&to, &attachment.name),
+                href: links::attachment(to, &attachment.name),
                 small: Some(role.to_owned()),
             },
             policies::badge_cell(attachment.state, None),
             Cell::Code(attachment.settings.clone()),
         ])
     });
-    Panel::new(
+    let panel = Panel::new(
         say!("vaults-policy-modules"),
         Body::Table(Table::new(&["Attachment", "State", "Settings"], rows.collect())),
     )
     .note(say!("vaults-asked-in-this-order-any"))
-    .acts(all)
+    .acts(all);
+    said.into_iter().fold(panel, |panel, said| panel.foot(said))
+}
+
+/// What is attached to all vaults, or why that is not told.
+async fn everywhere(viewer: &Viewer<'_>) -> (Vec<PolicyAttachment>, Option<String>) {
+    if !viewer.may(&Ask::server(Action::PolicyRead)).await {
+        let role = Role::least_for(Action::PolicyRead).map_or(Role::Owner.name(), Role::name);
+        return (Vec::new(), Some(say!("vaults-what-is-attached-to-all-is-hidden", role = role)));
+    }
+    let unread = (Vec::new(), Some(say!("vaults-what-is-attached-to-all-could-not").to_owned()));
+    let Ok(ctx) = viewer.further() else { return unread };
+    match viewer.services.admin.show_policies(&ctx, None).await {
+        Ok(shown) => (shown.policies.into_iter().map(|one| one.attachment).collect(), None),
+        Err(_) => unread,
+    }
 }

@@ -255,7 +255,7 @@ async fn what_ends_first_is_found_wherever_it_is(place: Place) {
     let found = async |object: ObjectRef, action, within, limit| {
         let collection = ObjectRef { name: None, ..object };
         let permits = test_support::permits(vec![permit(action, collection, None)]).unwrap();
-        let endings = test_support::open(s.store.ending(permits, within, 6, limit).await).unwrap();
+        let endings = test_support::open(s.store.ending(permits, within, 6, limit, false).await).unwrap();
         let names: Vec<_> = endings.items.iter().map(|(_, item)| item.secret.name.to_string()).collect();
         (names.join(" "), endings.more)
     };
@@ -268,11 +268,13 @@ async fn what_ends_first_is_found_wherever_it_is(place: Place) {
     // Made at 5, all of them, and the key rotates never.
     let counted = async |object: ObjectRef, action, before| {
         let permits = test_support::permits(vec![permit(action, ObjectRef { name: None, ..object }, None)]).unwrap();
-        test_support::open(s.store.ending(permits, 0..1, before, 1).await).unwrap().behind
+        test_support::open(s.store.ending(permits, 0..1, before, 1, true).await).unwrap()
     };
-    assert_eq!(counted(s.secret("x"), Action::SecretList, 6).await, [(s.vault, 5)]);
-    assert!(counted(s.secret("x"), Action::SecretList, 5).await.is_empty());
-    assert!(counted(s.key("x"), Action::KeyList, 6).await.is_empty());
+    assert_eq!(counted(s.secret("x"), Action::SecretList, 6).await.behind, [(s.vault, 5)]);
+    assert!(counted(s.secret("x"), Action::SecretList, 5).await.behind.is_empty());
+    assert!(counted(s.key("x"), Action::KeyList, 6).await.behind.is_empty());
+    assert_eq!(counted(s.secret("x"), Action::SecretList, 5).await.counts, [(s.vault, 5)], "all that there are");
+    assert_eq!(counted(s.key("x"), Action::KeyList, 6).await.counts, [(s.vault, 1)]);
     let elsewhere = test_support::secret_ref(VaultId(crate::support::id()), VaultName::parse("other").unwrap(), None);
     assert_eq!(found(elsewhere, Action::SecretList, 10..1000, 9).await, (String::new(), false));
 

@@ -210,10 +210,12 @@ impl ObjectStore for MemoryStore {
         within: Range<i64>,
         behind: i64,
         limit: usize,
+        counted: bool,
     ) -> Held<Result<Endings, StoreError>> {
         self.pause().await;
         let mut ending = Vec::new();
         let mut counts: BTreeMap<VaultId, u64> = BTreeMap::new();
+        let mut there: BTreeMap<VaultId, u64> = BTreeMap::new();
         {
             let durable = self.durable();
             for ((vault, kind, _), row) in &durable.objects {
@@ -223,6 +225,9 @@ impl ObjectStore for MemoryStore {
                 };
                 if !permits.iter().any(object) {
                     continue;
+                }
+                if counted && row.meta.life == LifeState::Active {
+                    *there.entry(*vault).or_default() += 1;
                 }
                 if row.meta.life == LifeState::Active && !row.meta.managed {
                     let made = row.versions.get(&row.meta.current).map(|version| version.meta.created);
@@ -247,7 +252,8 @@ impl ObjectStore for MemoryStore {
         let more = ending.len() > limit;
         ending.truncate(limit);
         let items = ending.into_iter().filter_map(|(_, shown)| shown).collect();
-        permits.hold(Ok(Endings { items, more, behind: counts.into_iter().collect() }))
+        let (behind, counts) = (counts.into_iter().collect(), there.into_iter().collect());
+        permits.hold(Ok(Endings { items, more, behind, counts }))
     }
 
     async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>> {

@@ -423,8 +423,9 @@ impl ObjectStore for TwoFaced {
         within: Range<i64>,
         behind: i64,
         limit: usize,
+        counted: bool,
     ) -> Held<Result<Endings, StoreError>> {
-        self.0.ending(permits, within, behind, limit).await
+        self.0.ending(permits, within, behind, limit, counted).await
     }
 
     async fn search(&self, permits: Permits, search: &Search, limit: usize) -> Held<Result<Found, StoreError>> {

@@ -25,7 +25,7 @@ fn told(found: &[EndingSoon], kind: ObjectKind) -> (String, usize) {
 }
 
 fn ahead() -> Ahead {
-    Ahead { within: 10..1000, made_before: i64::MAX, due_before: 0, limit: 9 }
+    Ahead { within: 10..1000, made_before: i64::MAX, due_before: 0, limit: 9, count: true }
 }
 
 /// How many secrets are behind, by vault.
@@ -35,6 +35,14 @@ fn behind(found: &[EndingSoon]) -> String {
     let mut counts: Vec<_> = counts.collect();
     counts.sort();
     format!("{}; {} not counted", counts.join(", "), lane.uncounted)
+}
+
+/// How many of a kind there are, by vault.
+fn counts(found: &[EndingSoon], kind: ObjectKind) -> String {
+    let lane = found.iter().find(|lane| lane.kind == kind).unwrap();
+    let mut counts: Vec<_> = lane.counts.iter().map(|(vault, count)| format!("{vault} {count}")).collect();
+    counts.sort();
+    counts.join(", ")
 }
 
 async fn set(demo: &Demo, vault: &VaultName, secret: &str, end: i64, on: bool) {
@@ -57,6 +65,8 @@ async fn each_vault_is_judged_by_itself_and_one_record_tells_of_all() {
     assert_eq!(told(&found, ObjectKind::Secret), ("other/soon demo/late".to_owned(), 0));
     assert_eq!(told(&found, ObjectKind::Key), (String::new(), 0));
     assert_eq!(behind(&found), "demo 1, other 2; 0 not counted");
+    assert_eq!(counts(&found, ObjectKind::Secret), "demo 1, other 2");
+    assert_eq!(counts(&found, ObjectKind::Key), "demo 0, other 0");
     let log = demo.world.store.image().log;
     assert_eq!((log.len(), log.last().unwrap().record.operation.as_str()), (before + 1, ENDING));
 
@@ -68,6 +78,7 @@ async fn each_vault_is_judged_by_itself_and_one_record_tells_of_all() {
     let found = demo.world.objects.ending(&demo.world.request(&bob), &vaults, &ahead()).await.unwrap();
     assert_eq!(told(&found, ObjectKind::Secret), ("demo/late".to_owned(), 1));
     assert_eq!(behind(&found), "demo 1; 0 not counted");
+    assert_eq!(counts(&found, ObjectKind::Secret), "demo 1");
     assert_eq!(told(&found, ObjectKind::Certificate), (String::new(), 1));
     let nobody = demo.world.request(&person("mallory"));
     let found = demo.world.objects.ending(&nobody, &vaults, &ahead()).await.unwrap();

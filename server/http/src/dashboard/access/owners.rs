@@ -1,12 +1,17 @@
 //! The owners of a vault: whom to ask for access to it. For those who may read its assignments; everybody else hears what
 //! it takes.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
     admin::{AssignmentShown, ScopeRequest},
     gate::Ask,
     grant::Scope,
+    names::VaultId,
+    principal::Grantee,
+    role::RoleRef,
     vault::Vault,
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
@@ -19,6 +24,8 @@ fn title() -> &'static str {
 }
 /// Most that are named.
 const SHOWN: usize = 10;
+/// Most assignments that are read for a list of vaults.
+const LOOKED_THROUGH: usize = 500;
 
 /// Who may give access to a vault.
 pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
@@ -50,6 +57,31 @@ pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
     let panel =
         Panel::new(title(), body(viewer, &owners).await).note(say!("access-owners-may-give-access")).acts(vec![all]);
     if foot.is_empty() { panel } else { panel.foot(foot.join(" ")) }
+}
+
+/// Who may give access by an assignment of a vault's own and by a built-in role, by vault, and whether not all assignments
+/// were looked at; for a list of vaults. None where they cannot be read.
+pub(crate) async fn by_vault(viewer: &Viewer<'_>) -> Option<(BTreeMap<VaultId, Vec<String>>, bool)> {
+    let ctx = viewer.further().ok()?;
+    let page =
+        viewer.services.admin.list_assignments(&ctx, &ScopeRequest::Server, None, None, LOOKED_THROUGH).await.ok()?;
+    let gives = |role: RoleRef| matches!(role, RoleRef::BuiltIn(role) if role.allows(Action::AssignmentAdd));
+    let of_vaults: Vec<(VaultId, &Grantee)> = page
+        .items
+        .iter()
+        .map(|shown| &shown.assignment)
+        .filter(|assignment| gives(assignment.role) && assignment.counts_at(viewer.call.ctx.now))
+        .filter_map(|assignment| match assignment.scope {
+            Scope::Vault { vault } => Some((vault, &assignment.grantee)),
+            _ => None,
+        })
+        .collect();
+    let names = whom::names(viewer, of_vaults.iter().map(|(_, grantee)| *grantee)).await;
+    let mut owners: BTreeMap<VaultId, Vec<String>> = BTreeMap::new();
+    for (vault, grantee) in of_vaults {
+        owners.entry(vault).or_default().push(whom::words(grantee, &names));
+    }
+    Some((owners, page.next.is_some()))
 }
 
 fn told(words: &str) -> Panel {

@@ -28,6 +28,7 @@ mod spans;
 mod stale;
 mod step_up;
 mod unparsed;
+mod vaults;
 mod walk;
 mod why;
 
