@@ -12,6 +12,7 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    action::Action,
     policy::{PolicyCertificate, PolicyTls},
     principal::Principal,
     record::{MAX_STATED_REASON, Outcome},
@@ -66,6 +67,7 @@ pub struct RequestContext {
     /// When it began by [`crate::time::Clock::ticks_micros`], if that is known.
     pub(crate) began: Option<u64>,
     stated_reason: OnceLock<String>,
+    expected: OnceLock<(Action, i64)>,
     lifetime: OnceLock<u32>,
     only_looks: bool,
 }
@@ -93,6 +95,7 @@ impl RequestContext {
             is_open: AtomicBool::new(false),
             began: None,
             stated_reason: OnceLock::new(),
+            expected: OnceLock::new(),
             lifetime: OnceLock::new(),
             only_looks: false,
         }
@@ -148,6 +151,17 @@ impl RequestContext {
     #[must_use]
     pub fn stated_reason(&self) -> Option<&str> {
         self.stated_reason.get().map(String::as_str)
+    }
+
+    /// Takes note of the revision that a person saw of the object that they change: at another one, the change is refused.
+    /// Only the first statement counts.
+    pub fn expect_revision(&self, action: Action, revision: i64) {
+        self.expected.get_or_init(|| (action, revision));
+    }
+
+    /// The revision that was seen of what this action changes, if it was said.
+    pub(crate) fn expected_revision(&self, action: Action) -> Option<i64> {
+        self.expected.get().filter(|(of, _)| *of == action).map(|(_, revision)| *revision)
     }
 
     /// For how many seconds the recorded answer may be kept, if a policy module said so.

@@ -377,10 +377,19 @@ impl Issuers {
     /// # Errors
     /// [`IssuerError`].
     pub async fn contacts(&self, ctx: &RequestContext, vault: &VaultName) -> Result<Contacts, IssuerError> {
+        Ok(self.contacts_at(ctx, vault).await?.0)
+    }
+
+    /// The same with the revision that they are at.
+    ///
+    /// # Errors
+    /// [`IssuerError`].
+    pub async fn contacts_at(&self, ctx: &RequestContext, vault: &VaultName) -> Result<(Contacts, i64), IssuerError> {
         let name = ObjectName::parse(CONTACTS)?;
         let ask = Ask::object(ObjectKind::Contacts, Action::ContactsGet, vault, &name);
-        let (_, document) = self.objects.read_whole(ctx, ask).await?.ok_or(IssuerError::NoContacts)?;
-        Ok(Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?)
+        let (item, document) = self.objects.read_whole(ctx, ask).await?.ok_or(IssuerError::NoContacts)?;
+        let contacts = Contacts::of_document(&document).map_err(|_| ObjectError::Tampered)?;
+        Ok((contacts, item.secret.revision))
     }
 
     /// PUT /certificates/contacts: all of them.

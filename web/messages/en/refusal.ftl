@@ -7,3 +7,6 @@ refusal-stored-now = Stored now
 refusal-policy-attachment = policy { $attachment },{" "}
 refusal-type-the-name-to-confirm = Type the name to confirm
 refusal-nothing-was-done-type-the = Nothing was { $done }: type the name { $name } to confirm.
+refusal-yes = Yes
+refusal-no = No
+refusal-none = None

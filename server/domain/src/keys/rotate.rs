@@ -114,12 +114,26 @@ impl Keys {
         vault: &VaultName,
         name: &ObjectName,
     ) -> Result<(ObjectName, Option<RotationPolicy>), KeyError> {
+        let (name, policy, _) = self.rotation_policy_at(ctx, vault, name).await?;
+        Ok((name, policy))
+    }
+
+    /// The same with the revision that the key is at.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn rotation_policy_at(
+        &self,
+        ctx: &RequestContext,
+        vault: &VaultName,
+        name: &ObjectName,
+    ) -> Result<(ObjectName, Option<RotationPolicy>, i64), KeyError> {
         let ask = Ask::object(ObjectKind::Key, Action::KeyRotationPolicyGet, vault, name);
         let InVault { case, .. } = self.objects.admit(ctx, ask).await?;
         let item = active(case.facts.as_deref()).ok_or_else(|| ObjectError::NotFound(name.clone(), None));
         let found = item.map(|SecretItem { secret, .. }| {
             let policy = rotation::policy_of(&secret).cloned();
-            (secret.name, policy)
+            (secret.name, policy, secret.revision)
         });
         let held = case.permit.hold(found);
         Ok(self.objects.recorder.release(ctx, case.record, held).await.map_err(ObjectError::from)??)

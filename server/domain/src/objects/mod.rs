@@ -43,7 +43,7 @@ use crate::{
     permit::Held,
     ports::{ObjectStore, StoreError},
     record::{HowItWent, NoRecord, Outcome, Record, Recorder},
-    secret::{AttributeError, Page, SecretItem, VaultFacts},
+    secret::{AttributeError, LifeState, Page, SecretItem, VaultFacts},
     vault::Vault,
 };
 
@@ -123,6 +123,9 @@ pub enum ObjectError {
         "a certificate that is kept as PFX is given as PEM, and no other is given in another form than it is kept in"
     )]
     OtherForm,
+    /// Somebody changed it since whoever asks looked at it.
+    #[error("it was changed since it was looked at")]
+    OtherRevision,
     /// The object keeps changing under the request.
     #[error("it is being changed by others")]
     Contended,
@@ -164,6 +167,7 @@ impl HowItWent for ObjectError {
             Self::Invalid(_) | Self::Impossible(_) | Self::OtherForm | Self::Unsaid(_) | Self::Reserved(..) => {
                 "invalid"
             }
+            Self::OtherRevision => "other-revision",
             Self::Contended => "contended",
             Self::Busy => "throttled",
             Self::Tampered => "tampered",
@@ -226,10 +230,12 @@ pub(crate) struct InVault {
 }
 
 impl Objects {
-    /// Asks the gate; a denial is recorded before it is told.
+    /// Asks the gate; a denial is recorded before it is told. What was changed since the caller looked at it is not
+    /// changed by them: the permit is of the revision that is compared here.
     pub(crate) async fn admit(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<InVault, ObjectError> {
         match self.gate.judge(ctx, &ask).await {
             Judgement::Permitted(mut case) => match case.vault.take() {
+                Some(_) if is_other(ctx, &ask, &case) => Err(self.refuse(ctx, *case, ObjectError::OtherRevision).await),
                 Some((vault, keys)) => Ok(InVault { case: *case, vault, keys }),
                 None => Err(self.refuse(ctx, *case, ObjectError::VaultNotFound).await),
             },
@@ -294,6 +300,13 @@ impl Objects {
             Err(no_record) => ObjectError::NoRecord(no_record).into(),
         }
     }
+}
+
+/// Whether what is there is at another revision than the one that was seen. What is not there is told otherwise.
+fn is_other(ctx: &RequestContext, ask: &Ask<'_>, case: &Case) -> bool {
+    let present = case.facts.as_deref().filter(|facts| facts.secret.life == LifeState::Active);
+    let expected = ctx.expected_revision(ask.action);
+    present.zip(expected).is_some_and(|(facts, expected)| facts.secret.revision != expected)
 }
 
 impl From<&Vault> for VaultFacts {

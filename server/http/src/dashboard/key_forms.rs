@@ -9,6 +9,7 @@ use strongroom_crypto::{
     key::{Curve, DataAlgorithm, KeySpec, SignAlgorithm},
 };
 use strongroom_domain::{
+    action::Action,
     key::KeyOperation,
     keys::{Cleartext, KeyAt, KeyRequest, Sealing},
     names::{ObjectName, VaultName},
@@ -22,7 +23,7 @@ use super::{
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
     key, links, redirect,
-    refusal::{self, Refusal},
+    refusal::{self, AsOf, Refusal},
     secret::Named,
     secret_forms::{Draft, attributes, vault},
     snippets::{self, Commands},
@@ -124,14 +125,15 @@ async fn try_create(
         spec(sent.text("kind")).ok_or_else(|| Problem::bad_parameter(say!("key-forms-there-is-no-such-kind")))?;
     let attributes = attributes(sent)?;
     // A form says "new": what is there already gets no new version by it.
+    let words = say!("key-forms-there-is-a-key-name", name = name);
     if viewer.services.keys.show(&viewer.further()?, vault, &name, None).await.is_ok() {
-        let words = say!("key-forms-there-is-a-key-name", name = name);
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
     let operations = (!operations.is_empty()).then(|| operations.clone());
     let wanted = KeyRequest { spec, hardware, operations };
-    let (item, _) = viewer.services.keys.create(&viewer.call.ctx, vault, &name, &wanted, &attributes).await?;
-    Ok(item.secret.name)
+    refusal::hold_new(viewer, Action::KeyCreate);
+    let made = viewer.services.keys.create(&viewer.call.ctx, vault, &name, &wanted, &attributes).await;
+    made.map(|(item, _)| item.secret.name).map_err(|error| refusal::or_taken(error.into(), &words))
 }
 
 async fn new_key_page(
@@ -201,8 +203,8 @@ pub(super) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let (item, _) =
         viewer.services.keys.show(&viewer.call.ctx, &named.vault, &named.name, named.version.as_ref()).await?;
     let properties = item.version.key.as_ref().ok_or_else(Problem::internal)?;
-    let draft = Draft::of(&item.version.attributes);
-    Ok(edit_page(viewer, &named, draft, properties.spec, &properties.operations, None).await)
+    let (draft, as_of) = (Draft::of(&item.version.attributes), AsOf::of(item.secret.revision));
+    Ok(edit_page(viewer, &named, (draft, as_of), properties.spec, &properties.operations, None).await)
 }
 
 /// POST /vaults/{vault}/keys/{name}/{version}/edit
@@ -217,16 +219,24 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         let SecretAttributes { enabled, not_before, expires, tags, .. } = attributes(&sent)?;
         let tags = sent.given("tags-shown").map(|_| tags);
         let patch = AttributePatch { enabled: Some(enabled), not_before, expires, tags, ..AttributePatch::default() };
+        refusal::hold(viewer, &sent, Action::KeyUpdate);
         update(viewer, &named, &patch, Some(&operations)).await
     };
     match change.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
+            let refusal = Refusal::of(failure)?.keeping();
             let look = viewer.further()?;
             let (item, _) = viewer.services.keys.show(&look, &named.vault, &named.name, named.version.as_ref()).await?;
-            let spec = item.version.key.as_ref().ok_or_else(Problem::internal)?.spec;
-            Ok(edit_page(viewer, &named, Draft::of_sent(&sent), spec, &operations, Some(&refusal)).await)
+            let properties = item.version.key.as_ref().ok_or_else(Problem::internal)?;
+            let as_of = if refusal.is_late() {
+                let stored = Draft::of(&item.version.attributes);
+                AsOf::late(item.secret.revision, edit_fields(stored, properties.spec, &properties.operations))
+            } else {
+                AsOf::of_sent(&sent)
+            };
+            let draft = (Draft::of_sent(&sent), as_of);
+            Ok(edit_page(viewer, &named, draft, properties.spec, &operations, Some(&refusal)).await)
         }
     }
 }
@@ -255,16 +265,7 @@ async fn update(
     Ok(links::key(vault, &item.secret.name, shown))
 }
 
-async fn edit_page(
-    viewer: &Viewer<'_>,
-    named: &Named,
-    draft: Draft,
-    spec: KeySpec,
-    held: &BTreeSet<KeyOperation>,
-    refusal: Option<&Refusal>,
-) -> Response {
-    let Named { vault, name, version } = named;
-    let place = Place::Key(vault.clone(), name.clone(), version.clone()).below(say!("key-forms-edit"));
+fn edit_fields(draft: Draft, spec: KeySpec, held: &BTreeSet<KeyOperation>) -> Vec<Field> {
     let mut fields: Vec<Field> = KeyOperation::possible(spec)
         .into_iter()
         .map(|operation| {
@@ -276,6 +277,21 @@ async fn edit_page(
     if fields.iter().any(|field| matches!(field.kind, FieldKind::Pairs(_))) {
         fields.push(Field::hidden("tags-shown", "yes"));
     }
+    fields
+}
+
+async fn edit_page(
+    viewer: &Viewer<'_>,
+    named: &Named,
+    (draft, as_of): (Draft, AsOf),
+    spec: KeySpec,
+    held: &BTreeSet<KeyOperation>,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let Named { vault, name, version } = named;
+    let place = Place::Key(vault.clone(), name.clone(), version.clone()).below(say!("key-forms-edit"));
+    let mut fields = edit_fields(draft, spec, held);
+    fields.push(as_of.field());
     let form = Form {
         action: links::key_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
@@ -293,7 +309,7 @@ async fn edit_page(
     let said: String = listed.iter().map(|operation| format!(" --op {operation}")).collect();
     let page = PanelsPage {
         lead: Some(say!("key-forms-a-date-that-is-set").to_owned()),
-        main: vec![Panel::new(say!("key-forms-attributes"), Body::Form(form))],
+        main: [Panel::new(say!("key-forms-attributes"), Body::Form(form))].into_iter().chain(as_of.panel()).collect(),
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("key update {name}{of_version}{said}")),
             commands.curl_vault("PATCH", &path, Some(&body)),

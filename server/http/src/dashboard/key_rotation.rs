@@ -16,7 +16,7 @@ use super::{
     links,
     offers::Offers,
     redirect,
-    refusal::{self, Refusal},
+    refusal::{self, AsOf, Refusal},
     secret::Named,
     snippets::{self, Commands},
     view,
@@ -138,6 +138,18 @@ impl Draft {
         Self { when: text("when"), time: text("time"), expiry: text("expiry"), notify: text("notify") }
     }
 
+    fn fields(self) -> Vec<Field> {
+        vec![
+            Field::choice("when", say!("key-rotation-new-versions-are-made"), &whens(), &self.when),
+            Field::line("time", say!("key-rotation-how-long"), self.time, 24)
+                .hint(say!("key-rotation-at-least-7-days-written")),
+            Field::line("expiry", say!("key-rotation-new-versions-last"), self.expiry, 24)
+                .hint(say!("key-rotation-at-least-28-days-for")),
+            Field::line("notify", say!("key-rotation-notice-before-a-version-ends"), self.notify, 24)
+                .hint(say!("key-rotation-an-audit-record-keynearexpiry-empty")),
+        ]
+    }
+
     fn terms(&self) -> Result<RotationTerms, Problem> {
         let span = |text: &str| {
             let parsed = Some(text).filter(|text| !text.is_empty()).map(Span::parse).transpose();
@@ -172,8 +184,8 @@ pub(super) async fn rotate(viewer: &Viewer<'_>, request: &Request) -> Result<Res
 /// The gate's denial, or why the policy cannot be shown.
 pub(super) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, .. } = Named::of(viewer)?;
-    let (name, policy) = viewer.services.keys.rotation_policy(&viewer.call.ctx, &vault, &name).await?;
-    Ok(page(viewer, &vault, &name, Draft::of(policy.as_ref()), None).await)
+    let (name, policy, revision) = viewer.services.keys.rotation_policy_at(&viewer.call.ctx, &vault, &name).await?;
+    Ok(page(viewer, &vault, &name, (Draft::of(policy.as_ref()), AsOf::of(revision)), None).await)
 }
 
 /// POST /vaults/{vault}/keys/{name}/rotation
@@ -186,12 +198,23 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let draft = Draft::of_sent(&sent);
     let set = async {
         let terms = draft.terms()?;
+        refusal::hold(viewer, &sent, Action::KeyRotationPolicySet);
         viewer.services.keys.set_rotation_policy(&viewer.call.ctx, &vault, &name, &terms).await?;
         Ok(())
     };
     match set.await {
         Ok(()) => Ok(redirect(links::key(&vault, &name, None))),
-        Err(failure) => Ok(page(viewer, &vault, &name, draft, Some(&Refusal::of(failure)?)).await),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?.keeping();
+            let as_of = if refusal.is_late() {
+                let look = viewer.further()?;
+                let (_, policy, revision) = viewer.services.keys.rotation_policy_at(&look, &vault, &name).await?;
+                AsOf::late(revision, Draft::of(policy.as_ref()).fields())
+            } else {
+                AsOf::of_sent(&sent)
+            };
+            Ok(page(viewer, &vault, &name, (draft, as_of), Some(&refusal)).await)
+        }
     }
 }
 
@@ -199,22 +222,14 @@ async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
-    draft: Draft,
+    (draft, as_of): (Draft, AsOf),
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Key(vault.clone(), name.clone(), None).below(say!("key-rotation-rotation"));
     let form = Form {
         action: links::key_act(vault, name, None, "rotation"),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![
-            Field::choice("when", say!("key-rotation-new-versions-are-made"), &whens(), &draft.when),
-            Field::line("time", say!("key-rotation-how-long"), draft.time, 24)
-                .hint(say!("key-rotation-at-least-7-days-written")),
-            Field::line("expiry", say!("key-rotation-new-versions-last"), draft.expiry, 24)
-                .hint(say!("key-rotation-at-least-28-days-for")),
-            Field::line("notify", say!("key-rotation-notice-before-a-version-ends"), draft.notify, 24)
-                .hint(say!("key-rotation-an-audit-record-keynearexpiry-empty")),
-        ],
+        fields: draft.fields().into_iter().chain([as_of.field()]).collect(),
         submit: say!("key-rotation-save").to_owned(),
         cancel_href: Some(links::key(vault, name, None)),
         ..Form::default()
@@ -224,7 +239,10 @@ async fn page(
     let body = r#"{"lifetimeActions":[{"trigger":{"timeAfterCreate":"P90D"},"action":{"type":"Rotate"}}],"attributes":{"expiryTime":"P2Y"}}"#;
     let page = PanelsPage {
         lead: Some(say!("key-rotation-versions-that-are-there-keep").to_owned()),
-        main: vec![Panel::new(say!("key-rotation-rotation-policy"), Body::Form(form))],
+        main: [Panel::new(say!("key-rotation-rotation-policy"), Body::Form(form))]
+            .into_iter()
+            .chain(as_of.panel())
+            .collect(),
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("key rotation-policy set {name} --rotate-after P90D --expiry P2Y")),
             commands.curl_vault("PUT", &format!("/keys/{name}/rotationpolicy"), Some(body)),

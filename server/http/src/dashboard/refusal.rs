@@ -1,8 +1,11 @@
 //! A form that was refused for what is in it comes back with the reason, so that it can be corrected.
 //! Secrets in it are not sent back.
 
-use strongroom_domain::decision::{Denial, DenyReason};
-use strongroom_web::{Body, Field, Form, Panel, PanelsPage, say};
+use strongroom_domain::{
+    action::Action,
+    decision::{Denial, DenyReason},
+};
+use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
 
 use super::{Failure, form::Sent, frame::Viewer, links, rendered};
@@ -12,6 +15,8 @@ use crate::{message::Response, problem::Problem};
 const LOCKED_OUT: &str = "locks-author-out";
 /// The reason of a change of another revision than there is.
 const CHANGED_MEANWHILE: &str = "other-revision";
+/// The field that says which revision was on the page of a form.
+const REVISION: &str = "revision";
 
 /// Why a form comes back.
 pub(super) struct Refusal {
@@ -168,12 +173,92 @@ impl From<Problem> for Stopped {
 
 /// The revision that was on the page of a form; 0 where nothing was there yet, as for a page that names none.
 pub(super) fn revision_of(sent: &Sent) -> i64 {
-    sent.text("revision").parse().unwrap_or_default()
+    sent.text(REVISION).parse().unwrap_or_default()
 }
 
 /// What is stored now, beside a form that keeps what was typed before somebody else changed it.
 pub(super) fn stored(refusal: Option<&Refusal>, body: impl FnOnce() -> Body) -> Option<Panel> {
     refusal.filter(|refusal| refusal.is_late()).map(|_| Panel::new(say!("refusal-stored-now"), body()))
+}
+
+/// What a form is held to: the revision that was on its page, so that nobody undoes what another did meanwhile.
+pub(super) struct AsOf {
+    revision: String,
+    stored: Option<Body>,
+}
+
+impl AsOf {
+    /// What was read for the page.
+    pub(super) fn of(revision: i64) -> Self {
+        Self { revision: revision.to_string(), stored: None }
+    }
+
+    /// What the page was held to that was sent.
+    pub(super) fn of_sent(sent: &Sent) -> Self {
+        Self { revision: sent.text(REVISION).to_owned(), stored: None }
+    }
+
+    /// What is there now, beside what was typed: sending that again is to put it in its place.
+    pub(super) fn late(revision: i64, stored: Vec<Field>) -> Self {
+        Self { stored: Some(Body::Facts(stored.into_iter().filter_map(fact).collect())), ..Self::of(revision) }
+    }
+
+    /// The field that the form sends along.
+    pub(super) fn field(&self) -> Field {
+        Field::hidden(REVISION, self.revision.clone())
+    }
+
+    /// What is stored now, where the form came late.
+    pub(super) fn panel(self) -> Option<Panel> {
+        self.stored.map(|stored| Panel::new(say!("refusal-stored-now"), stored))
+    }
+}
+
+/// Holds a change to the revision that was on the page of its form.
+pub(super) fn hold(viewer: &Viewer<'_>, sent: &Sent, action: Action) {
+    if let Ok(revision) = sent.text(REVISION).parse() {
+        viewer.call.ctx.expect_revision(action, revision);
+    }
+}
+
+/// Holds a form that says "new" to that: it changes nothing that is there, be it that its sender may not see it or that it
+/// came to be meanwhile.
+pub(super) fn hold_new(viewer: &Viewer<'_>, action: Action) {
+    viewer.call.ctx.expect_revision(action, 0);
+}
+
+/// What such a form came upon, in the words that are said of it where it can be seen.
+pub(super) fn or_taken(failure: Failure, words: &str) -> Failure {
+    match failure {
+        Failure::Problem(Problem { status, reason: CHANGED_MEANWHILE, .. }) => {
+            Problem { status, reason: "exists", ..Problem::bad_parameter(words) }.into()
+        }
+        other => other,
+    }
+}
+
+/// What a field holds, in words; none of one that takes a secret, or is not shown.
+fn fact(field: Field) -> Option<Fact> {
+    let words = match field.kind {
+        FieldKind::Line { value, .. }
+        | FieldKind::Lines { value, .. }
+        | FieldKind::Code { value, .. }
+        | FieldKind::Number { value, .. }
+        | FieldKind::Moment { value } => value,
+        FieldKind::Choice(choices) => {
+            choices.into_iter().find(|choice| choice.chosen).map(|choice| choice.label).unwrap_or_default()
+        }
+        FieldKind::Check { checked: true } => say!("refusal-yes").to_owned(),
+        FieldKind::Check { checked: false } => say!("refusal-no").to_owned(),
+        FieldKind::Pairs(pairs) => {
+            let pairs = pairs.into_iter().filter(|(name, _)| !name.is_empty());
+            pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+        }
+        FieldKind::Secret | FieldKind::Password | FieldKind::File { .. } | FieldKind::Hidden { .. } => return None,
+    };
+    let none = || Cell::None(say!("refusal-none").to_owned());
+    let value = Some(words).filter(|words| !words.is_empty()).map_or_else(none, Cell::text);
+    Some(Fact { name: field.label, value })
 }
 
 /// A form, with what was wrong when it was refused, or with what was typed before its session was renewed.

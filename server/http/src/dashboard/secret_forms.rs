@@ -2,7 +2,8 @@
 //! never comes back by one.
 
 use strongroom_domain::{
-    names::{ObjectName, VaultName},
+    action::Action,
+    names::{ObjectName, ObjectVersion, VaultName},
     secret::{AttributePatch, MAX_TAGS, SecretAttributes},
 };
 use strongroom_web::{Body, Field, FieldKind, Form, Panel, PanelsPage, say};
@@ -12,7 +13,7 @@ use super::{
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
     links, redirect,
-    refusal::{self, Refusal},
+    refusal::{self, AsOf, Refusal},
     secret::Named,
     snippets::{self, Commands},
     view,
@@ -158,12 +159,13 @@ async fn try_create(viewer: &Viewer<'_>, vault: &VaultName, sent: &Sent) -> Resu
     let attributes = attributes(sent)?;
     // A form says "new": what is there already is not changed by it.
     let known = viewer.further()?;
+    let words = say!("secret-forms-there-is-a-secret-name", name = name);
     if viewer.services.secrets.show(&known, vault, &name, None).await.is_ok() {
-        let words = say!("secret-forms-there-is-a-secret-name", name = name);
         return Err(Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) }.into());
     }
-    let set = viewer.services.secrets.set(&viewer.call.ctx, vault, &name, &attributes, sent.secret("value")).await?;
-    Ok(set.secret.name)
+    refusal::hold_new(viewer, Action::SecretSet);
+    let set = viewer.services.secrets.set(&viewer.call.ctx, vault, &name, &attributes, sent.secret("value")).await;
+    set.map(|set| set.secret.name).map_err(|error| refusal::or_taken(error.into(), &words))
 }
 
 async fn new_secret_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal: Option<&Refusal>) -> Response {
@@ -205,13 +207,13 @@ pub(super) async fn new_version(viewer: &Viewer<'_>) -> Result<Response, Failure
     let Named { vault, name, .. } = Named::of(viewer)?;
     let (item, _) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, None).await?;
     // A new version begins like the current one, but not with its end.
-    let draft = Draft {
-        enabled: true,
-        not_before: String::new(),
-        expires: String::new(),
-        ..Draft::of(&item.version.attributes)
-    };
-    Ok(new_version_page(viewer, &vault, &item.secret.name, draft, None).await)
+    let draft = successor(&item.version.attributes);
+    let as_of = AsOf::of(item.secret.revision);
+    Ok(new_version_page(viewer, &vault, &item.secret.name, (draft, as_of), None).await)
+}
+
+fn successor(attributes: &SecretAttributes) -> Draft {
+    Draft { enabled: true, not_before: String::new(), expires: String::new(), ..Draft::of(attributes) }
 }
 
 /// POST /vaults/{vault}/secrets/{name}/new-version
@@ -224,14 +226,16 @@ pub(super) async fn add_version(viewer: &Viewer<'_>, request: &Request) -> Resul
     let add = async {
         let attributes = attributes(&sent)?;
         let value = sent.secret("value");
+        refusal::hold(viewer, &sent, Action::SecretSet);
         let set = viewer.services.secrets.set(&viewer.call.ctx, &vault, &name, &attributes, value).await?;
         Ok::<_, Failure>(links::secret(&vault, &set.secret.name, None))
     };
     match add.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
-            Ok(new_version_page(viewer, &vault, &name, Draft::of_sent(&sent), Some(&refusal)).await)
+            let refusal = Refusal::of(failure)?.keeping();
+            let as_of = as_of(viewer, (&vault, &name, None), &sent, &refusal).await?;
+            Ok(new_version_page(viewer, &vault, &name, (Draft::of_sent(&sent), as_of), Some(&refusal)).await)
         }
     }
 }
@@ -240,12 +244,13 @@ async fn new_version_page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
-    draft: Draft,
+    (draft, as_of): (Draft, AsOf),
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Secret(vault.clone(), name.clone(), None).below(say!("secret-forms-new-version"));
     let mut fields = vec![value_field()];
     fields.extend(draft.fields());
+    fields.push(as_of.field());
     let form = Form {
         action: links::secret_act(vault, name, None, "new-version"),
         csrf_token: Some(viewer.form_token()),
@@ -258,7 +263,7 @@ async fn new_version_page(
     let commands = Commands::of_vault(viewer.services, vault);
     let page = PanelsPage {
         lead: Some(say!("secret-forms-it-becomes-the-current-version").to_owned()),
-        main: vec![Panel::new(say!("secret-forms-version"), Body::Form(form))],
+        main: [Panel::new(say!("secret-forms-version"), Body::Form(form))].into_iter().chain(as_of.panel()).collect(),
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("secret set {name} --value-file FILE")),
             commands.curl_vault("PUT", &format!("/secrets/{name}"), Some("@secret.json")),
@@ -275,8 +280,8 @@ async fn new_version_page(
 pub(super) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, version } = Named::of(viewer)?;
     let (item, _) = viewer.services.secrets.show(&viewer.call.ctx, &vault, &name, version.as_ref()).await?;
-    let draft = Draft::of(&item.version.attributes);
-    Ok(edit_page(viewer, &Named { vault, name: item.secret.name, version }, draft, None).await)
+    let (draft, as_of) = (Draft::of(&item.version.attributes), AsOf::of(item.secret.revision));
+    Ok(edit_page(viewer, &Named { vault, name: item.secret.name, version }, (draft, as_of), None).await)
 }
 
 /// POST /vaults/{vault}/secrets/{name}/{version}/edit
@@ -295,15 +300,32 @@ pub(super) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         let content_type = sent.given("content_type").or(emptied);
         let patch =
             AttributePatch { enabled: Some(enabled), not_before, expires, content_type, tags, ..Default::default() };
+        refusal::hold(viewer, &sent, Action::SecretUpdate);
         update(viewer, &named, &patch).await
     };
     match change.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
-            Ok(edit_page(viewer, &named, Draft::of_sent(&sent), Some(&refusal)).await)
+            let refusal = Refusal::of(failure)?.keeping();
+            let at = (&named.vault, &named.name, named.version.as_ref());
+            let as_of = as_of(viewer, at, &sent, &refusal).await?;
+            Ok(edit_page(viewer, &named, (Draft::of_sent(&sent), as_of), Some(&refusal)).await)
         }
     }
+}
+
+/// What a form that comes back is held to: what it was, or what there is now where somebody else changed that.
+async fn as_of(
+    viewer: &Viewer<'_>,
+    (vault, name, version): (&VaultName, &ObjectName, Option<&ObjectVersion>),
+    sent: &Sent,
+    refusal: &Refusal,
+) -> Result<AsOf, Failure> {
+    if !refusal.is_late() {
+        return Ok(AsOf::of_sent(sent));
+    }
+    let (item, _) = viewer.services.secrets.show(&viewer.further()?, vault, name, version).await?;
+    Ok(AsOf::late(item.secret.revision, Draft::of(&item.version.attributes).fields()))
 }
 
 /// POST /vaults/{vault}/secrets/{name}/{version}/enable and /disable
@@ -325,7 +347,12 @@ async fn update(viewer: &Viewer<'_>, named: &Named, patch: &AttributePatch) -> R
     Ok(links::secret(vault, &item.secret.name, shown))
 }
 
-async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Option<&Refusal>) -> Response {
+async fn edit_page(
+    viewer: &Viewer<'_>,
+    named: &Named,
+    (draft, as_of): (Draft, AsOf),
+    refusal: Option<&Refusal>,
+) -> Response {
     let Named { vault, name, version } = named;
     let place = Place::Secret(vault.clone(), name.clone(), version.clone()).below(say!("secret-forms-edit"));
     let typed = draft.typed;
@@ -336,6 +363,7 @@ async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Op
     if typed {
         fields.push(Field::hidden("content-type-set", "yes"));
     }
+    fields.push(as_of.field());
     let form = Form {
         action: links::secret_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
@@ -350,7 +378,10 @@ async fn edit_page(viewer: &Viewer<'_>, named: &Named, draft: Draft, refusal: Op
     let body = r#"{"attributes":{"enabled":true},"tags":{}}"#;
     let page = PanelsPage {
         lead: Some(say!("secret-forms-the-value-stays-as-it").to_owned()),
-        main: vec![Panel::new(say!("secret-forms-attributes"), Body::Form(form))],
+        main: [Panel::new(say!("secret-forms-attributes"), Body::Form(form))]
+            .into_iter()
+            .chain(as_of.panel())
+            .collect(),
         aside: vec![snippets::panel(vec![commands.curl_vault("PATCH", &path, Some(body))])],
         ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-attributes-of-name", name = name))
     };

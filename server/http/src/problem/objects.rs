@@ -222,6 +222,12 @@ impl Problem {
             ObjectError::Invalid(_) => Self::bad_parameter(message),
             ObjectError::OtherForm | ObjectError::Unsaid(_) | ObjectError::Reserved(..) => Self { reason: "invalid", ..Self::bad_parameter(sentence(&message)) },
             ObjectError::Impossible(_) => Self { reason: "invalid", ..Self::bad_parameter(message) },
+            ObjectError::OtherRevision => Self::new(
+                412,
+                "PreconditionFailed",
+                "other-revision",
+                format!("The {word} was changed since it was looked at. Read it again."),
+            ),
             ObjectError::Contended => {
                 Self::new(409, "Conflict", "contended", format!("The {word} is being changed by others. Try again."))
             }

@@ -3,6 +3,7 @@
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
     access_policy::AccessMode,
+    action::Action,
     grant::Scope,
     names::{ObjectKind, VaultName},
     network::NetworkRules,
@@ -235,6 +236,30 @@ async fn a_record_says_who_what_where_why_and_by_which_grant() {
     assert_eq!(record.trace[1].detail, Some(image.assignments[0].id.to_string()));
     let input = record.input.as_ref().unwrap();
     assert_eq!((input.object.name.as_str(), input.time), ("db", BEGIN / 1000));
+}
+
+#[tokio::test]
+async fn what_was_changed_since_it_was_looked_at_stays_as_it_is() {
+    let demo = Demo::start();
+    let set_at = async |revision| {
+        let ctx = demo.request();
+        ctx.expect_revision(Action::SecretSet, revision);
+        (ctx.request_id, demo.set_in(&ctx, "db", "v").await)
+    };
+    // Nothing is there yet.
+    let seen = set_at(0).await.1.unwrap().secret.revision;
+    assert_eq!(set_at(seen).await.1.unwrap().secret.revision, seen + 1);
+    for late in [seen, 0] {
+        let (id, refused) = set_at(late).await;
+        assert!(matches!(refused, Err(SecretError::OtherRevision)), "{late}");
+        let image = demo.world.store.image();
+        let record = image.record(id).unwrap();
+        assert_eq!((record.outcome, record.reason.as_str()), (Outcome::Failed, "other-revision"));
+    }
+    // Of another action nothing was said.
+    let ctx = demo.request();
+    ctx.expect_revision(Action::SecretUpdate, 0);
+    assert_eq!(demo.set_in(&ctx, "db", "v").await.unwrap().meta.ordinal, 3);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Forms that make a certificate, change its policy and what is said beside it, and renew it.
 
 use strongroom_domain::{
+    action::Action,
     certificate::PolicyPatch,
     names::{ObjectName, VaultName},
     secret::{AttributePatch, SecretAttributes},
@@ -14,7 +15,7 @@ use crate::{
         form::{LONG, SHORT, Sent},
         frame::{Place, Viewer},
         links, redirect,
-        refusal::{self, Refusal},
+        refusal::{self, AsOf, Refusal},
         secret::Named,
         secret_forms::{self, attributes, vault},
         snippets::{self, Commands},
@@ -82,8 +83,10 @@ async fn try_make(
 ) -> Result<ObjectName, Failure> {
     let attributes = attributes(sent)?;
     let name = new_name(viewer, vault, sent.text("name")).await?;
-    let made = viewer.services.certificates.create(&viewer.call.ctx, vault, &name, Some(policy), &attributes).await?;
-    Ok(made.0.secret.name)
+    refusal::hold_new(viewer, Action::CertificateCreate);
+    let made = viewer.services.certificates.create(&viewer.call.ctx, vault, &name, Some(policy), &attributes).await;
+    let words = say!("certificates-forms-there-is-a-certificate-name", name = name);
+    made.map(|(item, _)| item.secret.name).map_err(|error| refusal::or_taken(error.into(), &words))
 }
 
 async fn new_page(
@@ -135,7 +138,8 @@ pub(crate) async fn edit_policy(viewer: &Viewer<'_>) -> Result<Response, Failure
     let Named { vault, name, .. } = Named::of(viewer)?;
     let (item, _) = viewer.services.certificates.policy(&viewer.call.ctx, &vault, &name).await?;
     let state = item.secret.certificate.as_deref().ok_or_else(Problem::internal)?;
-    Ok(policy_page(viewer, &vault, &item.secret.name, Draft::of(&state.policy), None).await)
+    let draft = (Draft::of(&state.policy), AsOf::of(item.secret.revision));
+    Ok(policy_page(viewer, &vault, &item.secret.name, draft, None).await)
 }
 
 /// POST /vaults/{vault}/certificates/{name}/policy
@@ -146,28 +150,36 @@ pub(crate) async fn change_policy(viewer: &Viewer<'_>, request: &Request) -> Res
     let sent = Sent::accept(viewer, request, LONG)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
     let draft = Draft::of_sent(&sent);
+    refusal::hold(viewer, &sent, Action::CertificatePolicyUpdate);
     let refusal = match draft.patch() {
         Ok(patch) => match viewer.services.certificates.update_policy(&viewer.call.ctx, &vault, &name, &patch).await {
             Ok(_) => return Ok(redirect(links::certificate(&vault, &name, None))),
-            Err(error) => Refusal::of(error.into())?,
+            Err(error) => Refusal::of(error.into())?.keeping(),
         },
         Err(refusal) => refusal,
     };
-    Ok(policy_page(viewer, &vault, &name, draft, Some(&refusal)).await)
+    let as_of = if refusal.is_late() {
+        let (item, _) = viewer.services.certificates.policy(&viewer.further()?, &vault, &name).await?;
+        let state = item.secret.certificate.as_deref().ok_or_else(Problem::internal)?;
+        AsOf::late(item.secret.revision, Draft::of(&state.policy).fields())
+    } else {
+        AsOf::of_sent(&sent)
+    };
+    Ok(policy_page(viewer, &vault, &name, (draft, as_of), Some(&refusal)).await)
 }
 
 async fn policy_page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
-    draft: Draft,
+    (draft, as_of): (Draft, AsOf),
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Certificate(vault.clone(), name.clone(), None).below(say!("certificates-forms-policy"));
     let form = Form {
         action: links::certificate_act(vault, name, None, "policy"),
         csrf_token: Some(viewer.form_token()),
-        fields: draft.fields(),
+        fields: draft.fields().into_iter().chain([as_of.field()]).collect(),
         submit: say!("certificates-forms-save-policy").to_owned(),
         cancel_href: Some(links::certificate(vault, name, None)),
         ..Form::default()
@@ -177,7 +189,10 @@ async fn policy_page(
     let body = r#"{"x509_props":{"validity_months":6}}"#;
     let page = PanelsPage {
         lead: Some(say!("certificates-forms-versions-that-are-there-stay").to_owned()),
-        main: vec![Panel::new(say!("certificates-forms-policy"), Body::Form(form))],
+        main: [Panel::new(say!("certificates-forms-policy"), Body::Form(form))]
+            .into_iter()
+            .chain(as_of.panel())
+            .collect(),
         aside: vec![snippets::panel(vec![commands.curl_vault(
             "PATCH",
             &format!("/certificates/{name}/policy"),
@@ -217,7 +232,7 @@ pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let named = Named::of(viewer)?;
     let at = (&named.vault, &named.name, named.version.as_ref());
     let (item, _) = viewer.services.certificates.show(&viewer.call.ctx, at.0, at.1, at.2).await?;
-    let draft = secret_forms::Draft::of(&item.version.attributes);
+    let draft = (secret_forms::Draft::of(&item.version.attributes), AsOf::of(item.secret.revision));
     Ok(edit_page(viewer, &named, draft, None).await)
 }
 
@@ -232,13 +247,21 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
         let SecretAttributes { enabled, tags, .. } = attributes(&sent)?;
         // Without its fields a form says nothing about tags.
         let tags = sent.given("tags-shown").map(|_| tags);
+        refusal::hold(viewer, &sent, Action::CertificateUpdate);
         update(viewer, &named, &AttributePatch { enabled: Some(enabled), tags, ..AttributePatch::default() }).await
     };
     match change.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
-            let refusal = Refusal::of(failure)?;
-            Ok(edit_page(viewer, &named, secret_forms::Draft::of_sent(&sent), Some(&refusal)).await)
+            let refusal = Refusal::of(failure)?.keeping();
+            let as_of = if refusal.is_late() {
+                let at = (&named.vault, &named.name, named.version.as_ref());
+                let (item, _) = viewer.services.certificates.show(&viewer.further()?, at.0, at.1, at.2).await?;
+                AsOf::late(item.secret.revision, beside(secret_forms::Draft::of(&item.version.attributes)))
+            } else {
+                AsOf::of_sent(&sent)
+            };
+            Ok(edit_page(viewer, &named, (secret_forms::Draft::of_sent(&sent), as_of), Some(&refusal)).await)
         }
     }
 }
@@ -265,7 +288,7 @@ async fn update(viewer: &Viewer<'_>, named: &Named, patch: &AttributePatch) -> R
 async fn edit_page(
     viewer: &Viewer<'_>,
     named: &Named,
-    draft: secret_forms::Draft,
+    (draft, as_of): (secret_forms::Draft, AsOf),
     refusal: Option<&Refusal>,
 ) -> Response {
     let Named { vault, name, version } = named;
@@ -274,6 +297,7 @@ async fn edit_page(
     if fields.iter().any(|field| matches!(field.kind, FieldKind::Pairs(_))) {
         fields.push(Field::hidden("tags-shown", "yes"));
     }
+    fields.push(as_of.field());
     let form = Form {
         action: links::certificate_act(vault, name, version.as_ref(), "edit"),
         csrf_token: Some(viewer.form_token()),
@@ -289,7 +313,10 @@ async fn edit_page(
     let body = r#"{"attributes":{"enabled":true},"tags":{}}"#;
     let page = PanelsPage {
         lead: Some(say!("certificates-forms-its-key-and-its-secret").to_owned()),
-        main: vec![Panel::new(say!("certificates-forms-attributes"), Body::Form(form))],
+        main: [Panel::new(say!("certificates-forms-attributes"), Body::Form(form))]
+            .into_iter()
+            .chain(as_of.panel())
+            .collect(),
         aside: vec![snippets::panel(vec![
             commands.vault(&format!("certificate update {name}{of_version} --tag NAME=VALUE")),
             commands.curl_vault("PATCH", &format!("/certificates/{name}{path}"), Some(body)),

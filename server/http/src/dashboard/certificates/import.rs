@@ -10,6 +10,7 @@ use strongroom_crypto::{
     x509::{Document, Finding, ImportError, Imported, MAX_IMPORT},
 };
 use strongroom_domain::{
+    action::Action,
     certificate::{ContentType, PolicyPatch},
     certificates::Looked,
     names::{ObjectName, VaultName},
@@ -26,7 +27,7 @@ use crate::{
         links,
         multipart::Parts,
         redirect,
-        refusal::{self, Refusal},
+        refusal::{self, AsOf, Refusal},
         secret_forms::{self, attributes, vault},
         snippets::{self, Commands},
     },
@@ -217,6 +218,8 @@ struct Step<'a> {
     sealed: &'a str,
     /// Whether there is a certificate of the name already.
     there: bool,
+    /// The revision that it is at; 0 where there is none.
+    revision: i64,
 }
 
 /// The page of what is in a document, with the form that takes it in.
@@ -233,7 +236,8 @@ async fn preview(
         Some((item, _)) => secret_forms::Draft::of(&item.version.attributes).enabled(),
         None => secret_forms::Draft::empty(),
     };
-    let step = Step { vault, name, form: brought.form(), sealed: &sealed, there: there.is_some() };
+    let revision = there.as_ref().map_or(0, |(item, _)| item.secret.revision);
+    let step = Step { vault, name, form: brought.form(), sealed: &sealed, there: there.is_some(), revision };
     Ok(import_page(viewer, &step, Some(found), (true, draft), None).await)
 }
 
@@ -244,11 +248,12 @@ async fn import_page(
     (exportable, draft): (bool, secret_forms::Draft),
     refusal: Option<&Refusal>,
 ) -> Response {
-    let Step { vault, name, form, sealed, there } = step;
+    let Step { vault, name, form, sealed, there, revision } = step;
     let place = Place::Certificates((*vault).clone()).below(say!("certificates-import-import"));
     let mut fields = vec![
         Field::hidden("name", name.display()),
         Field::hidden("sealed", *sealed),
+        AsOf::of(*revision).field(),
         Field::check("exportable", say!("certificates-import-the-private-key-may-be"), exportable)
             .hint(say!("certificates-import-if-not-the-secret-of")),
         Field::choice("form", say!("certificates-import-handed-out-as"), &forms(), form.as_str()).required(),
@@ -351,6 +356,7 @@ pub(crate) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         let attributes = attributes(&sent)?;
         let (ctx, now) = (&viewer.call.ctx, viewer.now());
         let read = move || under_way.read(now);
+        refusal::hold(viewer, &sent, Action::CertificateImport);
         let (item, _) = viewer.services.certificates.import(ctx, (&vault, &name), read, &policy, &attributes).await?;
         Ok::<_, Failure>(links::certificate(&vault, &item.secret.name, None))
     };
@@ -358,8 +364,10 @@ pub(crate) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
             let refusal = Refusal::of(failure)?;
-            let there = viewer.services.certificates.show(&viewer.further()?, &vault, &name, None).await.is_ok();
-            let step = Step { vault: &vault, name: &name, form, sealed, there };
+            // As it is now: whether it is new, or the next version of what came to be meanwhile, is said on the page.
+            let there = viewer.services.certificates.show(&viewer.further()?, &vault, &name, None).await.ok();
+            let revision = there.as_ref().map_or(0, |(item, _)| item.secret.revision);
+            let step = Step { vault: &vault, name: &name, form, sealed, there: there.is_some(), revision };
             let draft = secret_forms::Draft::of_sent(&sent);
             Ok(import_page(viewer, &step, None, (exportable, draft), Some(&refusal)).await)
         }

@@ -18,7 +18,7 @@ use crate::{
         links,
         offers::Offers,
         redirect,
-        refusal::{self, Refusal},
+        refusal::{self, AsOf, Refusal},
         secret_forms::vault,
         snippets::{self, Commands},
         sort,
@@ -32,14 +32,14 @@ use crate::{
 /// The gate's denial, or why they cannot be shown.
 pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    let contacts = read(viewer, &vault).await?;
-    Ok(page(viewer, &vault, &contacts, None).await)
+    let (contacts, revision) = read(viewer, &vault).await?;
+    Ok(page(viewer, &vault, &contacts, AsOf::of(revision), None).await)
 }
 
 /// Those that there are; none is no failure of the page.
-async fn read(viewer: &Viewer<'_>, vault: &VaultName) -> Result<Contacts, Failure> {
-    match viewer.services.issuers.contacts(&viewer.further()?, vault).await {
-        Err(IssuerError::NoContacts) => Ok(Contacts::default()),
+async fn read(viewer: &Viewer<'_>, vault: &VaultName) -> Result<(Contacts, i64), Failure> {
+    match viewer.services.issuers.contacts_at(&viewer.further()?, vault).await {
+        Err(IssuerError::NoContacts) => Ok((Contacts::default(), 0)),
         other => Ok(other?),
     }
 }
@@ -53,11 +53,18 @@ pub(crate) async fn set(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let vault = vault(viewer)?;
     let text = sent.secret("contacts");
     let contacts = Contacts { contacts: text.expose().lines().filter_map(contact).collect() };
+    refusal::hold(viewer, &sent, Action::ContactsSet);
     match viewer.services.issuers.set_contacts(&viewer.call.ctx, &vault, &contacts).await {
         Ok(()) => Ok(redirect(links::contacts(&vault))),
         Err(error) => {
-            let refusal = Refusal::of(error.into())?.at("contacts");
-            Ok(page(viewer, &vault, &read(viewer, &vault).await?, Some((&refusal, text.expose()))).await)
+            let refusal = Refusal::of(error.into())?.keeping().at("contacts");
+            let (contacts, revision) = read(viewer, &vault).await?;
+            let as_of = if refusal.is_late() {
+                AsOf::late(revision, vec![field(lines(&contacts.contacts))])
+            } else {
+                AsOf::of_sent(&sent)
+            };
+            Ok(page(viewer, &vault, &contacts, as_of, Some((&refusal, text.expose()))).await)
         }
     }
 }
@@ -92,10 +99,19 @@ fn line(contact: &Contact) -> String {
     }
 }
 
+fn lines(contacts: &[Contact]) -> String {
+    contacts.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn field(value: String) -> Field {
+    Field::lines("contacts", say!("issuers-contacts-everybody-who-is-told"), value, 6)
+}
+
 async fn page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     contacts: &Contacts,
+    as_of: AsOf,
     refused: Option<(&Refusal, &str)>,
 ) -> Response {
     let place = Place::Issuers(vault.clone()).below(say!("issuers-contacts-contacts"));
@@ -113,16 +129,11 @@ async fn page(
     }
     let mut main = vec![Panel::new(say!("issuers-contacts-contacts"), listed(viewer, kept))];
     if offers.open(&ask(Action::ContactsSet), say!("issuers-contacts-changing-the-contacts")).await {
-        let lines = kept.iter().map(line).collect::<Vec<_>>().join("\n");
-        let value = refused.map_or(lines, |(_, sent)| sent.to_owned());
+        let value = refused.map_or_else(|| lines(kept), |(_, sent)| sent.to_owned());
         let form = Form {
             action: links::contacts(vault),
             csrf_token: Some(viewer.form_token()),
-            fields: vec![
-                Field::lines("contacts", say!("issuers-contacts-everybody-who-is-told"), value, 6)
-                    .required()
-                    .hint(say!("issuers-contacts-one-a-line-a-mail")),
-            ],
+            fields: vec![field(value).required().hint(say!("issuers-contacts-one-a-line-a-mail")), as_of.field()],
             submit: say!("issuers-contacts-save-contacts").to_owned(),
             ..Form::default()
         };
@@ -130,6 +141,7 @@ async fn page(
             say!("issuers-contacts-change"),
             Body::Form(refusal::form(viewer, form, refused.map(|(refusal, _)| refusal)).await),
         ));
+        main.extend(as_of.panel());
     }
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, vault);

@@ -2,9 +2,11 @@
 //! by every other way.
 
 use strongroom_domain::{
+    action::Action,
     issuer::IssuerPatch,
     issuers::IssuerError,
     names::{ObjectName, VaultName},
+    objects::ObjectError,
 };
 use strongroom_web::{Body, Form, Panel, PanelsPage, Tab, say};
 
@@ -15,7 +17,7 @@ use crate::{
         form::{LONG, SHORT, Sent},
         frame::{Place, Viewer},
         links, redirect,
-        refusal::{self, Refusal, Stopped},
+        refusal::{self, AsOf, Refusal, Stopped},
         secret::Named,
         secret_forms::vault,
         snippets::{self, Commands},
@@ -61,13 +63,18 @@ async fn try_make(
     let name = ObjectName::parse(sent).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
     let issuers = &viewer.services.issuers;
     // A form says "new": what is there already is not replaced by it.
-    if issuers.get(&viewer.further()?, vault, &name).await.is_ok() {
+    let taken = |status| {
         let words = say!("issuers-forms-there-is-an-issuer-name", name = name);
-        let taken = Problem { status: 409, reason: "exists", ..Problem::bad_parameter(words) };
-        return Err(Stopped::from(taken).at(Some("name")));
+        Stopped::from(Problem { status, reason: "exists", ..Problem::bad_parameter(words) }).at(Some("name"))
+    };
+    if issuers.get(&viewer.further()?, vault, &name).await.is_ok() {
+        return Err(taken(409));
     }
-    let made = issuers.set(&viewer.call.ctx, vault, &name, patch).await;
-    made.map(|issuer| issuer.item.secret.name).map_err(refused)
+    refusal::hold_new(viewer, Action::IssuerSet);
+    match issuers.set(&viewer.call.ctx, vault, &name, patch).await {
+        Err(IssuerError::Object(ObjectError::OtherRevision)) => Err(taken(412)),
+        made => made.map(|issuer| issuer.item.secret.name).map_err(refused),
+    }
 }
 
 /// Why nothing was written, at the field that is to blame.
@@ -127,7 +134,8 @@ async fn new_page(viewer: &Viewer<'_>, vault: &VaultName, draft: Draft, refusal:
 pub(crate) async fn edit(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let Named { vault, name, .. } = Named::of(viewer)?;
     let issuer = viewer.services.issuers.get(&viewer.call.ctx, &vault, &name).await?;
-    Ok(edit_page(viewer, &vault, &issuer.item.secret.name, Draft::of(&issuer), None).await)
+    let draft = (Draft::of(&issuer), AsOf::of(issuer.item.secret.revision));
+    Ok(edit_page(viewer, &vault, &issuer.item.secret.name, draft, None).await)
 }
 
 /// POST /vaults/{vault}/issuers/{name}/edit
@@ -138,21 +146,28 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, LONG)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
     let draft = Draft::of_sent(&sent);
+    refusal::hold(viewer, &sent, Action::IssuerUpdate);
     let refusal = match draft.patch(&sent) {
         Ok(patch) => match viewer.services.issuers.update(&viewer.call.ctx, &vault, &name, &patch).await {
             Ok(_) => return Ok(redirect(links::issuer(&vault, &name))),
-            Err(error) => refused(error).refusal()?,
+            Err(error) => refused(error).refusal()?.keeping(),
         },
         Err(refusal) => refusal,
     };
-    Ok(edit_page(viewer, &vault, &name, draft, Some(&refusal)).await)
+    let as_of = if refusal.is_late() {
+        let issuer = viewer.services.issuers.get(&viewer.further()?, &vault, &name).await?;
+        AsOf::late(issuer.item.secret.revision, Draft::of(&issuer).fields(false))
+    } else {
+        AsOf::of_sent(&sent)
+    };
+    Ok(edit_page(viewer, &vault, &name, (draft, as_of), Some(&refusal)).await)
 }
 
 async fn edit_page(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
-    draft: Draft,
+    (draft, as_of): (Draft, AsOf),
     refusal: Option<&Refusal>,
 ) -> Response {
     let place = Place::Issuer(vault.clone(), name.clone()).below(say!("issuers-forms-edit"));
@@ -160,7 +175,7 @@ async fn edit_page(
     let form = Form {
         action: links::issuer_act(vault, name, "edit"),
         csrf_token: Some(viewer.form_token()),
-        fields: draft.fields(false),
+        fields: draft.fields(false).into_iter().chain([as_of.field()]).collect(),
         submit: say!("issuers-forms-save").to_owned(),
         cancel_href: Some(links::issuer(vault, name)),
         ..Form::default()
@@ -174,7 +189,7 @@ async fn edit_page(
     let body = r#"{"attributes":{"enabled":true}}"#;
     let page = PanelsPage {
         lead: Some(say!("issuers-forms-what-was-signed-stays-as").to_owned()),
-        main: vec![Panel::new(say!("issuers-forms-issuer"), Body::Form(form))],
+        main: [Panel::new(say!("issuers-forms-issuer"), Body::Form(form))].into_iter().chain(as_of.panel()).collect(),
         aside: vec![snippets::panel(vec![
             commands.vault(&command),
             commands.curl_vault("PATCH", &format!("/certificates/issuers/{name}"), Some(body)),

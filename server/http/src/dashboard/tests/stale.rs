@@ -70,3 +70,53 @@ async fn a_form_that_needs_a_sign_in_of_just_now_keeps_what_was_typed() {
     assert_eq!((page.status, story.last().reason.as_str()), (403, "step-up-required"));
     assert!(page.text.contains("What was sent") && page.text.contains("incident"), "{}", page.text);
 }
+
+#[tokio::test]
+async fn a_form_undoes_nothing_that_somebody_else_did_since_it_was_opened() {
+    let story = Story::start();
+    let version = story.set("db", "x").await;
+    let cookie = story.sign_in("ada").await;
+    story.with_authority(&cookie).await;
+    let made = story.submit("/vaults/demo/new-key", &cookie, "name=signing&kind=EC+P-256&enabled=yes").await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let key = story.get("/vaults/demo/keys/signing", &cookie).await.text;
+    let edit_key = key.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with("/edit"));
+    let web = story.get("/vaults/demo/certificates/web", &cookie).await.text;
+    let edit_web = web.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with("/edit"));
+    let tagged = "enabled=yes&tags-shown=yes&tag-name-1=by&tag-value-1=WHO";
+    let policy = "subject=CN%3DWHO.example&issuer=inside&issuer-was=inside&months=3&kind=EC+P-256\
+                  &form=application%2Fx-pem-file&usage-digitalSignature=yes";
+    for (form, fields) in [
+        (format!("/vaults/demo/secrets/db/{version}/edit").as_str(), "content_type=WHO&enabled=yes&tags-shown=yes"),
+        ("/vaults/demo/secrets/db/new-version", "value=v&content_type=WHO&enabled=yes"),
+        (edit_key.unwrap(), tagged),
+        (edit_web.unwrap(), tagged),
+        ("/vaults/demo/keys/signing/rotation", "when=after&time=P90D&expiry=P2Y&notify=P1MWHO"),
+        ("/vaults/demo/certificates/web/policy", policy),
+        (
+            "/vaults/demo/issuers/inside/edit",
+            "provider=Strongroom-CA&certificate=root&profile=server&max-days=WHO&enabled=yes",
+        ),
+        ("/vaults/demo/contacts", "contacts=WHO%40app.example"),
+    ] {
+        let (one, other) = match form {
+            _ if form.ends_with("/rotation") => ("", "1D"),
+            _ if form.ends_with("issuers/inside/edit") => ("31", "32"),
+            _ => ("firstone", "secondone"),
+        };
+        let revision = story.revision(form, &cookie).await;
+        let of = |who: &str, revision: &str| format!("{}&revision={revision}", fields.replace("WHO", who));
+        let first = story.submit(form, &cookie, &of(one, &revision)).await;
+        assert_eq!(first.status, 303, "{form}: {}", first.text);
+        let before = story.world.store.image();
+        let late = story.submit(form, &cookie, &of(other, &revision)).await;
+        assert_eq!((late.status, story.last().reason.as_str()), (412, "other-revision"), "{form}: {}", late.text);
+        assert_eq!(story.world.store.image().happened.len(), before.happened.len(), "{form}");
+        assert!(late.text.contains("Stored now") && late.text.contains("changed meanwhile"), "{form}: {}", late.text);
+        assert!(late.text.contains(one) && late.text.contains(other), "{form}: {}", late.text);
+        let now = late.text.split("name=\"revision\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_ne!(now, revision, "{form}");
+        let knowing = story.submit(form, &cookie, &of(other, now)).await;
+        assert_eq!(knowing.status, 303, "{form}: {}", knowing.text);
+    }
+}
