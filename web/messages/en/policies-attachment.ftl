@@ -35,3 +35,5 @@ policies-attachment-turn-off = Turn off
 policies-attachment-earlier = Earlier
 policies-attachment-later = Later
 policies-attachment-change = Change
+policies-attachment-replay-it-earlier = Replay it earlier
+policies-attachment-replay-it-later = Replay it later

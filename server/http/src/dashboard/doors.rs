@@ -156,7 +156,7 @@ fn asked<'a>(
         Page::DocumentRemovePage => server(Action::PolicyDocumentDelete),
         Page::ModuleUploadPage => server(Action::PolicyModuleWrite),
         Page::ModuleRemovePage => server(Action::PolicyModuleDelete),
-        Page::AttachmentSettingsPage | Page::DetachPage => match vault {
+        Page::AttachmentSettingsPage | Page::EnforcePage | Page::DetachPage => match vault {
             Some(vault) => Some(Ask::vault(Action::VaultUpdate, vault)),
             None => server(Action::PolicyWrite),
         },

@@ -46,7 +46,7 @@ pub(crate) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 async fn change(viewer: &Viewer<'_>, to: &AttachedTo, name: &str, sent: &Sent) -> Result<(), Failure> {
     let revision = sent.number("revision", say!("policies-acts-the-revision"))?;
     if viewer.call.endpoint == Endpoint::AttachmentRollBackForm {
-        return to.roll_back(viewer, revision, name).await;
+        return to.roll_back(viewer, revision, name, sent.ticked("force")).await;
     }
     let shown = to.read(viewer, &viewer.further()?).await?;
     let mut policies = attachments(&shown);

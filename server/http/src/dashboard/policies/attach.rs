@@ -25,6 +25,7 @@ use crate::{
         links, redirect,
         refusal::{self, Refusal},
         snippets::{self, Commands},
+        vault_forms::force_field,
     },
     message::{Request, Response},
     problem::Problem,
@@ -116,7 +117,7 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
     let schema = Some(module.facts.settings_schema.as_str());
     let refusal = match read_new(digest, &mut draft, schema) {
-        Ok((to, attachment, place)) => match attach(viewer, &to, attachment, place).await {
+        Ok((to, attachment, place)) => match attach(viewer, &to, attachment, place, sent.ticked("force")).await {
             Ok(()) => return Ok(redirect(links::attachment(&to, &draft.name))),
             Err(Refused::Field(refusal)) => refusal,
             Err(Refused::Failure(failure)) => blamed(failure, &draft, schema)?,
@@ -172,6 +173,7 @@ async fn attach(
     to: &AttachedTo,
     attachment: PolicyAttachment,
     place: Option<usize>,
+    force: bool,
 ) -> Result<(), Refused> {
     let shown = to.read(viewer, &viewer.further()?).await?;
     let mut policies = attachments(&shown);
@@ -189,7 +191,7 @@ async fn attach(
         return Err(Refused::Field(Refusal::of_field("place", words)));
     }
     policies.insert(place, attachment);
-    Ok(to.put(viewer, shown.revision, policies, false).await?)
+    Ok(to.put(viewer, shown.revision, policies, force).await?)
 }
 
 /// A refusal with the field to blame, where what was refused is in one.
@@ -256,6 +258,7 @@ async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refu
             .hint(say!("policies-attach-from-1-at-the-end")),
         authority_field(draft.authority),
     ]);
+    fields.extend(force_field(refusal));
     let form = Form {
         action: address,
         csrf_token: Some(viewer.form_token()),
@@ -367,7 +370,7 @@ pub(crate) async fn change(viewer: &Viewer<'_>, request: &Request) -> Result<Res
                 (attachment.settings, attachment.module, attachment.authority) = (settings, module, draft.authority);
             }
             let revision = sent.number("revision", say!("policies-attach-the-revision"))?;
-            let Err(failure) = to.put(viewer, revision, policies, false).await else {
+            let Err(failure) = to.put(viewer, revision, policies, sent.ticked("force")).await else {
                 return Ok(redirect(links::attachment(&to, &name)));
             };
             if module != shown_of
@@ -420,6 +423,7 @@ async fn edit_page(
     fields.extend(settings);
     fields.extend(now.map(|module| Field::hidden("of", module.facts.digest.to_string())));
     fields.extend([authority_field(draft.authority), Field::hidden("revision", draft.revision.clone())]);
+    fields.extend(force_field(refusal));
     let form = Form {
         action: address,
         csrf_token: Some(viewer.form_token()),

@@ -5,11 +5,12 @@ use strongroom_domain::{
     action::Action,
     admin::{AttachmentShown, PoliciesShown},
     gate::{Ask, ShadowSeen},
+    names::VaultName,
     policy::{AttachedBefore, AttachmentState},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
+use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
 
-use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, enforce, fared, word};
+use super::{AttachedTo, Modules, addressed, badge, badge_cell, denials, enforce, fared, replays, word};
 use crate::{
     dashboard::{
         Failure,
@@ -18,9 +19,11 @@ use crate::{
         offers::Offers,
         refusal::{self, Refusal},
         snippets::{self, Commands},
+        vault_forms::force_field,
     },
     message::Response,
     problem::Problem,
+    routes::Endpoint,
 };
 
 /// # Errors
@@ -48,9 +51,9 @@ pub(super) async fn page(
     let place = Place::Attachment(to.clone(), name.to_owned());
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&to.ask_to_change(), say!("policies-attachment-changing-what-is-attached")).await;
-    if let AttachedTo::Vault(vault) = to {
-        let replays =
-            Act::link(say!("policies-attachment-replay"), links::in_vault(vault, "replays", &[]), Icon::Compare);
+    let asked_again = replays::of(viewer, to).await;
+    if let Some(vault) = &asked_again {
+        let replays = Act::link(say!("policies-attachment-replay"), replays::address(vault, to), Icon::Compare);
         offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     }
     let (replays, cannot) = offers.told();
@@ -71,7 +74,26 @@ pub(super) async fn page(
         let panel = previous(before, &modules);
         main.push(if open { panel.acts(acts.roll_back()) } else { panel });
     }
-    let mut aside = vec![details(to, shown, &modules), fared::panel(shown), order(&acts, all, index, open)];
+    let rolls_back = viewer.call.endpoint == Endpoint::AttachmentRollBackForm;
+    if let Some(box_of_force) = force_field(refusal).filter(|_| open && rolls_back) {
+        let form = Form {
+            action: links::attachment_act(to, name, "roll-back"),
+            csrf_token: Some(viewer.form_token()),
+            fields: vec![box_of_force, Field::hidden("revision", all.revision.to_string())],
+            submit: say!("policies-attachment-roll-back").to_owned(),
+            danger: true,
+            ..Form::default()
+        };
+        let form = refusal::form(viewer, form, refusal).await;
+        main.insert(0, Panel::new(say!("policies-attachment-roll-back"), Body::Form(form)));
+    }
+    let mut aside = vec![details(to, shown, &modules), fared::panel(shown)];
+    let may_ask_again = all.policies.len() > 1 && viewer.may(&Ask::server(Action::PolicyReplay)).await;
+    let tries = match asked_again.filter(|_| may_ask_again) {
+        Some(vault) => acts.tries(&vault, all, index),
+        None => Vec::new(),
+    };
+    aside.push(order(&acts, all, index, open, tries));
     if attachment.state != AttachmentState::Enforce {
         aside.insert(0, enforce::ready(viewer, to, shown).await);
     }
@@ -154,7 +176,7 @@ fn details(to: &AttachedTo, shown: &AttachmentShown, modules: &Modules) -> Panel
 }
 
 /// Which are asked before it and after it.
-fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool) -> Panel {
+fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool, tries: Vec<Act>) -> Panel {
     let row = |(place, one): (usize, &AttachmentShown)| {
         let cells = vec![
             Cell::Link {
@@ -169,7 +191,8 @@ fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool) -> Pane
     let rows = all.policies.iter().enumerate().map(row).collect();
     let panel = Panel::new(say!("policies-attachment-order"), Body::Table(Table::new(&["Attachment", "State"], rows)));
     let panel = panel.foot(say!("policies-attachment-the-first-that-denies-decides"));
-    if open && all.policies.len() > 1 { panel.acts(acts.order(index, all.policies.len())) } else { panel }
+    let moves = if open && all.policies.len() > 1 { acts.order(index, all.policies.len()) } else { Vec::new() };
+    panel.acts(moves.into_iter().chain(tries).collect())
 }
 
 fn commands(viewer: &Viewer<'_>, to: &AttachedTo, shown: &AttachmentShown) -> Panel {
@@ -241,6 +264,28 @@ impl Acts<'_> {
         let down = (index + 1 < count)
             .then(|| self.post(say!("policies-attachment-later"), "order", Icon::Down, Some(("to", "later"))));
         up.into_iter().chain(down).collect()
+    }
+
+    /// What a replay with another order would change: decides nothing.
+    fn tries(&self, vault: &VaultName, all: &PoliciesShown, index: usize) -> Vec<Act> {
+        let others = [
+            (index.checked_sub(1), say!("policies-attachment-replay-it-earlier")),
+            (
+                index.checked_add(1).filter(|other| *other < all.policies.len()),
+                say!("policies-attachment-replay-it-later"),
+            ),
+        ];
+        let tried = others.into_iter().filter_map(|(other, label)| Some((other?, label)));
+        tried
+            .map(|(other, label)| Act::Post {
+                label: label.to_owned(),
+                of: self.name.to_owned(),
+                action: links::in_vault(vault, "replays", &[]),
+                csrf_token: self.token.clone(),
+                icon: Some(Icon::Compare),
+                fields: replays::swapped(self.to, vault, all, (index, other)),
+            })
+            .collect()
     }
 
     fn settings(&self) -> Vec<Act> {

@@ -10,7 +10,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone, say};
 
-use super::{AttachedTo, addressed, badge, word};
+use super::{AttachedTo, addressed, badge, replays, word};
 use crate::{
     dashboard::{
         Failure,
@@ -95,13 +95,13 @@ pub(super) async fn ready(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attachme
         ));
         acts.extend(href.map(|href| Act::link(say!("policies-enforce-review"), href, Icon::Compare)));
     }
-    if let AttachedTo::Vault(vault) = to {
+    if let Some(vault) = replays::of(viewer, to).await {
         let again = if reviewed.is_some() {
             say!("policies-enforce-ask-again")
         } else {
             say!("policies-enforce-replay-it-first")
         };
-        acts.push(Act::link(again, links::in_vault(vault, "replays", &[]), Icon::Try));
+        acts.push(Act::link(again, replays::address(&vault, to), Icon::Try));
     }
     Panel::new(say!("policies-enforce-ready-to-enforce"), Body::Facts(facts)).foot(sentence(reviewed)).acts(acts)
 }

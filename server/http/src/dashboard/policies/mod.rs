@@ -15,6 +15,7 @@ mod fared;
 pub(super) mod list;
 pub(super) mod module;
 mod refused;
+pub(super) mod replay;
 pub(super) mod replays;
 mod schema_form;
 mod skeleton;
@@ -135,12 +136,12 @@ impl AttachedTo {
     }
 
     /// Puts in its place what was attached under this name before.
-    async fn roll_back(&self, viewer: &Viewer<'_>, revision: i64, name: &str) -> Result<(), Failure> {
+    async fn roll_back(&self, viewer: &Viewer<'_>, revision: i64, name: &str, force: bool) -> Result<(), Failure> {
         let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
         match self {
-            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name, Some(revision), false).await?),
+            Self::Everywhere => drop(admin.roll_back_everywhere(ctx, name, Some(revision), force).await?),
             Self::Vault(vault) => {
-                let update = VaultUpdate { roll_back: Some(name.to_owned()), ..VaultUpdate::default() };
+                let update = VaultUpdate { roll_back: Some(name.to_owned()), force, ..VaultUpdate::default() };
                 drop(admin.update_vault(ctx, vault, Some(revision), &update).await?);
             }
         }

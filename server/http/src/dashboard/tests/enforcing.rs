@@ -102,3 +102,51 @@ async fn a_module_that_traps_is_marked_where_it_fails_closed() {
     }
     assert!(story.get(GUARD, &cookie).await.text.contains("policy-trap"));
 }
+
+/// What another order would change is asked before anything is put in order, and so it is for modules of all vaults.
+#[tokio::test]
+async fn another_order_and_modules_of_all_vaults_are_replayed() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.set("db", "v").await;
+    let module = story.module("rule").await;
+    for (to, name) in [("demo", "guard"), ("demo", "second"), ("_all", "wide"), ("_all", "wider")] {
+        story.attached(&cookie, module, to, name).await;
+    }
+    let page = story.get(GUARD, &cookie).await.text;
+    assert!(page.contains("Replay it later") && !page.contains("Replay it earlier"), "{page}");
+    let swapped = "state-1=enforce&place-1=2&state-2=shadow&place-2=1&last=50";
+    let run = story.submit("/vaults/demo/replays", &cookie, swapped).await;
+    let tried = story.get(run.header("location").unwrap(), &cookie).await.text;
+    assert!(tried.contains("second shadow, guard enforce"), "{tried}");
+    let unfit = story.submit("/vaults/demo/replays", &cookie, &swapped.replace("place-1=2", "place-1=0")).await;
+    assert!(unfit.status == 400 && unfit.text.contains("A place is a number from 1 to 16"), "{}", unfit.text);
+
+    let page = story.get("/policy/attached/_all/wide", &cookie).await.text;
+    assert!(page.contains("/vaults/demo/replays?of=all") && page.contains("Replay it later"), "{page}");
+    let form = story.get("/vaults/demo/replays?of=all", &cookie).await.text;
+    assert!(form.contains("Place of wide in the order") && form.contains("name=\"of\" value=\"all\""), "{form}");
+    let wide = "of=all&vault=demo&state-1=enforce&state-2=detached&last=50";
+    let run = story.submit("/vaults/demo/replays", &cookie, wide).await;
+    let tried = story.get(run.header("location").unwrap(), &cookie).await.text;
+    assert!(tried.contains("to all vaults: wide enforce"), "{tried}");
+    let nowhere = story.submit("/vaults/demo/replays", &cookie, &wide.replace("vault=demo", "vault=")).await;
+    assert_eq!(nowhere.status, 400);
+}
+
+/// A network module that would lock its author out is forced on purpose alone, in all vaults too.
+#[tokio::test]
+async fn a_module_that_locks_its_author_out_of_all_vaults_is_forced_on_purpose() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let module = story.module("rule").await;
+    story.attached(&cookie, module, "_all", "wide").await;
+    story.world.policies.judges_connections(module);
+    story.world.policies.answer("wide", Verdict::Says(Effect::Deny));
+    let page = "/policy/attached/_all/wide";
+    let fields = format!("state=enforce&reason=INC-7&revision={}", story.revision(page, &cookie).await);
+    let refused = story.submit(&format!("{page}/state"), &cookie, &fields).await;
+    assert!(refused.text.contains("name=\"force\"") && refused.text.contains("lock you out"), "{}", refused.text);
+    let forced = story.submit(&format!("{page}/state"), &cookie, &format!("{fields}&force=yes")).await;
+    assert_eq!(forced.header("location"), Some(page), "{}", forced.text);
+}

@@ -1,0 +1,37 @@
+### server/http/src/dashboard/policies/replay.rs
+
+policies-replay-there-was-no-decision-to = There was no decision to ask again
+policies-replay-time-was-up-before-all = Time was up before all of them were asked again: what is counted here is a part.
+policies-replay-of-count-it-cannot-be = Of { $count } it cannot be told: their records do not hold what would have to be judged.
+policies-replay-replay = Replay
+policies-replay-replay-on-the-newest-decisions = { $replay }, on the newest decisions of { $vault }. Nothing was decided by it.
+policies-replay-all-replays = All replays
+policies-replay-result = Result
+policies-replay-asked-again = Asked again
+policies-replay-cannot-be-told = Cannot be told
+policies-replay-records-that-are-no-decisions = Records that are no decisions
+policies-replay-by = By
+policies-replay-compared-with-revision = Compared with revision
+policies-replay-time-was-up-before-any = Time was up before any decision was asked again
+policies-replay-of-none-of-replayed-decisions = Of none of { $replayed } decisions it can be told
+policies-replay-that-were-asked-again = {" "}that were asked again
+policies-replay-that-can-be-told = {" "}that can be told
+policies-replay-that-were-asked-again-and = {" "}that were asked again and can be told
+policies-replay-it-would-change-how-many = It would change { $how_many } of { $told } decisions{ $which }
+policies-replay-what-would-change = What would change
+policies-replay-nothing-that-can-be-told = Nothing that can be told from the records.
+policies-replay-would-deny = Would deny
+policies-replay-would-allow = Would allow
+policies-replay-one-group = one group, { $done } reviewed
+policies-replay-groups-groups-the-largest-first = { $groups } groups, the largest first, { $done } reviewed
+policies-replay-mark-as-reviewed = Mark as reviewed
+policies-replay-not-reviewed = Not reviewed
+policies-replay-the-group = The group
+policies-replay-review = Say that you have looked at a group
+policies-replay-number-index = number { $index }
+policies-replay-no-module-of-all-vaults = No module of all vaults.
+policies-replay-no-module-of-the-vaults = No module of the vault's own.
+policies-replay-to-all-vaults = to all vaults
+policies-replay-to-the-vault = to the vault
+policies-replay-what-was-tried = What was tried
+policies-replay-in-place-of-what-was = in place of what was attached { $place }
