@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{RenderError, Section, Shell, render, samples, say};
+use crate::{RenderError, Section, Shell, Snippet, render, samples, say};
 
 /// The page for a request the gate refused. When even existence is hidden, the handler answers with
 /// [`crate::NotFoundPage`] instead.
@@ -35,6 +35,8 @@ pub struct DeniedPage {
     pub step_up_href: Option<String>,
     /// Where others are asked to approve it, with the page that it is for.
     pub ask: Option<(crate::PostForm, String)>,
+    /// Commands that ask for the same, and for the why.
+    pub copy_as: Vec<Snippet>,
     /// When that was, where the page is looked at later.
     pub when: Option<crate::Moment>,
     /// A page this person can see, to go on from.
@@ -76,6 +78,10 @@ impl DeniedPage {
         Some(&self.shell)
     }
 
+    fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
+        self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
+    }
+
     /// Every state of the page, by name.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
@@ -104,6 +110,7 @@ impl DeniedPage {
             decision_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
             step_up_href: None,
             ask: None,
+            copy_as: vec![Snippet::new("Command line", "strongroom secret get paylane-restricted-key")],
             when: None,
             back_href: Some("/vaults/payments-prod/secrets".into()),
         };
@@ -121,6 +128,7 @@ impl DeniedPage {
             decision_href: None,
             step_up_href: None,
             ask: None,
+            copy_as: vec![],
             when: None,
             back_href: None,
         };

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use crate::{PostForm, RenderError, Section, Shell, render, samples};
+use crate::{PostForm, RenderError, Section, Shell, Snippet, render, samples};
 
 /// The page that keeps what was typed.
 #[derive(Debug, Clone, Template)]
@@ -21,6 +21,8 @@ pub struct KeptPage {
     pub fields: Vec<(String, String)>,
     /// Whether something was sent that is a secret, or a file, and so is not here.
     pub left_out: bool,
+    /// Commands that ask for the same.
+    pub copy_as: Vec<Snippet>,
 }
 
 impl KeptPage {
@@ -36,6 +38,10 @@ impl KeptPage {
         self.shell.as_ref()
     }
 
+    fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
+        self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
+    }
+
     /// Every state of the page, by name.
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
@@ -49,6 +55,7 @@ impl KeptPage {
             },
             fields: vec![("content_type".into(), "text/plain".into()), ("tag-name-1".into(), "team".into())],
             left_out,
+            copy_as: vec![],
         };
         let shell = samples::shell(Section::Vaults, &["Vaults", "payments-prod"]);
         vec![("kept", page(None, Some("/sign-in"), true)), ("kept-signed-in", page(Some(shell), None, false))]

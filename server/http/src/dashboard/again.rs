@@ -16,7 +16,7 @@ use super::{
     SESSION_MISSING,
     form::Typed,
     frame::{Place, Viewer},
-    handled, links, rendered, step_up,
+    handled, links, question, rendered, step_up,
 };
 use crate::{
     edge::Call,
@@ -198,6 +198,7 @@ async fn again(viewer: &Viewer<'_>, request: &Request, typed: Typed, why: Stale)
         post: PostForm { action, csrf_token: viewer.form_token() },
         fields: fields(&kept.typed),
         left_out: kept.typed.left_out(),
+        copy_as: question::commands(viewer, &place),
     };
     Response { reason: why.reason(), ..rendered(403, page.render()) }
 }
@@ -265,6 +266,7 @@ pub(crate) fn without_session(
         post: PostForm { action: path.to_owned(), csrf_token: typed.token().to_owned() },
         fields,
         left_out: typed.left_out(),
+        copy_as: Vec::new(),
     };
     Some(Response { reason: SESSION_MISSING, ..rendered(403, page.render()) })
 }

@@ -46,6 +46,7 @@ mod pins;
 mod place;
 mod policies;
 mod problems;
+mod question;
 mod readers;
 mod refusal;
 mod revoked;

@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{
     frame::{Place, Viewer},
-    links, rendered, step_up,
+    links, question, rendered, step_up,
 };
 use crate::{
     api::manage::audit::Slip,
@@ -136,6 +136,7 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
             let page = DeniedPage {
                 step_up_href,
                 ask: ask(viewer, reason),
+                copy_as: question::with_why(viewer, &place, *request_id),
                 ..denied(shell, &place, Some(*action), reason, *request_id)
             };
             Response { reason: "denied", ..rendered(403, page.render()) }
@@ -238,6 +239,7 @@ pub(super) fn denied(
         decision_href: Some(links::why(decision)),
         step_up_href: None,
         ask: None,
+        copy_as: Vec::new(),
         when: None,
         back_href: Some(match place {
             Place::Secret(vault, name, Some(_)) if action == Some(Action::SecretGet) => {

@@ -6,7 +6,7 @@ use strongroom_web::{Act, Body, Icon, Panel, PanelsPage, say};
 
 use super::{
     frame::{Place, Viewer},
-    links, rendered,
+    links, question, rendered, snippets,
 };
 use crate::{message::Response, routes::Endpoint};
 
@@ -181,6 +181,7 @@ pub(super) async fn page(viewer: &Viewer<'_>) -> Response {
                 say!("step-up-nothing-was-changed-your-provider").to_owned(),
             ]),
         )],
+        aside: vec![snippets::panel(question::commands(viewer, &place))],
         ..PanelsPage::new(viewer.shell(&place).await, say!("step-up-sign-in-once-more-for"))
     };
     Response { reason: REASON, ..rendered(403, page.render()) }

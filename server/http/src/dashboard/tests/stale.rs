@@ -3,6 +3,10 @@
 use strongroom_domain::record::Outcome;
 
 use super::{BASE, Story, VALUE};
+use crate::{
+    message::Method,
+    routes::{Access, ROUTES},
+};
 
 const FIFTEEN_MINUTES: i64 = 15 * 60 * 1000;
 
@@ -118,5 +122,37 @@ async fn a_form_undoes_nothing_that_somebody_else_did_since_it_was_opened() {
         assert_ne!(now, revision, "{form}");
         let knowing = story.submit(form, &cookie, &of(other, now)).await;
         assert_eq!(knowing.status, 303, "{form}: {}", knowing.text);
+    }
+}
+
+#[tokio::test]
+async fn what_is_refused_has_its_commands_too() {
+    let story = Story::start();
+    let version = story.set("db", "x").await;
+    let pages = ROUTES.iter().filter(|route| route.access == Access::Session && route.method == Method::Get);
+    let pages: Vec<String> = pages
+        .map(|route| {
+            let part = |part: &str| match part {
+                "{vault}" => "demo".to_owned(),
+                "{name}" => "db".to_owned(),
+                "{version}" => version.clone(),
+                part if part.starts_with('{') => "something".to_owned(),
+                part => part.to_owned(),
+            };
+            route.template.split('/').map(part).collect::<Vec<_>>().join("/")
+        })
+        .collect();
+    for (who, later) in [("eve", 0), ("ada", FIFTEEN_MINUTES)] {
+        let cookie = story.sign_in(who).await;
+        story.world.clock.advance(later);
+        let mut refused = 0;
+        for path in &pages {
+            let page = story.get(path, &cookie).await;
+            if page.status == 403 {
+                assert!(page.text.contains("Copy as"), "{who} {path}: {}", page.text);
+                refused += 1;
+            }
+        }
+        assert!(refused > 20, "{who}: {refused}");
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     dashboard::{
         Failure,
         frame::{Place, Viewer},
-        problems, rendered, view,
+        problems, question, rendered, view,
     },
     message::Response,
     problem::Problem,
@@ -22,8 +22,14 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let id = Uuid::try_parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())?;
     let denial = viewer.services.admin.own_denial(&viewer.call.ctx, id).await?;
     let shell = viewer.shell(&Place::Why.below(id.to_string())).await;
-    let page = problems::denied(shell, &place(&denial), denial.action, &denial.reason, id);
-    let page = strongroom_web::DeniedPage { when: Some(view::moment_millis(denial.at)), decision_href: None, ..page };
+    let place = place(&denial);
+    let page = problems::denied(shell, &place, denial.action, &denial.reason, id);
+    let page = strongroom_web::DeniedPage {
+        when: Some(view::moment_millis(denial.at)),
+        decision_href: None,
+        copy_as: question::with_why(viewer, &place, id),
+        ..page
+    };
     Ok(rendered(200, page.render()))
 }
 
