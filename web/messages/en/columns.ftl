@@ -41,6 +41,7 @@ column-goes = Goes
 column-head = Head
 column-how = How
 column-issuer = Issuer
+column-kept-back-by = Kept back by
 column-key = Key
 column-kind = Kind
 column-late = Late

@@ -51,7 +51,7 @@ use serde::Serialize;
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
-pub use vaults::{ChangedVault, VaultListing, VaultsWanted, recover_network};
+pub use vaults::{ChangedVault, KeptBack, KeptBy, VaultListing, VaultsWanted, recover_network};
 pub use workloads::{
     ChangedWorkload, DEFAULT_SECRET_SECONDS, MAX_SECRET_SECONDS, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit,
     WorkloadLabels,

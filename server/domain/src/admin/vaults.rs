@@ -53,6 +53,41 @@ pub struct VaultListing {
     /// Those that the caller may see by their roles, and nobody can, because what is stored of them fails its
     /// authentication. By the names that stand there, which may be wrong as well.
     pub damaged: Vec<VaultName>,
+    /// Those that the roles of the caller show, and something else keeps from them. Nobody else is told of one.
+    pub kept_back: Vec<KeptBack>,
+}
+
+/// A vault that is left out of a list although the roles of the caller show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptBack {
+    /// Which one.
+    pub vault: VaultName,
+    /// What keeps it back.
+    pub by: KeptBy,
+}
+
+/// What keeps a vault back from somebody whose roles show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeptBy {
+    /// Its network rules.
+    Network,
+    /// A policy module that refuses, by the name of its attachment.
+    Module(String),
+    /// One that gives no answer.
+    SilentModule(String),
+}
+
+impl KeptBy {
+    /// What the caller is told of a denial by something else than their roles. A module that they are not to hear of by its
+    /// name has none.
+    fn of(told: &DenyReason) -> Option<Self> {
+        match told {
+            DenyReason::Network(_) => Some(Self::Network),
+            DenyReason::Policy { attachment, .. } if !attachment.is_empty() => Some(Self::Module(attachment.clone())),
+            DenyReason::PolicyFailed { attachment, .. } => Some(Self::SilentModule(attachment.clone())),
+            _ => None,
+        }
+    }
 }
 
 /// A page of the list of vaults.
@@ -266,7 +301,7 @@ impl Administration {
     }
 
     /// The vaults that the caller may see the settings of. Judged vault by vault; one record for all. A damaged one takes
-    /// no other away, and is named.
+    /// no other away, and is named; so is one that something else than roles keeps from the caller.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -353,24 +388,36 @@ impl Administration {
                     break;
                 }
                 Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
-                Judgement::Denied(record, denial) => match denial.inspect(|d| d.reason.truly().clone()) {
-                    DenyReason::Unavailable => return Err(AdminError::Unavailable),
-                    // Not about this vault: the caller does not count at all any more.
-                    DenyReason::Identity => return Err(self.recorder.release(ctx, *record, denial).await?.into()),
-                    DenyReason::Tampered => {
-                        tracing::error!(vault = %name, %id, "a list leaves a vault out: what is stored of it fails its authentication");
-                        if self.gate.roles_allow(ctx, action, id).await {
-                            seen.damaged.push(name);
+                Judgement::Denied(record, denial) => {
+                    let reason = denial.inspect(|denial| denial.reason.clone());
+                    match reason.truly() {
+                        DenyReason::Unavailable => return Err(AdminError::Unavailable),
+                        // Not about this vault: the caller does not count at all any more.
+                        DenyReason::Identity => return Err(self.recorder.release(ctx, *record, denial).await?.into()),
+                        DenyReason::Tampered => {
+                            tracing::error!(vault = %name, %id, "a list leaves a vault out: what is stored of it fails its authentication");
+                            if self.gate.roles_allow(ctx, action, id).await {
+                                seen.damaged.push(name);
+                            }
+                        }
+                        _ => {
+                            if let Some(by) = KeptBy::of(reason.told())
+                                && self.gate.roles_allow(ctx, action, id).await
+                            {
+                                seen.kept_back.push(KeptBack { vault: name, by });
+                            }
                         }
                     }
-                    _ => {}
-                },
+                }
             }
         }
         let judged = Stage::new("grants", StageEffect::Allow, "judged-one-by-one");
         let mut told = format!("{} of {}", seen.vaults.len(), count);
         if !seen.damaged.is_empty() {
             told.push_str(&format!(", {} damaged", seen.damaged.len()));
+        }
+        if !seen.kept_back.is_empty() {
+            told.push_str(&format!(", {} kept back", seen.kept_back.len()));
         }
         record.trace.push(judged.with_detail(told));
         operation.clone_into(&mut record.operation);

@@ -152,8 +152,8 @@ impl Gate {
         }))
     }
 
-    /// Whether roles alone allow an action on a vault that cannot be judged, because its row is not what was written: to
-    /// say that it is damaged, and for nothing else.
+    /// Whether roles alone allow an action on a vault that cannot be judged, because its row is not what was written, or
+    /// that something else keeps back: to say that there it is, and for nothing else.
     pub(crate) async fn roles_allow(&self, ctx: &RequestContext, action: Action, vault: VaultId) -> bool {
         let target = Target { vault: Some(vault), kind: ObjectKind::Vault, name: None };
         self.judge_roles(ctx, action, target, &mut Trace::default()).await.is_ok()

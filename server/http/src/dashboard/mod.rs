@@ -27,6 +27,7 @@ mod entry;
 mod form;
 mod frame;
 mod issuers;
+mod kept_back;
 mod key;
 mod key_forms;
 mod key_rotation;

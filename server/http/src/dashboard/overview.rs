@@ -12,7 +12,7 @@ use super::{
     audit_filter::{Asked, RANGES},
     endings,
     frame::{self, Place, Viewer},
-    links,
+    kept_back, links,
     needs::{self, Attention, Looked},
     rendered, revoked,
     snippets::{self, Commands},
@@ -35,7 +35,7 @@ const CHANGES_FROM: usize = 100;
 pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     // Before anything is asked, which is on record as done.
     let range = range(request)?;
-    let VaultListing { vaults, damaged } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let VaultListing { vaults, damaged, kept_back } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
     let now = viewer.call.ctx.now;
     let mut found = Looked::default();
     let chain = (viewer.services.chain)();
@@ -49,6 +49,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         act: Act::link(say!("overview-open"), links::AUDIT, Icon::Records),
         why: None,
     }));
+    found.attention.extend(kept_back::needs(&kept_back));
     let mut main = Vec::new();
     if !viewer.services.admin.holds_something(&viewer.call.ctx).await? {
         main.push(no_role(viewer));

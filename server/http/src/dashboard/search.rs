@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 use strongroom_domain::{
     action::Action,
-    admin::MAX_WORKLOAD_PAGE,
+    admin::{MAX_WORKLOAD_PAGE, VaultListing},
     gate::Ask,
     names::{ObjectKind, VaultName},
     objects::{FoundOfKind, MAX_VAULTS_SEARCHED, ObjectError},
@@ -21,6 +21,7 @@ use strongroom_web::{Body, Cell, Field, Form, Icon, NavPage, Panel, PanelsPage, 
 use super::{
     Failure,
     frame::{Place, Viewer},
+    kept_back,
     kinds::Kind,
     links,
     policies::AttachedTo,
@@ -74,14 +75,17 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if query.chars().count() > MAX_QUERY {
         return Err(Problem::bad_parameter(say!("search-a-search-has-at-most", max_query = MAX_QUERY)).into());
     }
-    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
-    let (hits, notices) = find(viewer, &query, &vaults).await?;
+    let VaultListing { vaults, kept_back, .. } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
+    let (hits, mut notices) = find(viewer, &query, &vaults).await?;
+    if !query.is_empty() {
+        notices.extend(kept_back::notice(&kept_back));
+    }
     if request.query("as") == Some("list") {
         let found: Vec<_> = hits.iter().map(Hit::told).collect();
         let body = json!({ "found": found, "notices": notices });
         return Ok(Response::json(200, &body).with("cache-control", "no-store".to_owned()));
     }
-    Ok(page(viewer, query, &vaults, (hits, notices)).await)
+    Ok(page(viewer, query, &vaults, (hits, notices), kept_back::panel(&kept_back)).await)
 }
 
 /// What was found, and what was not searched.
@@ -274,6 +278,7 @@ async fn page(
     query: String,
     vaults: &[Arc<Vault>],
     (hits, notices): (Vec<Hit>, Vec<String>),
+    kept_back: Option<Panel>,
 ) -> Response {
     let rows: Vec<Row> = hits.into_iter().map(Hit::row).collect();
     let headline = match (query.as_str(), rows.len()) {
@@ -288,6 +293,7 @@ async fn page(
         Body::Table(sort::table(viewer, "found", Table::new(&["Name", "Kind", "Tags"], rows)))
     };
     let copy_as = snippets::panel(copy_as(viewer, &query, vaults));
+    let kept_back = kept_back.filter(|_| !query.is_empty());
     let page = PanelsPage {
         notices,
         filter: Some(Form {
@@ -298,7 +304,7 @@ async fn page(
             submit: say!("search-search").to_owned(),
             ..Form::default()
         }),
-        main: vec![Panel::new(say!("search-found"), body), copy_as],
+        main: [Some(Panel::new(say!("search-found"), body)), kept_back, Some(copy_as)].into_iter().flatten().collect(),
         ..PanelsPage::new(viewer.shell_with(&Place::Elsewhere, vaults).await, headline)
     };
     rendered(200, page.render())

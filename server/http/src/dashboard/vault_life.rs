@@ -9,7 +9,7 @@ use super::{
     Failure,
     form::{SHORT, Sent},
     frame::{Place, Viewer},
-    links,
+    kept_back, links,
     offers::Offers,
     redirect,
     refusal::{self, Refusal},
@@ -92,7 +92,8 @@ const COLUMNS: [&str; 4] = ["Name", "Deleted", "Purged", ""];
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
 pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let VaultListing { vaults, damaged } = viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
+    let VaultListing { vaults, damaged, kept_back } =
+        viewer.services.admin.list_deleted_vaults(&viewer.call.ctx).await?;
     let token = viewer.form_token();
     let mut rows = Vec::new();
     let place = Place::DeletedVaults;
@@ -133,14 +134,18 @@ pub(super) async fn list_deleted(viewer: &Viewer<'_>, request: &Request) -> Resu
     let page = PanelsPage {
         cannot: offers.told().1,
         notices: vaults::notices(&damaged),
-        main: vec![
-            Panel::new(say!("vault-life-deleted-vaults"), body),
-            snippets::panel(vec![
+        main: [
+            Some(Panel::new(say!("vault-life-deleted-vaults"), body)),
+            kept_back::deleted(&kept_back),
+            Some(snippets::panel(vec![
                 commands.server("vault list --deleted"),
                 commands.curl_server("GET", "/api/v1/deletedvaults", None),
-            ]),
-        ],
-        ..PanelsPage::new(viewer.shell(&place).await, headline)
+            ])),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        ..PanelsPage::new(viewer.shell(&place).await, kept_back::headline(headline, &kept_back))
     };
     Ok(rendered(200, page.render()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
-    admin::{VaultListing, VaultsWanted},
+    admin::{KeptBack, VaultListing, VaultsWanted},
     gate::Ask,
     names::{ObjectKind, VaultName},
     network::NetworkAction,
@@ -20,6 +20,7 @@ use strongroom_web::{
 use super::{
     Failure, access, endings,
     frame::{Place, Viewer},
+    kept_back,
     kinds::Kind,
     links,
     offers::Offers,
@@ -85,6 +86,7 @@ fn sorted_by(vault: &Arc<Vault>, column: &str) -> Option<String> {
 struct Listed {
     vaults: Vec<Arc<Vault>>,
     damaged: Vec<VaultName>,
+    kept_back: Vec<KeptBack>,
     /// The name behind which the next page begins.
     next: Option<VaultName>,
     /// The pages around one that is sorted otherwise than by name.
@@ -95,12 +97,12 @@ struct Listed {
 async fn read(viewer: &Viewer<'_>, words: &str, after: Option<&VaultName>, sort: &Sort<'_>) -> Result<Listed, Failure> {
     let (after, limit) = if sort.is_set() { (None, SORTED) } else { (after, PAGE) };
     let wanted = VaultsWanted { words, after, limit };
-    let (VaultListing { mut vaults, damaged }, next) =
+    let (VaultListing { mut vaults, damaged, kept_back }, next) =
         viewer.services.admin.list_vaults_page(&viewer.call.ctx, wanted).await?;
     let notice = sort.notice(vaults.len(), next.is_some());
     let paging = sort.arrange(&mut vaults, sorted_by);
     let next = next.filter(|_| paging.is_none());
-    Ok(Listed { vaults, damaged, next, paging, notice })
+    Ok(Listed { vaults, damaged, kept_back, next, paging, notice })
 }
 
 /// GET /vaults[?q=&after=&sort=]
@@ -115,7 +117,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     }
     let after = request.query("after").and_then(|after| VaultName::parse(after).ok());
     let sort = Sort::of(viewer, request, &COLUMNS);
-    let Listed { mut vaults, damaged, next, paging, notice } = read(viewer, &words, after.as_ref(), &sort).await?;
+    let Listed { mut vaults, damaged, kept_back, next, paging, notice } =
+        read(viewer, &words, after.as_ref(), &sort).await?;
     let whole = next.is_none() && after.is_none() && paging.is_none() && words.is_empty();
     if whole {
         vaults = viewer.pins.first(&vaults);
@@ -185,15 +188,14 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     } else {
         Panel::new(say!("vaults-vaults"), body).foot(say!("vaults-near-its-end-is-the-last-fifth"))
     };
+    let copy = vec![commands.server("vault list"), commands.curl_server("GET", "/api/v1/vaults", None)];
+    let headline = if whole { kept_back::headline(headline, &kept_back) } else { headline };
     let page = PanelsPage {
         acts,
         cannot,
         notices: notices(&damaged).into_iter().chain(notice).collect(),
         filter,
-        main: vec![
-            panel,
-            snippets::panel(vec![commands.server("vault list"), commands.curl_server("GET", "/api/v1/vaults", None)]),
-        ],
+        main: [Some(panel), kept_back::panel(&kept_back), Some(snippets::panel(copy))].into_iter().flatten().collect(),
         ..PanelsPage::new(viewer.shell(&place).await, headline)
     };
     Ok(rendered(200, page.render()))

@@ -1,7 +1,7 @@
 //! Vaults, grants, workloads and the log itself.
 
 use strongroom_domain::{
-    admin::{AdminError, ScopeRequest, VaultListing},
+    admin::{AdminError, KeptBack, KeptBy, ScopeRequest, VaultListing},
     decision::DenyReason,
     grant::Scope,
     names::VaultName,
@@ -73,17 +73,28 @@ async fn a_list_of_vaults_shows_what_the_gate_would_show_one_by_one() {
     let (world, olga) = owned();
     let near =
         VaultSettings { network: NetworkRules::only(vec!["10.0.0.0/8".parse().unwrap()]), ..VaultSettings::default() };
-    world.put_vault(&vault("near"), near).unwrap();
+    let near = world.put_vault(&vault("near"), near).unwrap();
     let open = world.put_vault(&vault("open"), VaultSettings::default()).unwrap();
     world.put_vault(&vault("other"), VaultSettings::default()).unwrap();
     let names = |listed: VaultListing| listed.vaults.iter().map(|v| v.name.as_str().to_owned()).collect::<Vec<_>>();
     let all = world.admin.list_vaults(&world.request_from(&olga, "10.0.0.1".parse().unwrap())).await.unwrap();
     assert_eq!(names(all), ["near", "open", "other"]);
-    let from_afar = world.admin.list_vaults(&world.request(&olga)).await.unwrap();
+    let ctx = world.request(&olga);
+    let from_afar = world.admin.list_vaults(&ctx).await.unwrap();
+    let kept_back = vec![KeptBack { vault: vault("near"), by: KeptBy::Network }];
+    assert_eq!(from_afar.kept_back, kept_back, "who would see it is told what keeps it back");
+    let trace = world.store.image().record(ctx.request_id).unwrap().trace.clone();
+    assert_eq!(trace.last().unwrap().detail.as_deref(), Some("2 of 3, 1 kept back"));
     assert_eq!(names(from_afar), ["open", "other"], "network rules count here too");
-    let rita = person("rita");
+    let (rita, sam) = (person("rita"), person("sam"));
+    let inside = Scope::Vault { vault: near.id };
+    world.put_grant(Grantee::Principal { id: sam.id.clone() }, Role::PurgeOperator, inside).unwrap();
+    let of_sam = world.admin.list_vaults(&world.request(&sam)).await.unwrap();
+    assert_eq!(of_sam, VaultListing::default(), "whose role shows no vault is told of none");
     world.put_grant(Grantee::Principal { id: rita.id.clone() }, Role::Reader, Scope::Vault { vault: open.id }).unwrap();
-    assert_eq!(names(world.admin.list_vaults(&world.request(&rita)).await.unwrap()), ["open"]);
+    let of_rita = world.admin.list_vaults(&world.request(&rita)).await.unwrap();
+    assert!(of_rita.kept_back.is_empty(), "of one that no role of theirs reaches");
+    assert_eq!(names(of_rita), ["open"]);
 }
 
 /// One edited row hides neither itself from those who may see it, nor the others.

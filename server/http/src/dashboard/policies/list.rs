@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     action::Action,
-    admin::{AttachmentShown, ModuleShown},
+    admin::{AttachmentShown, ModuleShown, VaultListing},
     gate::{Ask, ShadowSeen},
     policy::{AttachmentState, ModuleDigest},
     role::Role,
@@ -17,7 +17,7 @@ use crate::{
     dashboard::{
         Failure,
         frame::{Place, Viewer},
-        links,
+        kept_back, links,
         offers::Offers,
         rendered,
         snippets::{self, Commands},
@@ -39,7 +39,7 @@ struct Attached {
 /// # Errors
 /// 503 when the vaults cannot be read or the record cannot be written.
 pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let vaults = viewer.services.admin.list_vaults(&viewer.call.ctx).await?.vaults;
+    let VaultListing { vaults, kept_back, .. } = viewer.services.admin.list_vaults(&viewer.call.ctx).await?;
     let mut notices = Vec::new();
     let mut places = Vec::new();
     if viewer.may(&Ask::server(Action::PolicyRead)).await {
@@ -52,6 +52,8 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     }
     places.extend(vaults.iter().map(|vault| of_vault(viewer, vault)));
     places.retain(|place| !place.policies.is_empty());
+    // Whether nothing is attached that is not among them.
+    let whole = notices.is_empty() && kept_back.is_empty();
     let modules = if viewer.may(&Ask::server(Action::PolicyModuleRead)).await {
         let read = viewer.services.admin.list_modules(&viewer.further()?).await;
         read.map(Modules).map_err(|error| notices.push(unread(say!("policies-list-the-modules"), error))).ok()
@@ -71,8 +73,9 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     if main.is_empty() {
         main.push(nothing_attached());
     }
+    main.extend(kept_back::panel(&kept_back));
     if !names.0.is_empty() {
-        main.push(listed(viewer, &names, &places, &Sort::of(viewer, request, &COLUMNS)));
+        main.push(listed(viewer, &names, (places.as_slice(), whole), &Sort::of(viewer, request, &COLUMNS)));
     }
     main.extend(refused::lately(viewer).await);
     let commands = Commands::of_installation(viewer.services);
@@ -88,7 +91,10 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             commands.server("policy attached --vault NAME").labelled(say!("policies-list-what-is-attached-to-a")),
             commands.curl_server("GET", "/api/v1/policy-modules", None),
         ])],
-        ..PanelsPage::new(viewer.shell_with(&place, &vaults).await, headline(&places))
+        ..PanelsPage::new(
+            viewer.shell_with(&place, &vaults).await,
+            kept_back::headline(headline(&places, whole), &kept_back),
+        )
     };
     Ok(rendered(200, page.render()))
 }
@@ -113,11 +119,12 @@ fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
     Attached { to: AttachedTo::Vault(vault.name.clone()), policies: policies.collect() }
 }
 
-fn headline(places: &[Attached]) -> String {
+fn headline(places: &[Attached], whole: bool) -> String {
     let all = places.iter().flat_map(|place| &place.policies);
     let of = |state| all.clone().filter(|one| one.attachment.state == state).count();
     let (enforced, shadow) = (of(AttachmentState::Enforce), of(AttachmentState::Shadow));
     match (enforced, shadow, all.clone().count()) {
+        (0, 0, 0) if !whole => say!("policies-list-none-that-you-may-see").to_owned(),
         (0, 0, 0) => say!("policies-list-no-policy-module-is-attached").to_owned(),
         (0, 0, _) => say!("policies-list-no-policy-module-is-asked").to_owned(),
         (enforced, 0, _) => say!("policies-list-enforced-enforced", enforced = counted(enforced)),
@@ -189,8 +196,8 @@ pub(super) fn seen(shadow: &ShadowSeen) -> Cell {
     }
 }
 
-/// The modules, those of one name together.
-fn listed(viewer: &Viewer<'_>, modules: &Modules, places: &[Attached], sort: &Sort<'_>) -> Panel {
+/// The modules, those of one name together. Whether the places are all there are is told beside them.
+fn listed(viewer: &Viewer<'_>, modules: &Modules, (places, whole): (&[Attached], bool), sort: &Sort<'_>) -> Panel {
     let mut attached: BTreeMap<ModuleDigest, usize> = BTreeMap::new();
     for one in places.iter().flat_map(|place| &place.policies) {
         *attached.entry(one.attachment.module).or_default() += 1;
@@ -211,7 +218,9 @@ fn listed(viewer: &Viewer<'_>, modules: &Modules, places: &[Attached], sort: &So
                 Some((by, at)) => Cell::Text { text: by.subject.clone(), small: Some(view::moment_millis(*at).text) },
             },
             fared::signature(module, judged),
-            if count == 0 {
+            if count == 0 && !whole {
+                Cell::None(say!("policies-list-nowhere-that-you-may-see").to_owned())
+            } else if count == 0 {
                 Cell::None(say!("policies-list-nowhere").to_owned())
             } else {
                 Cell::text(count.to_string())

@@ -13,6 +13,7 @@ mod data_plane;
 mod enforcing;
 mod forms;
 mod issuers;
+mod kept_back;
 mod keys;
 mod languages;
 mod managing;
