@@ -171,6 +171,7 @@ routes! {
     Base Post "/vaults/{vault}/access-policy" Session AccessPolicyForm;
     Base Post "/vaults/{vault}/access-policy/remove" Session AccessPolicyRemoveForm;
     Base Get "/access" Session AccessPage;
+    Base Get "/access/grants" Session GrantsPage;
     Base Get "/access/new-assignment" Session NewAssignmentPage;
     Base Post "/access/new-assignment" Session NewAssignmentForm;
     Base Get "/access/assignments/{id}/remove" Session AssignmentRemovePage;

@@ -4,6 +4,7 @@ access-in-vault-only-the-first-most-assignments = Only the first { $most } assig
 access-in-vault-the-vaults-access-mode-could = The vault's access mode could not be read, so nothing is marked as not in use.
 access-in-vault-give-a-role = Give a role
 access-in-vault-set-access-policy = Set access policy
+access-in-vault-who-uses-it = Effective access
 access-in-vault-remove = Remove
 access-in-vault-not-in-use-here-for = not in use here for what is in the vault, only for managing it
 access-in-vault-roles-at-this-vault-and = Roles at this vault and below

@@ -44,6 +44,7 @@ column-issuer = Issuer
 column-kept-back-by = Kept back by
 column-key = Key
 column-kind = Kind
+column-last-used = Last used
 column-late = Late
 column-link = Link
 column-listener = Listener

@@ -227,6 +227,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::ScopedAssignmentList
         | Endpoint::ScopedAssignmentGet
         | Endpoint::AccessPage
+        | Endpoint::GrantsPage
         | Endpoint::VaultAccessPage
         | Endpoint::AssignmentRemovePage => "RoleAssignmentRead",
         Endpoint::AssignmentRemove

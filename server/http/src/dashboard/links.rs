@@ -183,6 +183,8 @@ pub(super) fn contacts(vault: &VaultName) -> String {
 
 /// Who may do what.
 pub(super) const ACCESS: &str = "/access";
+/// Who has access by which grant.
+pub(super) const GRANTS: &str = "/access/grants";
 /// The form that gives a role.
 pub(super) const NEW_ASSIGNMENT: &str = "/access/new-assignment";
 /// The role definitions.

@@ -316,6 +316,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::AccessPolicyForm => boxed(|| access::policies::put(viewer, request)),
         Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(viewer, request)),
         Endpoint::AccessPage => boxed(|| access::assignments::list(viewer, request)),
+        Endpoint::GrantsPage => boxed(|| access::grants::list(viewer, request)),
         Endpoint::NewAssignmentPage => boxed(|| access::assignments::new(viewer, request)),
         Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(viewer, request)),
         Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(viewer)),

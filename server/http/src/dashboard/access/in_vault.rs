@@ -61,10 +61,13 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         )
         .await;
     let removable = offers.open(&Ask::vault(Action::AssignmentRemove, &vault), say!("access-in-vault-remove")).await;
-    let (acts, cannot) = offers.told();
+    let (mut acts, cannot) = offers.told();
     let writable = acts
         .iter()
         .any(|act| matches!(act, Act::Link { label, .. } if *label == say!("access-in-vault-set-access-policy")));
+    let reaching = [("scope", Some(at.to_string())), ("above", Some("true".to_owned()))];
+    let reaching: Vec<(&str, Option<&str>)> = reaching.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+    acts.push(Act::link(say!("access-in-vault-who-uses-it"), links::asked(links::GRANTS, &reaching), Icon::Try));
 
     notices.extend(assignments::warnings(viewer, own.items.iter().map(|shown| &shown.assignment.grantee)).await);
     let unused = |asked: bool| (!asked).then_some(say!("access-in-vault-not-in-use-here-for"));

@@ -2,6 +2,7 @@
 
 pub(super) mod assignments;
 pub(super) mod credentials;
+pub(super) mod grants;
 pub(super) mod in_vault;
 pub(super) mod known;
 pub(super) mod of_secret;
@@ -23,6 +24,7 @@ use super::{frame::Viewer, links};
 fn tabs(open: &str) -> Vec<Tab> {
     let tab = |label: &str, href: &str| Tab { label: label.to_owned(), href: href.to_owned(), current: href == open };
     vec![
+        tab(say!("access-effective"), links::GRANTS),
         tab(say!("access-assignments"), links::ACCESS),
         tab(say!("access-roles"), links::ROLES),
         tab(say!("access-workloads"), links::WORKLOADS),

@@ -32,6 +32,8 @@ async fn bad_input_gets_a_status_and_a_record() {
         ("/audit?range=2h".to_owned(), 400),
         ("/audit/x".to_owned(), 404),
         ("/access?scope=vaults".to_owned(), 400),
+        ("/access/grants?state=x".to_owned(), 400),
+        ("/access/grants?after=x".to_owned(), 400),
         ("/access/roles/x".to_owned(), 404),
         ("/access/workloads/x".to_owned(), 404),
         ("/audit?before=1".to_owned(), 400),

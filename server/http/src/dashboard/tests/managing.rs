@@ -178,6 +178,16 @@ async fn roles_are_given_with_an_end_and_taken_away() {
         assert_eq!(page.status, status, "{fields}: {}", page.text);
         assert!(page.text.contains(words) && page.text.contains("role=\"alert\""), "{words}: {}", page.text);
     }
+    let grants = "/access/grants?scope=/vaults/demo&above=true";
+    assert!(page.text.contains("href=\"/access/grants?scope=%2Fvaults%2Fdemo&#38;above=true\""), "{}", page.text);
+    let page = story.get(grants, &cookie).await;
+    for told in
+        ["&#60;b&#62;oncall", "Orphan", "its issuer is not configured", "Never", "In use", "access list --scope"]
+    {
+        assert!(page.text.contains(told), "{told}: {}", page.text);
+    }
+    let unused = story.get(&format!("{grants}&state=unused"), &cookie).await;
+    assert!(unused.text.contains("No grant is like that here."), "{}", unused.text);
     let list = story.get("/access?scope=/vaults/demo", &cookie).await;
     let remove = list.text.split("href=\"/access/assignments/").nth(1).unwrap().split('"').next().unwrap();
     let remove = format!("/access/assignments/{remove}");

@@ -89,7 +89,7 @@ async fn the_overview_shows_a_range_and_marks_what_was_changed_in_it() {
 async fn every_list_has_an_order_of_its_own_and_others() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;
-    for list in ["/vaults?sort=name", "/access?sort=role", "/access/roles?sort=kind"] {
+    for list in ["/vaults?sort=name", "/access?sort=role", "/access/grants?sort=last-used", "/access/roles?sort=kind"] {
         let page = story.get(list, &cookie).await;
         assert_eq!(page.status, 200, "{list}");
         assert!(page.text.contains("aria-sort=\"ascending\"") && page.text.contains("class=\"sort\""), "{list}");
