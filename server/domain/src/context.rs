@@ -69,7 +69,7 @@ pub struct RequestContext {
     stated_reason: OnceLock<String>,
     expected: OnceLock<(Action, i64)>,
     lifetime: OnceLock<u32>,
-    only_looks: bool,
+    only_looks: AtomicBool,
 }
 
 impl RequestContext {
@@ -97,7 +97,7 @@ impl RequestContext {
             stated_reason: OnceLock::new(),
             expected: OnceLock::new(),
             lifetime: OnceLock::new(),
-            only_looks: false,
+            only_looks: AtomicBool::new(false),
         }
     }
 
@@ -105,13 +105,19 @@ impl RequestContext {
     /// link of another's makes a person ask.
     #[must_use]
     pub fn looking(self) -> Self {
-        Self { only_looks: true, ..self }
+        self.look();
+        self
+    }
+
+    /// From here on it is such a request: what it asks for is looked at beforehand, and not done.
+    pub(crate) fn look(&self) {
+        self.only_looks.store(true, Ordering::Release);
     }
 
     /// Whether it is one.
     #[must_use]
     pub fn only_looks(&self) -> bool {
-        self.only_looks
+        self.only_looks.load(Ordering::Acquire)
     }
 
     /// The same request, with what is known of its answers.

@@ -383,7 +383,8 @@ async fn dispatch(
         (Site::Vault, _) => api::vault_site(services, &call, vault.cloned(), request).await,
         (Site::Base, _) => api::base_site(services, &call, request).await,
     };
-    finish_about(services, &call.ctx, (vault, named(route.template, &call)), operation, result, page).await
+    let told = (operation, api::unrecorded(route));
+    finish_about(services, &call.ctx, (vault, named(route.template, &call)), told, result, page).await
 }
 
 /// The object that a route of a vault names, as it was asked for: on record also where the request was not understood.
@@ -476,15 +477,16 @@ async fn finish(
     result: Result<Response, Problem>,
     page: bool,
 ) -> Response {
-    finish_about(services, ctx, (vault, None), operation, result, page).await
+    finish_about(services, ctx, (vault, None), (operation, operation), result, page).await
 }
 
-/// Turns a result into an answer, and makes sure that there is a record of it.
+/// Turns a result into an answer, and makes sure that there is a record of it: of what was asked for, or of what was done
+/// where nothing says otherwise.
 async fn finish_about(
     services: &Services,
     ctx: &RequestContext,
     (vault, object): (Option<&VaultName>, Option<(ObjectKind, ObjectName)>),
-    operation: &str,
+    (asked, done): (&str, &str),
     result: Result<Response, Problem>,
     page: bool,
 ) -> Response {
@@ -521,7 +523,7 @@ async fn finish_about(
     if !single {
         return response;
     }
-    let mut record = Record::of(ctx, operation);
+    let mut record = Record::of(ctx, asked);
     record.status = Some(response.status);
     // As the host names it: whether there is such a vault was not looked at.
     record.vault = vault.map(|vault| vault.as_str().to_owned());
@@ -538,6 +540,9 @@ async fn finish_about(
         400.. => Outcome::Failed,
         _ => Outcome::Allowed,
     };
+    if record.outcome == Outcome::Allowed {
+        done.clone_into(&mut record.operation);
+    }
     match services.recorder.note(ctx, record).await {
         Ok(()) => response,
         Err(no_record) => {

@@ -5,7 +5,7 @@
 //! nobody can be granted anything. Taking away is never refused; management stays with roles, so it
 //! can always be mended.
 
-use super::{AdminError, Administration, OwnRestriction, content, is_other};
+use super::{ACCESS_POLICY_PREVIEW, AdminError, Administration, OwnRestriction, content, is_other};
 use crate::{
     access_policy::{
         AccessMode, AccessPolicy, MAX_ACCESS_POLICIES, ObjectPermission, ObjectPermissions, all_of_a_vault,
@@ -96,6 +96,29 @@ impl Administration {
         expected: i64,
     ) -> Result<AccessPolicyGiven, AdminError> {
         self.write_access_policy(ctx, name, (grantee, permissions), Some(expected)).await
+    }
+
+    /// Whether whoever asks may see beforehand what an access policy would change: judged as giving it is, and nothing is
+    /// given.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn preview_access_policy(
+        &self,
+        ctx: &RequestContext,
+        name: &VaultName,
+        grantee: &Grantee,
+        permissions: &ObjectPermissions,
+    ) -> Result<(), AdminError> {
+        let asked = content(ctx, &(grantee, Some(permissions)), |told| {
+            told.detail_access_policy(grantee, None, Some(permissions));
+        })?;
+        let ask = Ask { content: Some(&asked), ..Ask::vault(Action::AccessPolicyWrite, name) };
+        let case = self.admit_preview(ctx, ask, ACCESS_POLICY_PREVIEW).await?;
+        if case.vault.is_none() {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        }
+        self.previewed(ctx, case).await
     }
 
     async fn write_access_policy(

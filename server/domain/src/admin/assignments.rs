@@ -5,7 +5,9 @@ use std::{collections::HashSet, fmt, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{AdminError, Administration, content, giving_up::gives_up, names::Names, vaults::ATTEMPTS};
+use super::{
+    ASSIGNMENT_PREVIEW, AdminError, Administration, content, giving_up::gives_up, names::Names, vaults::ATTEMPTS,
+};
 use crate::{
     action::Action,
     approval::Content,
@@ -225,6 +227,27 @@ impl Administration {
         }
         // Its vault or its role definition changed meanwhile.
         Err(AdminError::Contended)
+    }
+
+    /// Whether whoever asks may see beforehand what giving a role would change: judged as giving it is, and nothing is
+    /// given. What only giving finds out, as that they hold less than it, is not looked at.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn preview_assignment(
+        &self,
+        ctx: &RequestContext,
+        new: &NewAssignment,
+        scope: &ScopeRequest,
+    ) -> Result<(), AdminError> {
+        let NewAssignment { id, grantee, role, ends_at } = new;
+        let asked = self.asked_for(ctx, *id, grantee, (role, scope), *ends_at).await?;
+        let ask = Ask { content: Some(&asked), ..scope.ask(Action::AssignmentAdd) };
+        let case = self.admit_preview(ctx, ask, ASSIGNMENT_PREVIEW).await?;
+        if scope.resolve(&case).is_none() {
+            return Err(self.refuse(ctx, case, AdminError::VaultNotFound).await);
+        }
+        self.previewed(ctx, case).await
     }
 
     /// What is asked for, for whoever has to agree: the role as it is defined now, or as it was named where there is

@@ -89,6 +89,13 @@ fn content(ctx: &RequestContext, all: &impl Serialize, tell: impl FnOnce(&mut Re
     })
 }
 
+/// What records call it when somebody looks at what giving a role would change, or an access policy.
+pub const ASSIGNMENT_PREVIEW: &str = "RoleAssignmentPreview";
+/// See [`ASSIGNMENT_PREVIEW`].
+pub const ACCESS_POLICY_PREVIEW: &str = "AccessPolicyPreview";
+/// The status of a page that shows what a change would do, where the change itself leads elsewhere.
+const SHOWN: u16 = 200;
+
 /// How many read many rows at once: fewer than a node has connections for reading, so that the others are judged.
 pub const LISTINGS: usize = 2;
 
@@ -543,6 +550,35 @@ impl Administration {
                 .await
                 .map_or_else(AdminError::NoRecord, AdminError::Denied)),
         }
+    }
+
+    /// Judges a change that somebody wants to see beforehand, as the change would be. Nobody is asked to approve it, and its
+    /// record has a name of its own: whoever reads the log must not take what was looked at for what was done.
+    async fn admit_preview(
+        &self,
+        ctx: &RequestContext,
+        ask: Ask<'_>,
+        operation: &'static str,
+    ) -> Result<Case, AdminError> {
+        ctx.look();
+        match self.gate.judge_ahead(ctx, &ask).await {
+            Judgement::Permitted(mut case) => {
+                operation.clone_into(&mut case.record.operation);
+                Ok(*case)
+            }
+            Judgement::Denied(mut record, denial) => {
+                operation.clone_into(&mut record.operation);
+                let denied = self.gate.turn_away(&self.recorder, ctx, *record, denial).await;
+                Err(denied.map_or_else(AdminError::NoRecord, AdminError::Denied))
+            }
+        }
+    }
+
+    /// Records that it may be seen.
+    async fn previewed(&self, ctx: &RequestContext, case: Case) -> Result<(), AdminError> {
+        let Case { permit, mut record, .. } = case;
+        record.status = Some(SHOWN);
+        self.recorder.release(ctx, record, permit.hold(Ok::<_, AdminError>(()))).await?
     }
 
     /// A place to read many rows. A caller has one at a time and does not wait for it without end.

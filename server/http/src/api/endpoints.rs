@@ -1,7 +1,10 @@
 //! What is known of an endpoint before it is asked: what records call its operation, and with which status it answers when
 //! all goes well.
 
-use crate::routes::Endpoint;
+use crate::{
+    message::Method,
+    routes::{Access, Endpoint, Route},
+};
 
 /// Operation name for records that the edge writes.
 pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
@@ -137,6 +140,10 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::NewRolePage
         | Endpoint::ModuleUploadPage
         | Endpoint::NewDocumentPage
+        // Ways in and out, where nobody came in or went yet.
+        | Endpoint::SignInPage
+        | Endpoint::SignInStart
+        | Endpoint::SignedOut
         // What is asked there is a request of its own.
         | Endpoint::WhyPage
         | Endpoint::NewWorkloadPage => "Page",
@@ -274,15 +281,13 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::WorkloadFederationAdd | Endpoint::NewFederationForm => "WorkloadFederationAdd",
         Endpoint::WorkloadFederationRemove | Endpoint::FederationRemoveForm => "WorkloadFederationRemove",
         Endpoint::TokenV1 | Endpoint::TokenV2 => "Authentication",
-        Endpoint::SignInPage | Endpoint::SignInStart | Endpoint::SignInCallback | Endpoint::ProviderCallback => {
-            "SessionBegin"
-        }
+        Endpoint::SignInCallback | Endpoint::ProviderCallback => "SessionBegin",
         // What is done with each stands in the record of each.
         Endpoint::BulkSecretsForm => "SecretBulk",
         Endpoint::SetupPage => "SetupShow",
         Endpoint::SetupForm => "SetupFinish",
         Endpoint::BackChannelLogout => "SessionEndByProvider",
-        Endpoint::SignOut | Endpoint::SignedOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
+        Endpoint::SignOut | Endpoint::SessionEndForm | Endpoint::EndOthersForm => "SessionEnd",
         Endpoint::MePage => "SessionList",
         Endpoint::CommandLinePage => "CommandLineAsk",
         Endpoint::CommandLineAllow => "CommandLineAllow",
@@ -297,6 +302,16 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TenantList => "TenantList",
         Endpoint::Asset => "Asset",
         Endpoint::Health | Endpoint::Ready => "Probe",
+    }
+}
+
+/// Operation name for a record of the edge that says that all went well. What a request did is recorded by its use case; where
+/// none did, it did nothing, and a record that called it by what its form is for would tell of something that did not happen.
+pub(crate) fn unrecorded(route: &Route) -> &'static str {
+    match (route.method, route.access) {
+        (Method::Get, _) => operation(route.endpoint),
+        (_, Access::Session) => "Page",
+        _ => "Request",
     }
 }
 

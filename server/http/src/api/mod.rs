@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use strongroom_domain::{approval::Verdict, keys::Sealing, names::VaultName};
 
-pub(crate) use endpoints::{operation, success_status};
+pub(crate) use endpoints::{operation, success_status, unrecorded};
 
 use crate::{
     boxed::boxed,

@@ -28,6 +28,8 @@ use crate::{
 };
 
 const SECONDS_A_DAY: i64 = 86_400;
+/// What records call it when something was done with several; with each is in the record of each.
+const BULK: &str = "SecretBulk";
 
 /// What can be done with several at once. A purge is not among them.
 #[derive(Clone)]
@@ -119,6 +121,9 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         let came = apply(viewer, &viewer.further()?, &vault, name, &wanted).await;
         done += usize::from(came.is_ok());
         rows.push(row(&vault, name, &wanted, came));
+    }
+    if done > 0 {
+        viewer.note(BULK, &vault).await?;
     }
     let headline =
         say!("bulk-done-of-names-done2", done = done, names = names.len(), done2 = wanted.done().to_lowercase());

@@ -4,8 +4,15 @@
 use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
-    action::Action, context::RequestContext, gate::Ask, identity::Session, names::VaultName, policy::AttachmentState,
-    time::uuid_v7, vault::Vault,
+    action::Action,
+    context::RequestContext,
+    gate::Ask,
+    identity::Session,
+    names::VaultName,
+    policy::AttachmentState,
+    record::{Outcome, Record},
+    time::uuid_v7,
+    vault::Vault,
 };
 use strongroom_web::{
     Account, Cell, Door, Icon, Look, NavPage, NavVault, PostForm, Shell, Standing, StatusLine, Tone, say,
@@ -57,6 +64,20 @@ impl Viewer<'_> {
         let id = uuid_v7(ctx.now, &*self.services.entropy).map_err(|_| Problem::internal())?;
         let again = RequestContext::new(id, Arc::clone(&ctx.principal), ctx.client, ctx.listener.clone(), ctx.now);
         Ok(if ctx.only_looks() { again.looking() } else { again })
+    }
+
+    /// Puts on record what the request did, where no use case has: a page that shows what was looked at or done by itself.
+    ///
+    /// # Errors
+    /// 503 when it cannot be recorded.
+    pub(super) async fn note(&self, operation: &str, vault: &VaultName) -> Result<(), Problem> {
+        let ctx = &self.call.ctx;
+        let mut record = Record::of(ctx, operation);
+        record.status = Some(200);
+        record.vault = Some(vault.to_string());
+        record.outcome = Outcome::Allowed;
+        "ok".clone_into(&mut record.reason);
+        Ok(self.services.recorder.note(ctx, record).await?)
     }
 
     /// The provider that this session began at, by its name in addresses.

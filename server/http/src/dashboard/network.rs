@@ -9,7 +9,6 @@ use strongroom_domain::{
     gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
-    record::{Outcome, Record},
     vault::{Vault, VaultUpdate},
 };
 use strongroom_web::{Body, Cell, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
@@ -121,13 +120,8 @@ async fn foresee(viewer: &Viewer<'_>, name: &VaultName, sent: &Sent) -> Result<R
     let filled = Filled { foreseen, sent: Some(sent), refusal: refusal.as_ref(), tested: None };
     let page = page(viewer, &vault, filled).await;
     if refusal.is_none() {
-        // The form's own record would say that the rules were replaced.
-        let mut record = Record::of(&viewer.call.ctx, Action::VaultRead.operation());
-        record.status = Some(200);
-        record.vault = Some(name.to_string());
-        record.outcome = Outcome::Allowed;
-        page.reason.clone_into(&mut record.reason);
-        viewer.services.recorder.note(&viewer.call.ctx, record).await.map_err(Problem::from)?;
+        // The vault was read, and nothing was replaced.
+        viewer.note(Action::VaultRead.operation(), name).await?;
     }
     Ok(page)
 }

@@ -8,6 +8,7 @@ use std::{
 use serde::Serialize;
 use strongroom_domain::{
     action::Action,
+    admin::{ACCESS_POLICY_PREVIEW, ASSIGNMENT_PREVIEW},
     names::ObjectKind,
     objects::{ENDING, NAME_SEARCH},
     ports::MAX_CHAIN_PAGE,
@@ -36,7 +37,9 @@ const LONGEST: usize = 1024;
 const LONGEST_OPERATION: usize = 64;
 /// Operations beside those of actions and routes: what a change of a workload turns out to be, what lists and jobs are
 /// called, and what no route was found for.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
+    ACCESS_POLICY_PREVIEW,
+    ASSIGNMENT_PREVIEW,
     "AuditResume",
     ENDING,
     NAME_SEARCH,

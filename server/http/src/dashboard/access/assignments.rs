@@ -224,11 +224,17 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     if preview::is_asked_for(&sent)
         && let Ok((new, at)) = &wanted
     {
-        let found = Found {
-            panels: preview::of_role(viewer, new, at).await,
-            notices: warnings(viewer, std::iter::once(&new.grantee)).await,
+        // As giving it would be: who may not give it learns nothing that the form itself would not tell.
+        let refusal = match viewer.services.admin.preview_assignment(&viewer.call.ctx, new, at).await {
+            Ok(()) => None,
+            Err(error) => Some(Refusal::of(error.into())?),
         };
-        return Ok(new_page(viewer, filled, None, found).await);
+        let notices = match refusal {
+            None => warnings(viewer, std::iter::once(&new.grantee)).await,
+            Some(_) => Vec::new(),
+        };
+        let found = Found { panels: preview::of_role(viewer, new, at).await, notices };
+        return Ok(new_page(viewer, filled, refusal.as_ref(), found).await);
     }
     let add = async {
         let (new, at) = wanted?;

@@ -81,9 +81,16 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     if preview::is_asked_for(&sent)
         && let Ok(grantee) = whom::read(viewer, &sent)
     {
+        // As giving it would be.
+        let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
+        let refusal = match admin.preview_access_policy(ctx, &vault, &grantee, &permissions).await {
+            Ok(()) => None,
+            Err(error) => Some(Refusal::of(error.into())?),
+        };
         let (held, _) = stored(viewer, &vault, &sent).await?;
         let found = preview::of_policy(viewer, &vault, &grantee, (&held, &permissions)).await;
-        return Ok(page(viewer, &vault, filled, (&permissions, revision_of(&sent)), None, found).await);
+        let refused = refusal.as_ref().map(|refusal| (refusal, ObjectPermissions::default()));
+        return Ok(page(viewer, &vault, filled, (&permissions, revision_of(&sent)), refused, found).await);
     }
     let put = async {
         let grantee = whom::read(viewer, &sent)?;

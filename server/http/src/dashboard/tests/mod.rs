@@ -21,6 +21,7 @@ mod modules;
 mod offers;
 mod policies;
 mod reading;
+mod records;
 mod settings;
 mod setup;
 mod sign_in;
