@@ -16,6 +16,8 @@ const TICKS: (u64, u64) = (168, 181);
 const HEIGHT: u64 = 185;
 /// About how many ticks there are.
 const TICKS_WANTED: usize = 8;
+/// Marks that are nearer than this are drawn as one, in thousandths of the width: their numbers need as much on a phone.
+const BESIDE: u16 = 60;
 
 /// Bars over time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +54,14 @@ impl Mark {
     pub(crate) fn x(&self) -> String {
         format!("{}.{}", self.place / 10, self.place % 10)
     }
+}
+
+/// Marks that fall so near to each other that they are drawn as one.
+pub(crate) struct DrawnMarks {
+    /// Where, in percent.
+    pub(crate) x: String,
+    /// Their numbers: `2`, or `2–4`.
+    pub(crate) words: String,
 }
 
 /// One stretch of time.
@@ -142,6 +152,19 @@ impl Chart {
         })
     }
 
+    /// The marks as they are drawn, by their numbers in the list below: those beside each other as one.
+    pub(crate) fn drawn_marks(&self) -> Vec<DrawnMarks> {
+        let mut runs: Vec<(&Mark, usize, usize)> = Vec::new();
+        for (number, mark) in (1..).zip(&self.marks) {
+            match runs.last_mut() {
+                Some((first, _, last)) if mark.place.abs_diff(first.place) < BESIDE => *last = number,
+                _ => runs.push((mark, number, number)),
+            }
+        }
+        let words = |from: usize, to: usize| if from == to { from.to_string() } else { format!("{from}–{to}") };
+        runs.into_iter().map(|(first, from, to)| DrawnMarks { x: first.x(), words: words(from, to) }).collect()
+    }
+
     pub(crate) fn drawn(&self) -> impl Iterator<Item = Drawn> {
         let allowed = self.bars.iter().map(|bar| bar.allowed).max().unwrap_or(0);
         let refused = self.bars.iter().map(Bar::refused).max().unwrap_or(0);
@@ -191,6 +214,14 @@ mod tests {
         assert_eq!((drawn[1].x.as_str(), drawn[1].width.as_str()), ("33.333", "27.333"));
         assert_eq!(Chart::default().drawn().count(), 0);
         assert_eq!([0, 7, 999].map(|place| Mark { place, ..Mark::default() }.x()), ["0.0", "0.7", "99.9"]);
+    }
+
+    #[test]
+    fn marks_that_fall_together_are_drawn_as_one() {
+        let marks = [0, 3, 59, 60, 500, 990].map(|place| Mark { place, ..Mark::default() });
+        let drawn = Chart { marks: marks.to_vec(), ..Chart::default() }.drawn_marks();
+        let drawn: Vec<_> = drawn.iter().map(|one| (one.x.as_str(), one.words.as_str())).collect();
+        assert_eq!(drawn, [("0.0", "1–3"), ("6.0", "4"), ("50.0", "5"), ("99.0", "6")]);
     }
 
     #[test]

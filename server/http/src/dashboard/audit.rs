@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Failure, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
-    audit_lines, audit_views, audit_who,
+    audit_lines, audit_views, audit_who, changed,
     frame::{Place, Viewer, without_scheme},
     links, rendered,
     snippets::Commands,
@@ -286,13 +286,7 @@ fn tick(at: i64, stretch: i64) -> String {
 /// What people changed of what decides, the newest few, where they fall in a stretch of time. What is kept in vaults
 /// changes all the time, and decides nothing.
 async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
-    let filter = RecordFilter {
-        changes_of_people: true,
-        from: Some(from),
-        until: Some(until),
-        limit: MARKS_FROM,
-        ..RecordFilter::default()
-    };
+    let filter = RecordFilter { until: Some(until), ..changed::filter(None, from, MARKS_FROM) };
     let Ok(ctx) = viewer.further() else { return Vec::new() };
     let Ok(page) = viewer.services.admin.query_audit(&ctx, filter).await else { return Vec::new() };
     let decides = |record: &&Record| {
@@ -302,23 +296,20 @@ async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
             && DECIDES.iter().any(|word| operation.starts_with(word))
     };
     let length = (until - from).max(1);
+    let newest: Vec<&Record> = page.items.iter().filter(decides).take(MARKS).collect();
+    let names = changed::names(viewer, newest.iter().copied()).await;
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
     let mark = |record: &Record| {
-        let own_issuer = &viewer.services.objects.gate.own_issuer;
-        let who = named(record.principal.as_ref(), &record.principal_kind, own_issuer, &BTreeMap::new());
+        let who = named(record.principal.as_ref(), &record.principal_kind, own_issuer, &names);
         let place = (record.at - from).clamp(0, length - 1).saturating_mul(1000) / length;
         Mark {
             place: u16::try_from(place).unwrap_or(0),
             label: view::moment_millis(record.at).text,
-            what: say!(
-                "audit-operation-at-record-by-who",
-                operation = record.operation,
-                record = object(record),
-                who = who
-            ),
+            what: say!("audit-what-by-who", what = changed::sentence(record, &names), who = who),
             href: links::entry(record.id),
         }
     };
-    let mut marks: Vec<Mark> = page.items.iter().filter(decides).take(MARKS).map(mark).collect();
+    let mut marks: Vec<Mark> = newest.into_iter().map(mark).collect();
     marks.reverse();
     marks
 }

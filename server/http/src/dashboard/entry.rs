@@ -11,7 +11,7 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table,
 use uuid::Uuid;
 
 use super::{
-    Failure, audit,
+    Failure, audit, changed,
     frame::{Place, Viewer},
     links, rendered,
     snippets::{self, Commands},
@@ -34,10 +34,11 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let id = record.id;
     let shell = viewer.shell(&Place::Audit.below(id.to_string())).await;
     let (tone, icon, word) = view::outcome(&record);
-    let names = audit::names(viewer, std::iter::once(&*record)).await;
+    let names = changed::names(viewer, std::iter::once(&*record)).await;
     let commands = Commands::of_installation(viewer.services);
     let ask_why = Act::primary(say!("entry-why"), links::why(id), Icon::Unknown);
-    let main = vec![why::stages(&record), chain(viewer, id).await];
+    let mut main = changed::panels(&record, &names);
+    main.extend([why::stages(&record), chain(viewer, id).await]);
     let page = PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
         acts: vec![ask_why],
@@ -189,6 +190,11 @@ fn facts(viewer: &Viewer<'_>, record: &Record, names: &BTreeMap<Uuid, String>) -
         (say!("entry-stands-for"), record.count.map(|count| say!("entry-count-alike", count = view::grouped(count)))),
     ];
     facts.extend(given.into_iter().filter_map(|(name, value)| Some(Fact::text(name, value?))));
+    let claims = record.claims.iter().map(|(name, claim)| Fact::code(&say!("entry-claim", name = name), claim.clone()));
+    facts.extend(claims);
+    if !record.groups.is_empty() {
+        facts.push(Fact::text(say!("entry-by-groups"), record.groups.join(", ")));
+    }
     facts.push(Fact::text(
         say!("entry-took"),
         say!("entry-duration-micros-s-until-it", duration_micros = view::grouped(record.duration_micros)),

@@ -18,6 +18,7 @@ mod audit_who;
 mod before_deletion;
 mod bulk;
 mod certificates;
+mod changed;
 mod command_line;
 mod compare;
 mod deleted;

@@ -1,16 +1,14 @@
 //! GET /overview: what needs somebody now. The headline is the answer; what this person may not see is
 //! left out, and the page says so.
 
-use std::collections::BTreeMap;
-
-use strongroom_domain::{action::Action, admin::VaultListing, gate::Ask, names::VaultName, record::RecordFilter};
+use strongroom_domain::{action::Action, admin::VaultListing, gate::Ask, names::VaultName, record::Record};
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone, say};
 
 use super::{
     Failure,
     audit::{self, NoChart},
     audit_filter::{Asked, RANGES},
-    endings,
+    changed, endings,
     frame::{self, Place, Viewer},
     kept_back, links,
     needs::{self, Attention, Looked},
@@ -220,30 +218,29 @@ async fn changes_panel(
     vault: Option<&VaultName>,
 ) -> Result<Panel, Failure> {
     let vault = vault.map(|vault| vault.as_str().to_owned());
-    let filter = RecordFilter {
-        changes_of_people: true,
-        vault: vault.clone(),
-        from: Some(viewer.call.ctx.now - length),
-        limit: CHANGES_FROM,
-        ..RecordFilter::default()
-    };
+    let filter = changed::filter(vault.clone(), viewer.call.ctx.now - length, CHANGES_FROM);
     let page = viewer.services.admin.query_audit(&viewer.further()?, filter).await?;
     let own_issuer = &viewer.services.objects.gate.own_issuer;
     // Signing in and out is no change of what is kept here.
     let by_people = page.items.iter().filter(|record| !record.operation.starts_with("Session"));
-    let rows = by_people.take(CHANGES).map(|record| {
+    let by_people: Vec<&Record> = by_people.take(CHANGES).collect();
+    let names = changed::names(viewer, by_people.iter().copied()).await;
+    let rows = by_people.iter().map(|record| {
         Row::new(vec![
             Cell::Moment(view::moment_millis(record.at)),
-            audit::who(record, own_issuer, &BTreeMap::new()),
-            Cell::link(record.operation.clone(), links::entry(record.id)),
-            Cell::text(audit::object(record)),
+            audit::who(record, own_issuer, &names),
+            Cell::Link {
+                text: changed::sentence(record, &names),
+                href: links::entry(record.id),
+                small: Some(record.operation.clone()),
+            },
         ])
     });
     let rows: Vec<Row> = rows.collect();
     let body = if rows.is_empty() {
         Body::Text(vec![say!("overview-no-person-changed-anything").to_owned()])
     } else {
-        Body::Table(Table::new(&["When", "Who", "Change", "Where"], rows))
+        Body::Table(Table::new(&["When", "Who", "Change"], rows))
     };
     let note = say!("overview-last-length", length = Asked::length_words(length));
     let panel = Panel::new(say!("overview-changes-by-people"), body).note(note).acts(vec![Act::link(

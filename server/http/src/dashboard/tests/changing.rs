@@ -225,6 +225,26 @@ async fn filters_stand_in_the_address() {
 }
 
 #[tokio::test]
+async fn what_was_changed_is_told_wherever_a_change_is_listed() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let fields = "issuer=https%3A%2F%2Fpeople.example&subject=bob&role=Key+Vault+Reader&scope=%2F";
+    let given = story.submit("/access/new-assignment", &ada, fields).await;
+    assert_eq!(given.status, 303, "{}", given.text);
+    let id = story.log().into_iter().find(|record| record.operation == "RoleAssignmentCreate").unwrap().id;
+    let told = "Gave Key Vault Reader at / to bob";
+    let entry = story.get(&format!("/audit/{id}"), &ada).await.text;
+    assert!(entry.contains("What was changed") && entry.contains(told), "{entry}");
+    for text in ["Key Vault Reader", "ends_at", "bob"] {
+        assert!(entry.contains(text), "{text}: {entry}");
+    }
+    story.world.clock.advance(1000);
+    let overview = story.get("/overview", &ada).await.text;
+    assert!(overview.matches(told).count() >= 2, "among the changes, and below the chart: {overview}");
+    assert!(overview.contains(&format!("href=\"/audit/{id}\"")), "{overview}");
+}
+
+#[tokio::test]
 async fn a_record_has_a_page() {
     let story = Story::start();
     story.set("db-password", VALUE).await;

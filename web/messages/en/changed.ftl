@@ -1,0 +1,33 @@
+### server/http/src/dashboard/changed.rs
+
+changed-gave = Gave { $role } at { $scope } to { $whom }
+changed-gave-until = Gave { $role } at { $scope } to { $whom } until { $end }
+changed-took = Took { $role } at { $scope } from { $whom }
+changed-access-policy = Changed the access policy of { $whom } in { $vault }
+changed-made = Made { $what }
+changed-deleted = Deleted { $what }
+changed-recovered = Recovered { $what }
+changed-purged = Purged { $what }
+changed-restored = Restored { $what } from a backup
+changed-set = Set { $what }
+changed-imported = Imported { $what }
+changed-rotated = Rotated { $what }
+changed-uploaded = Uploaded module { $what }
+changed-wrote = Wrote { $what }
+changed-other = { $operation } at { $object }
+changed-from-to = Changed { $name } from { $before } to { $after }
+changed-names = Changed { $names }
+changed-in = { $what }, in { $place }
+changed-everywhere = { $what }, for all vaults
+changed-of = { $what }, of { $object }
+changed-attached = Attached { $name } ({ $state })
+changed-enforced = Enforced { $name }, which was { $state }
+changed-state = Put { $name } from { $before } to { $after }
+changed-settings = Changed the module or the settings of { $name }
+changed-detached = Detached { $name }
+changed-modules = Changed the order of modules, or too many of them to be told
+changed-group = the group { $group }
+changed-details = Details
+changed-what-was-changed = What was changed
+changed-attached-otherwise = Attached otherwise since
+changed-nothing = not told
