@@ -173,6 +173,7 @@ fn form() -> PanelsPage {
         cancel_href: Some("/vaults/payments-prod/secrets".into()),
         error: Some("A name has 1 to 127 letters, digits and hyphens.".into()),
         error_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
+        beside: None,
     };
     let purge = Form {
         action: "/purge".into(),
@@ -184,6 +185,7 @@ fn form() -> PanelsPage {
         cancel_href: Some("/back".into()),
         error: None,
         error_href: None,
+        beside: None,
     };
     let ask = Form {
         action: "/try".into(),
