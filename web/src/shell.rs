@@ -117,6 +117,8 @@ pub struct Look {
     pub theme: Theme,
     /// Lower rows.
     pub compact: bool,
+    /// Keys without Ctrl do nothing.
+    pub quiet_keys: bool,
 }
 
 /// Light or dark.

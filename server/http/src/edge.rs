@@ -167,7 +167,8 @@ pub async fn answer(services: Arc<Services>, raw: RawRequest) -> Response {
     // Whatever is logged on the way carries the id under which the request is on record, and what was asked for
     // by kind: never a path, a name or a value.
     let span = tracing::info_span!("request", id = %request_id, operation = tracing::field::Empty);
-    let language = Language::of_header(raw.accept_language.as_deref());
+    let chosen = dashboard::language(raw.cookies.as_deref());
+    let language = chosen.unwrap_or_else(|| Language::of_header(raw.accept_language.as_deref()));
     let answer = dispatch(&services, raw, &host, (request_id, now), &span).instrument(span.clone());
     let mut response = speaking(language, answer).await;
     common_headers(&mut response, request_id, client_request_id, json);

@@ -1,11 +1,18 @@
 // Keyboard: Ctrl K to search everything, / to filter this page, g and a letter to go, j and k among the rows, x to tick
-// one, e to explain and c to copy what is at hand, ? for this list. Single keys do nothing while somebody types, and can
-// be switched off (WCAG 2.1.4).
+// one, e to explain and c to copy what is at hand, ? for this list. Single keys do nothing while somebody types, and are
+// switched off, and on again, where a person says how pages look to them (WCAG 2.1.4).
 const GO = { o: '/overview', v: '/vaults', w: '/access', y: '/why', p: '/policy', a: '/audit', s: '/settings', m: '/me' };
-const OFF = 'strongroom-keys-off';
 const AFTER_G = 1500; // milliseconds in which a letter belongs to the g before it
 
 export function listenToKeys(search, help, openPalette) {
+  const quiet = document.querySelector('[data-quiet-keys]');
+  for (const link of document.querySelectorAll('a[data-keys]')) {
+    link.addEventListener('click', (event) => {
+      if (!help || event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      help.showModal();
+    });
+  }
   let going = -Infinity;
   const acts = {
     '/': () => (document.querySelector('main form[role="search"] input:not([type="hidden"])') ?? search)?.focus(),
@@ -22,7 +29,7 @@ export function listenToKeys(search, help, openPalette) {
       openPalette();
       return;
     }
-    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || localStorage.getItem(OFF)) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || quiet) return;
     const goes = performance.now() - going < AFTER_G && Object.hasOwn(GO, event.key);
     going = event.key === 'g' ? performance.now() : -Infinity;
     if (goes) {
@@ -32,10 +39,6 @@ export function listenToKeys(search, help, openPalette) {
       acts[event.key]();
     }
   });
-  const off = help?.querySelector('input[type="checkbox"]');
-  if (!off) return;
-  off.checked = localStorage.getItem(OFF) !== null;
-  off.addEventListener('change', () => (off.checked ? localStorage.setItem(OFF, '1') : localStorage.removeItem(OFF)));
 }
 
 // A box that is ticked is no text: keys go on from it.

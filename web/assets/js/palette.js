@@ -34,6 +34,7 @@ function here() {
   const told = [
     ...found(word('onThisPage'), 'main .actions a[href], main .acts a[href]', wordsOf),
     ...found(word('goTo'), '.side nav a[href]', inSidebar),
+    ...found(word('goTo'), '.account .sheet a[href]', wordsOf),
   ];
   const seen = new Set();
   const isNew = ({ name, href }) => name && !seen.has(href) && !seen.has(name) && seen.add(href).add(name);

@@ -17,5 +17,5 @@ html-topbar-next-and-previous-row-enter = Next and previous row; Enter opens it
 html-topbar-tick-the-row = Tick or untick the row
 html-topbar-explain-and-copy-what-is = Explain, and copy, what is at hand: of the row, or else of the page
 html-topbar-this-list = This list
-html-topbar-switch-single-keys-off-in = Switch single keys off in this browser
+html-topbar-switch-single-keys-off-or = Switch single keys off, or on again
 html-topbar-close = Close

@@ -60,6 +60,17 @@ impl Language {
         exact.or_else(best).map_or(Self::ENGLISH, Self)
     }
 
+    /// Those that there is a catalogue of.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..CATALOGUES.len()).map(Self)
+    }
+
+    /// The one of this tag, if there is a catalogue of it.
+    #[must_use]
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        CATALOGUES.iter().position(|(known, _)| *known == tag).map(Self)
+    }
+
     /// The one of the request that is answered.
     #[must_use]
     pub fn current() -> Self {

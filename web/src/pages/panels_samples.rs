@@ -255,7 +255,7 @@ fn chain() -> PanelsPage {
 fn icons() -> PanelsPage {
     let row = |icon: &Icon| Row::new(vec![Cell::badge(Tone::Good, *icon, icon.name())]);
     let table = Table::new(&["Icon"], Icon::ALL.iter().map(row).collect());
-    let mut shell = Shell { look: Look { theme: Theme::Dark, compact: true }, ..shell(&["Icons"]) };
+    let mut shell = Shell { look: Look { theme: Theme::Dark, compact: true, quiet_keys: true }, ..shell(&["Icons"]) };
     shell.vaults.rotate_left(1);
     if let Some(first) = shell.vaults.first_mut() {
         first.pinned = true;

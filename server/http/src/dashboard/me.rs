@@ -6,7 +6,11 @@ use strongroom_domain::{
     entrance::IDLE_SECONDS,
     identity::{Begun, Session},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone, say};
+use strongroom_web::{
+    Act, Body, Cell, Fact, Field, Form, Icon, Look, Panel, PanelsPage, Row, Table, Theme, Tone,
+    messages::{Language, within},
+    say,
+};
 
 use super::{
     Failure, access,
@@ -22,8 +26,12 @@ use crate::{
     problem::Problem,
 };
 
-/// Name of the cookie that says how pages look. Holds nothing but two words.
+/// Name of the cookie that says how pages look. Holds nothing but four words.
 const LOOK_COOKIE: &str = "__Host-look";
+/// The word for single keys that do nothing.
+const QUIET: &str = "quiet";
+/// The word for the language that the browser asks for.
+const ANY: &str = "any";
 /// How long a browser keeps it, in seconds: a year.
 const LOOK_SECONDS: u32 = 365 * 86_400;
 
@@ -37,17 +45,37 @@ fn themes() -> [(&'static str, &'static str, Theme); 3] {
 
 /// How pages look to this browser.
 pub(super) fn look(cookies: Option<&str>) -> Look {
-    let value = cookies.and_then(|cookies| session::cookie(cookies, LOOK_COOKIE)).unwrap_or_default();
-    let (theme, density) = value.split_once('.').unwrap_or_default();
-    let theme = themes().iter().find(|(word, ..)| *word == theme).map_or(Theme::System, |(.., theme)| *theme);
-    Look { theme, compact: density == "compact" }
+    let mut words = said(cookies).split('.');
+    let mut word = || words.next().unwrap_or_default();
+    let (theme, density, keys) = (word(), word(), word());
+    let theme = match theme {
+        "light" => Theme::Light,
+        "dark" => Theme::Dark,
+        _ => Theme::System,
+    };
+    Look { theme, compact: density == "compact", quiet_keys: keys == QUIET }
+}
+
+/// The language that was chosen in this browser; none when it is to be the browser's own.
+pub(crate) fn language(cookies: Option<&str>) -> Option<Language> {
+    said(cookies).split('.').nth(3).and_then(Language::of_tag)
+}
+
+fn said(cookies: Option<&str>) -> &str {
+    cookies.and_then(|cookies| session::cookie(cookies, LOOK_COOKIE)).unwrap_or_default()
+}
+
+/// Languages to choose from: what is sent, and each in its own words.
+fn languages() -> Vec<(&'static str, &'static str)> {
+    let own = |language: Language| (language.tag(), within(language, || say!("me-this-language-in-its-own")));
+    [(ANY, say!("me-as-the-browser-says"))].into_iter().chain(Language::all().map(own)).collect()
 }
 
 /// GET /me
 ///
 /// # Errors
 /// 503 when the sessions cannot be read.
-pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sessions = own(viewer).await?;
     let principal = &viewer.session.principal;
     let token = viewer.form_token();
@@ -96,12 +124,16 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     let again = step_up::href(viewer, None).map(|href| Act::link(say!("me-sign-in-again"), href, Icon::Lock));
     let theme = themes().iter().find(|(.., theme)| *theme == viewer.look.theme).map_or("system", |(word, ..)| word);
     let themes = themes().map(|(word, label, _)| (word, label));
+    let chosen = language(request.cookies.as_deref());
     let look = Form {
         action: links::LOOK.to_owned(),
         csrf_token: Some(token.clone()),
         fields: vec![
             Field::choice("theme", say!("me-theme"), &themes, theme),
             Field::check("compact", say!("me-compact-rows"), viewer.look.compact),
+            Field::choice("language", say!("me-language"), &languages(), chosen.map_or(ANY, Language::tag)),
+            Field::check("keys", say!("me-single-key-shortcuts"), !viewer.look.quiet_keys)
+                .hint(say!("me-the-list-of-them-is")),
         ],
         submit: say!("me-save").to_owned(),
         ..Form::default()
@@ -238,7 +270,9 @@ pub(super) async fn put_look(viewer: &Viewer<'_>, request: &Request) -> Result<R
     let theme = themes().iter().map(|(word, ..)| *word).find(|word| *word == sent.text("theme"));
     let theme = theme.ok_or_else(|| Problem::bad_parameter(say!("me-there-is-no-such-theme")))?;
     let density = if sent.ticked("compact") { "compact" } else { "usual" };
-    let cookie = set_cookie(LOOK_COOKIE, &format!("{theme}.{density}"), Some(LOOK_SECONDS));
+    let keys = if sent.ticked("keys") { "keys" } else { QUIET };
+    let language = Language::of_tag(sent.text("language")).map_or(ANY, Language::tag);
+    let cookie = set_cookie(LOOK_COOKIE, &format!("{theme}.{density}.{keys}.{language}"), Some(LOOK_SECONDS));
     Ok(redirect(links::ME.to_owned()).with("set-cookie", cookie))
 }
 
@@ -247,9 +281,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_is_two_words_and_anything_else_is_the_usual_one() {
-        assert_eq!(look(Some("__Host-look=dark.compact")), Look { theme: Theme::Dark, compact: true });
-        assert_eq!(look(Some("__Host-look=light.usual; a=b")), Look { theme: Theme::Light, compact: false });
+    fn a_look_is_four_words_and_anything_else_is_the_usual_one() {
+        let of = |theme, compact, quiet_keys| Look { theme, compact, quiet_keys };
+        assert_eq!(look(Some("__Host-look=dark.compact")), of(Theme::Dark, true, false));
+        assert_eq!(look(Some("__Host-look=light.usual.keys.en; a=b")), of(Theme::Light, false, false));
+        assert_eq!(look(Some("__Host-look=system.usual.quiet.any")), of(Theme::System, false, true));
+        for (cookie, chosen) in [("dark.compact", None), ("dark.compact.keys.any", None), ("a.b.c.en-XA", None)] {
+            assert_eq!(language(Some(&format!("__Host-look={cookie}"))), chosen, "{cookie}");
+        }
+        assert_eq!(language(Some("__Host-look=a.b.c.en")), Some(Language::ENGLISH));
         for other in [None, Some(""), Some("__Host-look=\"><script>"), Some("__Host-look=dark")] {
             assert_eq!(look(other), Look::default(), "{other:?}");
         }

@@ -94,6 +94,7 @@ pub(crate) use again::without_session;
 use frame::Viewer;
 use kinds::Kind;
 pub use live::live_batches;
+pub(crate) use me::language;
 use problems::Failure;
 
 /// Reason of a record: a page was asked for without a session, and the answer led to sign-in.
@@ -388,7 +389,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(viewer, request)),
         Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(viewer)),
         Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(viewer, request)),
-        Endpoint::MePage => boxed(|| me::show(viewer)),
+        Endpoint::MePage => boxed(|| me::show(viewer, request)),
         Endpoint::LookForm => boxed(|| me::put_look(viewer, request)),
         Endpoint::PinForm => boxed(|| pins::put(viewer, request)),
         Endpoint::AuditViewForm => boxed(|| async move { audit_views::put(viewer, request) }),

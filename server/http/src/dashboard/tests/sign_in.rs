@@ -190,11 +190,17 @@ async fn people_see_and_end_their_own_sessions_and_no_others() {
 async fn a_look_is_kept_in_the_browser_and_is_one_of_a_few() {
     let story = Story::start();
     let cookie = story.sign_in("ada").await;
-    let saved = story.submit("/me/look", &cookie, "theme=dark&compact=yes").await;
+    let saved = story.submit("/me/look", &cookie, "theme=dark&compact=yes&keys=yes&language=en").await;
     let look = saved.cookie("__Host-look").unwrap();
-    assert_eq!(look, "__Host-look=dark.compact");
+    assert_eq!(look, "__Host-look=dark.compact.keys.en");
     let page = story.get("/vaults", &format!("{cookie}; {look}")).await;
     assert!(page.text.contains("<div class=\"shell dark compact\">"));
+    // Single keys are switched off, and on again from the same page, whatever the keys do.
+    let quiet = story.submit("/me/look", &cookie, "theme=dark&language=xx").await.cookie("__Host-look").unwrap();
+    assert_eq!(quiet, "__Host-look=dark.usual.quiet.any");
+    let me = story.get("/me", &format!("{cookie}; {quiet}")).await.text;
+    assert!(me.contains("<div class=\"shell dark\" data-quiet-keys>"), "{me}");
+    assert!(me.contains("name=\"keys\" value=\"yes\" aria-describedby"), "not ticked: {me}");
     assert!(story.get("/vaults", &cookie).await.text.contains("<div class=\"shell\">"));
     assert_eq!(story.submit("/me/look", &cookie, "theme=%22%3E").await.status, 400);
 }
