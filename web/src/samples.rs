@@ -107,4 +107,8 @@ pub fn sample_pages() -> impl Iterator<Item = (&'static str, Result<Zeroizing<St
 }
 
 #[cfg(test)]
+mod escaping;
+#[cfg(test)]
+mod probed;
+#[cfg(test)]
 mod tests;

@@ -18,12 +18,18 @@ fn between<'a>(text: &'a str, start: &'a str, end: &'a str) -> impl Iterator<Ite
 }
 
 /// What would be mark-up if it were not text.
-const PROBE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>";
+pub(super) const PROBE: &str = "\"><img src=x onerror=alert(1)><script>alert(1)</script>";
 
-/// A page's text, in which the probe is text.
-fn harmless(what: &str, page: Page) -> Page {
+/// A page, in which the probe is text and whose addresses lead within ours, or to others by TLS.
+pub(super) fn harmless(what: &str, page: Page) -> Page {
     for mark_up in ["<img", "<script>alert"] {
         assert!(!page.text.contains(mark_up), "{what}: {}", page.text);
+    }
+    for leading in [" href=\"", " action=\"", " src=\""] {
+        for address in between(&page.text, leading, "\"") {
+            let within = address.starts_with(['/', '#', '?']) && !address.starts_with("//");
+            assert!(within || address.starts_with("https://"), "{what} leads to {address}");
+        }
     }
     page
 }
