@@ -184,7 +184,7 @@ function pages({ role, workload, drop, keyEdit, certificateEdit }) {
     'deleted-keys': '/vaults/demo/deleted-keys', 'key-purge': '/vaults/demo/deleted-keys/old-signing/purge',
     deleted: '/vaults/demo/deleted', purge: '/vaults/demo/deleted/etl-legacy-token/purge',
     certificates: '/vaults/demo/certificates?sort=expires&order=desc', 'certificates-empty': '/vaults/payments-prod/certificates',
-    'new-certificate': '/vaults/demo/new-certificate', 'certificate-import': '/vaults/demo/import-certificate',
+    'new-certificate': '/vaults/demo/new-certificate', 'certificate-import': '/vaults/demo/import-certificate', 'secret-import': '/vaults/demo/import-secrets',
     certificate: '/vaults/demo/certificates/shop-tls', 'certificate-pending': '/vaults/demo/certificates/partner-tls',
     'certificate-policy': '/vaults/demo/certificates/shop-tls/policy', 'certificate-edit': certificateEdit,
     'certificate-delete': '/vaults/demo/certificates/shop-tls/delete',

@@ -19,7 +19,6 @@ mod database;
 mod dev;
 mod dev_env;
 mod dev_listener;
-mod dotenv;
 mod exit;
 mod harden;
 mod hosts;

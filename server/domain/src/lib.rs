@@ -18,6 +18,7 @@ pub mod condemned;
 pub mod contacts;
 pub mod context;
 pub mod decision;
+pub mod dotenv;
 pub mod entrance;
 pub mod gate;
 pub mod grant;

@@ -86,6 +86,9 @@ routes! {
     Base Get "/vaults/{vault}/new-secret" Session NewSecretPage;
     Base Post "/vaults/{vault}/new-secret" Session NewSecretForm;
     Base Post "/vaults/{vault}/bulk-secrets" Session BulkSecretsForm;
+    Base Get "/vaults/{vault}/import-secrets" Session SecretImportPage;
+    Base Post "/vaults/{vault}/import-secrets" Session SecretImportLookForm;
+    Base Post "/vaults/{vault}/import-secrets/store" Session SecretImportForm;
     Base Get "/vaults/{vault}/secrets/{name}" Session SecretPage;
     Base Get "/vaults/{vault}/secrets/{name}/new-version" Session NewVersionPage;
     Base Post "/vaults/{vault}/secrets/{name}/new-version" Session NewVersionForm;

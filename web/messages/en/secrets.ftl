@@ -5,3 +5,4 @@ secrets-only-searched-names-have-been = Only { $searched } names have been searc
 secrets-this-page-is-not-one = This page is not one of this list: begin at its first one.
 secrets-change-several = Change several
 secrets-delete-several = Delete several
+secrets-import = Import .env

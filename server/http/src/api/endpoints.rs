@@ -128,6 +128,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::ContactsPage => "Page",
         // A form to fill in: nothing of the vault is on it.
         Endpoint::NewSecretPage
+        | Endpoint::SecretImportPage
         | Endpoint::NewIssuerPage
         | Endpoint::NewKeyPage
         | Endpoint::MakeCertificatePage
@@ -284,6 +285,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::SignInCallback | Endpoint::ProviderCallback => "SessionBegin",
         // What is done with each stands in the record of each.
         Endpoint::BulkSecretsForm => "SecretBulk",
+        Endpoint::SecretImportLookForm => "SecretImportLook",
+        Endpoint::SecretImportForm => "SecretImport",
         Endpoint::SetupPage => "SetupShow",
         Endpoint::SetupForm => "SetupFinish",
         Endpoint::BackChannelLogout => "SessionEndByProvider",

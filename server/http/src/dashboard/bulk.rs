@@ -188,20 +188,23 @@ fn row(vault: &VaultName, name: &ObjectName, wanted: &Wanted, came: Result<(), F
         (Ok(()), Wanted::Delete) => links::deleted(Kind::Secret, vault),
         _ => links::secret(vault, name, None),
     };
-    let (result, why) = match came {
-        Ok(()) => {
-            (Cell::badge(Tone::Good, Icon::Check, wanted.done()), Cell::None(say!("bulk-nothing-to-add").to_owned()))
-        }
-        Err(Failure::Denied(denial)) => (
+    let [result, why] = came_of_it(wanted.done(), came);
+    Row::new(vec![Cell::link(name.to_string(), href), result, why])
+}
+
+/// What came of one of several, and why.
+pub(super) fn came_of_it(done: &str, came: Result<(), Failure>) -> [Cell; 2] {
+    match came {
+        Ok(()) => [Cell::badge(Tone::Good, Icon::Check, done), Cell::None(say!("bulk-nothing-to-add").to_owned())],
+        Err(Failure::Denied(denial)) => [
             Cell::badge(Tone::Bad, Icon::Ban, say!("bulk-denied")),
             Cell::link(told(&denial), links::why(denial.request_id)),
-        ),
+        ],
         Err(Failure::Problem(problem)) => {
             let sentence = problem.message.lines().next().unwrap_or_default().to_owned();
-            (Cell::badge(Tone::Warn, Icon::Failed, say!("bulk-not-done")), Cell::text(sentence))
+            [Cell::badge(Tone::Warn, Icon::Failed, say!("bulk-not-done")), Cell::text(sentence)]
         }
-    };
-    Row::new(vec![Cell::link(name.to_string(), href), result, why])
+    }
 }
 
 /// Why one was denied, in the words of the policy where one says it.

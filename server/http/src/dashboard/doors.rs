@@ -124,7 +124,7 @@ fn asked<'a>(
     let one = |kind, action| Some(Ask::object(kind, action, vault?, name?));
     let workload = |action| Some(Ask::workload(action, client?));
     match endpoint {
-        Page::NewSecretPage => all(ObjectKind::Secret, Action::SecretSet),
+        Page::NewSecretPage | Page::SecretImportPage => all(ObjectKind::Secret, Action::SecretSet),
         Page::NewVersionPage => one(ObjectKind::Secret, Action::SecretSet),
         Page::VersionEditPage => one(ObjectKind::Secret, Action::SecretUpdate),
         Page::SecretDeletePage => one(ObjectKind::Secret, Action::SecretDelete),

@@ -44,6 +44,7 @@ mod network_hits;
 mod object_list;
 mod offers;
 mod overview;
+mod passing;
 mod pins;
 mod place;
 mod policies;
@@ -57,6 +58,7 @@ mod secret;
 mod secret_fields;
 mod secret_filter;
 mod secret_forms;
+mod secret_import;
 mod secrets;
 mod session;
 mod settings;
@@ -218,6 +220,9 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::OverviewPage => boxed(|| overview::show(viewer, request)),
         Endpoint::VaultsPage => boxed(|| vaults::list(viewer, request)),
         Endpoint::SecretsPage => boxed(|| secrets::list(viewer, request)),
+        Endpoint::SecretImportPage => boxed(|| secret_import::form(&viewer)),
+        Endpoint::SecretImportLookForm => boxed(|| secret_import::look(&viewer, &request)),
+        Endpoint::SecretImportForm => boxed(|| secret_import::store(&viewer, &request)),
         Endpoint::BulkSecretsForm => boxed(|| bulk::act(viewer, request)),
         Endpoint::SecretPage | Endpoint::SecretVersionPage => boxed(|| secret::show(viewer)),
         Endpoint::SecretReveal => boxed(|| secret::reveal(viewer, request)),

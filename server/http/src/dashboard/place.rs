@@ -124,9 +124,17 @@ impl Place {
             ) => Self::Settings(vault),
             (Endpoint::WhyPage | Endpoint::WhyDecisionPage, ..) => Self::Why,
             (Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage, ..) => Self::Audit,
-            (Endpoint::SecretsPage | Endpoint::NewSecretPage | Endpoint::NewSecretForm, Ok(vault), _) => {
-                Self::Secrets(vault)
-            }
+            (
+                Endpoint::SecretsPage
+                | Endpoint::NewSecretPage
+                | Endpoint::NewSecretForm
+                | Endpoint::BulkSecretsForm
+                | Endpoint::SecretImportPage
+                | Endpoint::SecretImportLookForm
+                | Endpoint::SecretImportForm,
+                Ok(vault),
+                _,
+            ) => Self::Secrets(vault),
             (
                 Endpoint::DeletedPage | Endpoint::RecoverForm | Endpoint::PurgePage | Endpoint::PurgeForm,
                 Ok(vault),

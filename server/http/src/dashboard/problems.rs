@@ -196,6 +196,7 @@ fn changes(endpoint: Endpoint) -> bool {
             | Endpoint::ModuleTryForm
             | Endpoint::TokenTryForm
             | Endpoint::CertificateLookForm
+            | Endpoint::SecretImportLookForm
             | Endpoint::CertificateExportForm
     ) && method(endpoint) == Some(Method::Post)
 }

@@ -89,6 +89,8 @@ async fn page(
     let mut offers = Offers::new(viewer, &place);
     let new = Act::primary(say!("secrets-new-secret"), links::new_secret(&vault), Icon::Plus);
     offers.offer(&Ask::secrets(Action::SecretSet, &vault), new).await;
+    let import = Act::link(say!("secrets-import"), links::in_vault(&vault, "import-secrets", &[]), Icon::Upload);
+    offers.offer(&Ask::secrets(Action::SecretSet, &vault), import).await;
     // Offered by what is true of the vault; each that is chosen is judged by itself.
     let several = !found.items.is_empty();
     let updates = Ask::secrets(Action::SecretUpdate, &vault);

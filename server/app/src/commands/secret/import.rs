@@ -7,7 +7,11 @@ use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path};
 use anyhow::{Context as _, bail};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value, json};
-use strongroom_domain::{names::ObjectName, secret::MAX_VALUE_BYTES};
+use strongroom_domain::{
+    dotenv::{self, Entry},
+    names::ObjectName,
+    secret::MAX_VALUE_BYTES,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -17,7 +21,6 @@ use super::{
 use crate::{
     cli::{Output, SecretImport, VaultAt},
     client::{Refused, VaultClient},
-    dotenv::{self, Entry},
     exit::Found,
 };
 
@@ -100,8 +103,9 @@ fn utf8(bytes: Vec<u8>) -> anyhow::Result<Zeroizing<String>> {
 fn plan(entries: Vec<Entry>, prefix: &str, allow_empty: bool) -> anyhow::Result<Vec<Planned>> {
     let mut seen = BTreeMap::new();
     let mut planned = Vec::with_capacity(entries.len());
-    for Entry { line, name, value } in entries {
-        let secret = format!("{prefix}{name}").replace(['_', '.'], "-");
+    for entry in entries {
+        let secret = entry.secret(prefix);
+        let Entry { line, name, value } = entry;
         ObjectName::parse(&secret).with_context(|| format!("line {line}: {secret} cannot be a secret's name"))?;
         // Names of secrets do not tell upper case from lower case.
         if let Some(other) = seen.insert(secret.to_ascii_lowercase(), name.clone()) {

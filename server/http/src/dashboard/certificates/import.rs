@@ -1,14 +1,9 @@
 //! Importing a certificate with its private key: first what is in the document is shown, and nothing is kept; then it
 //! is taken in.
 //!
-//! Between the two the document is with the browser, sealed for this session, this vault and this name, and for ten
-//! minutes: nobody has to choose the file twice, this node keeps nothing of it, and nobody can read it out of the page.
+//! Between the two the document is with the browser, sealed ([`passing`]).
 
-use data_encoding::BASE64URL_NOPAD;
-use strongroom_crypto::{
-    Plaintext,
-    x509::{Document, Finding, ImportError, Imported, MAX_IMPORT},
-};
+use strongroom_crypto::x509::{Document, Finding, ImportError, Imported, MAX_IMPORT};
 use strongroom_domain::{
     action::Action,
     certificate::{ContentType, PolicyPatch},
@@ -26,7 +21,7 @@ use crate::{
         frame::{Place, Viewer},
         links,
         multipart::Parts,
-        redirect,
+        passing, redirect,
         refusal::{self, AsOf, Refusal},
         secret_forms::{self, attributes, vault},
         snippets::{self, Commands},
@@ -37,8 +32,6 @@ use crate::{
 
 /// What a document under way is sealed as.
 const LABEL: &str = "certificate-import";
-/// For how long it may be taken in, in seconds.
-const LIFETIME: i64 = 600;
 /// Longest password in bytes.
 const MAX_PASSWORD: usize = 1024;
 
@@ -64,47 +57,27 @@ impl UnderWay {
         }
     }
 
-    /// What it is sealed together with.
-    fn place(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Vec<u8> {
-        let mut bytes = viewer.session.id_hash.to_vec();
-        bytes.extend_from_slice(format!("/vaults/{vault}/certificates/{}", name.as_str()).as_bytes());
-        bytes
+    /// What it is for.
+    fn place(vault: &VaultName, name: &ObjectName) -> String {
+        format!("/vaults/{vault}/certificates/{}", name.as_str())
     }
 
-    /// `sealed at (8 bytes) ‖ length of place (2) ‖ place ‖ length of password (2) ‖ password ‖ document`.
+    /// `length of password (2 bytes) ‖ password ‖ document`, sealed.
     fn seal(&self, viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Result<String, Problem> {
-        let place = Self::place(viewer, vault, name);
-        let length = |bytes: &[u8]| u16::try_from(bytes.len()).map(u16::to_be_bytes).map_err(|_| Problem::internal());
         let password = self.password.as_bytes();
-        let mut bytes = Zeroizing::new(Vec::with_capacity(12 + place.len() + password.len() + self.document.len()));
-        bytes.extend_from_slice(&viewer.now().to_be_bytes());
-        bytes.extend_from_slice(&length(&place)?);
-        bytes.extend_from_slice(&place);
-        bytes.extend_from_slice(&length(password)?);
+        let length = u16::try_from(password.len()).map_err(|_| Problem::internal())?;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(2 + password.len() + self.document.len()));
+        bytes.extend_from_slice(&length.to_be_bytes());
         bytes.extend_from_slice(password);
         bytes.extend_from_slice(&self.document);
-        let plain = Plaintext::new(std::mem::take(&mut *bytes));
-        let sealed = viewer.services.keyring.seal_passing(LABEL, &plain, &*viewer.services.entropy);
-        let sealed = sealed.map_err(|error| {
-            tracing::error!(%error, "a document to import could not be sealed");
-            Problem::internal()
-        })?;
-        Ok(BASE64URL_NOPAD.encode(&sealed))
+        passing::seal(viewer, LABEL, &Self::place(vault, name), &bytes)
     }
 
     /// None for what was not sealed here for this session, this vault and this name within the last ten minutes.
     fn open(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, text: &str) -> Option<Self> {
-        let sealed = BASE64URL_NOPAD.decode(text.as_bytes()).ok()?;
-        let opened = viewer.services.keyring.open_passing(LABEL, &sealed).ok()?;
-        let (at, rest) = opened.expose().split_first_chunk::<8>()?;
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let (place, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let opened = passing::open(viewer, LABEL, &Self::place(vault, name), text)?;
+        let (length, rest) = opened.split_first_chunk::<2>()?;
         let (password, document) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        let age = viewer.now().checked_sub(i64::from_be_bytes(*at))?;
-        if place != Self::place(viewer, vault, name) || !(0..LIFETIME).contains(&age) {
-            return None;
-        }
         Some(Self {
             password: Zeroizing::new(std::str::from_utf8(password).ok()?.to_owned()),
             document: Zeroizing::new(document.to_vec()),

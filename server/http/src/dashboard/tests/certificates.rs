@@ -50,29 +50,36 @@ fn document(story: &Story, name: &str, as_pem: bool) -> Zeroizing<Vec<u8>> {
     }
 }
 
-/// Sends the first form of an import.
-async fn looked(story: &Story, cookie: &str, token: &str, parts: &[(&str, &[u8])]) -> Page {
-    let mut body = Vec::new();
-    for (name, bytes) in [("csrf_token", token.as_bytes())].iter().chain(parts) {
-        let head = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
-        body.extend_from_slice(head.as_bytes());
-        body.extend_from_slice(bytes);
-        body.extend_from_slice(b"\r\n");
+impl Story {
+    /// Sends a form of several parts.
+    pub(super) async fn parts(&self, target: &str, cookie: &str, token: &str, parts: &[(&str, &[u8])]) -> Page {
+        let mut body = Vec::new();
+        for (name, bytes) in [("csrf_token", token.as_bytes())].iter().chain(parts) {
+            let head = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--x--\r\n");
+        let raw = RawRequest {
+            cookies: Some(cookie.into()),
+            origin: Some(BASE.into()),
+            content_type: Some("multipart/form-data; boundary=x".into()),
+            body: Body::Read(Zeroizing::new(body)),
+            ..raw("POST", target)
+        };
+        let response = answer(self.services.clone(), raw).await;
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        Page { status: response.status, headers: response.headers, text }
     }
-    body.extend_from_slice(b"--x--\r\n");
-    let raw = RawRequest {
-        cookies: Some(cookie.into()),
-        origin: Some(BASE.into()),
-        content_type: Some("multipart/form-data; boundary=x".into()),
-        body: Body::Read(Zeroizing::new(body)),
-        ..raw("POST", "/vaults/demo/import-certificate")
-    };
-    let response = answer(story.services.clone(), raw).await;
-    let text = String::from_utf8_lossy(&response.body).into_owned();
-    Page { status: response.status, headers: response.headers, text }
 }
 
-fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+/// Sends the first form of an import.
+async fn looked(story: &Story, cookie: &str, token: &str, parts: &[(&str, &[u8])]) -> Page {
+    story.parts("/vaults/demo/import-certificate", cookie, token, parts).await
+}
+
+pub(super) fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
     page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap().split('"').next().unwrap()
 }
 

@@ -154,7 +154,7 @@ async fn who_may_look_is_told_which_role_is_missing() {
             .get("/vaults/demo/secrets", &cookie)
             .await
             .text
-            .contains("New secret, Change several and Delete several need the role")
+            .contains("New secret, Import .env, Change several and Delete several need the role")
     );
     let at = format!("/vaults/demo/secrets/db-password/{version}");
     for (target, fields) in [

@@ -24,6 +24,7 @@ mod policies;
 mod probes;
 mod reading;
 mod records;
+mod secret_import;
 mod settings;
 mod setup;
 mod sign_in;

@@ -75,6 +75,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::SecretDeleteForm,
     // To delete and to enable several it asks by itself.
     Endpoint::BulkSecretsForm,
+    Endpoint::SecretImportLookForm,
+    Endpoint::SecretImportForm,
     Endpoint::SecretReveal,
     Endpoint::VersionEditForm,
     Endpoint::VersionDisableForm,

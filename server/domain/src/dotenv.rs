@@ -6,39 +6,63 @@
 use zeroize::Zeroizing;
 
 /// Most bytes of a file.
-pub(crate) const MAX_FILE: usize = 1024 * 1024;
+pub const MAX_FILE: usize = 1024 * 1024;
 /// Most names of a file.
 const MAX_ENTRIES: usize = 1000;
 
 /// A name and its value.
-pub(crate) struct Entry {
+pub struct Entry {
     /// Where it begins, from 1.
-    pub(crate) line: usize,
+    pub line: usize,
     /// As it is written.
-    pub(crate) name: String,
+    pub name: String,
     /// Without quotes and escapes.
-    pub(crate) value: Zeroizing<String>,
+    pub value: Zeroizing<String>,
+}
+
+impl Entry {
+    /// What it is called as a secret, whose names have hyphens where variables have other signs.
+    #[must_use]
+    pub fn secret(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.name).replace(['_', '.'], "-")
+    }
 }
 
 /// Why a file cannot be read, and in which line.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Trouble {
+pub enum Trouble {
+    /// A name is none.
     #[error("line {0}: a name begins with a letter or _, and goes on with letters, digits, _, . and -")]
     Name(usize),
+    /// Nothing is said of a name.
     #[error("line {0}: no = follows the name")]
     NoEquals(usize),
+    /// A quote is open at the end.
     #[error("line {0}: the quote does not end")]
     OpenQuote(usize),
+    /// There is no such escape.
     #[error("line {0}: between double quotes, \\ stands before n, r, t, \", ', $, ` or \\")]
     Escape(usize),
+    /// A value goes on after its quote.
     #[error("line {0}: something follows the closing quote")]
     AfterQuote(usize),
+    /// It may be a comment or a value.
     #[error("line {0}: a value that begins with # stands between quotes")]
     Hash(usize),
+    /// No program could be given it.
     #[error("line {0}: a NUL character stands there")]
     Nul(usize),
+    /// A name stands there twice.
     #[error("line {line}: {name} is there already, in line {first}")]
-    Twice { line: usize, name: String, first: usize },
+    Twice {
+        /// Where it stands again.
+        line: usize,
+        /// The name.
+        name: String,
+        /// Where it stands first.
+        first: usize,
+    },
+    /// More than are read.
     #[error("there are more than {} names", MAX_ENTRIES)]
     TooMany,
 }
@@ -47,7 +71,7 @@ pub(crate) enum Trouble {
 ///
 /// # Errors
 /// [`Trouble`] with the first line that is not understood; nothing is left out silently.
-pub(crate) fn parse(text: &str) -> Result<Vec<Entry>, Trouble> {
+pub fn parse(text: &str) -> Result<Vec<Entry>, Trouble> {
     if let Some((before, _)) = text.split_once('\0') {
         return Err(Trouble::Nul(before.matches('\n').count().saturating_add(1)));
     }

@@ -1,0 +1,46 @@
+### server/http/src/dashboard/secret_import.rs
+
+secret-import-nothing-to-add = Nothing to add
+secret-import-new = New
+secret-import-new-version = New version
+secret-import-stored = Stored
+secret-import-same = Same
+secret-import-refused = Refused
+secret-import-other-would-be-the-same = { $other } would be the same secret.
+secret-import-it-is-longer-than-bytes = It is longer than { $most } bytes.
+secret-import-it-is-no-text = It is not text in UTF-8.
+secret-import-trouble = It cannot be read: { $trouble }.
+secret-import-there-is-no-name-in-it = There is no name in it.
+secret-import-it-has-more-than-names = It has more than { $most } names: import it in parts, or with the command line.
+secret-import-either-a-file-or-a-text = Either a file or a text that is pasted, not both.
+secret-import-choose-a-file-or-paste = Choose a file, or paste its text.
+secret-import-a-deleted-secret-has-the-name = A deleted secret has the name: recover or purge it first.
+secret-import-not-open-to-you = Storing it is not open to you now ({ $code }).
+secret-import-a-policy-module-refuses-it = A policy module would refuse it.
+secret-import-its-value-is-empty = Its value is empty.
+secret-import-its-value-is-too-long = Its value is longer than the { $most } bytes that a secret may have.
+secret-import-compared-before-an-import = Compared before an import
+secret-import-it-is-there-and-you-may-not-read-it = A new version: what is there is not compared, because you may not read it.
+secret-import-whether-it-is-there-is-hidden = Whether it is there already is hidden from you.
+secret-import-file = File
+secret-import-lines-of-name-and-value = Lines of NAME=VALUE, with comments and quotes; at most 100 names.
+secret-import-or-its-text-pasted = Or its text, pasted
+secret-import-it-is-not-sent-back = It is not sent back if something is wrong with it.
+secret-import-store-empty-values = Store empty values
+secret-import-show-what-would-come-of-it = Show what would come of it
+secret-import-first-it-is-shown = First it is shown what would become of each name, and nothing is changed. What is there already is read to be compared, which is on record as any read.
+secret-import-underscores-and-dots-become-hyphens = Names of secrets have hyphens where variables have underscores and dots.
+secret-import-import-secrets-into-vault = Import secrets into { $vault }
+secret-import-import = Import
+secret-import-what-would-come-of-it = What would come of it
+secret-import-store-what-is-ticked = Store what is ticked
+secret-import-store-them = Store them
+secret-import-the-file-is-kept-for-ten-minutes = The file is with your browser, sealed, for ten minutes. What is there keeps its content type and its tags, and its earlier versions.
+secret-import-nothing-is-changed-yet = Nothing is changed yet, and no value is shown.
+secret-import-open-would-be-stored = { $open } would be stored, { $same } are the same, { $refused } are refused
+secret-import-it-was-looked-at-too-long-ago = It was looked at too long ago, or elsewhere: choose the file once more. Nothing was changed.
+secret-import-nothing-was-ticked = Nothing was ticked, so nothing was changed.
+secret-import-each-was-judged-and-recorded = Each was judged and recorded by itself. What was refused keeps none of the others.
+secret-import-back-to-the-secrets = Back to the secrets
+secret-import-what-came-of-it = What came of it
+secret-import-done-of-count-stored = { $done } of { $count } stored
