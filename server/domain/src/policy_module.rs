@@ -3,7 +3,7 @@
 //! A module is its bytes, known by their digest; what is kept beside them is authenticated. Nothing here
 //! runs a module: see the port [`crate::policy::PolicyEngine`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,8 @@ pub fn has_room<'a>(size: u64, others: impl IntoIterator<Item = &'a PolicyModule
 pub struct ModuleFacts {
     /// SHA-256 of its bytes.
     pub digest: ModuleDigest,
+    /// Version of the contract that it exports; empty where it was not looked at.
+    pub contract: String,
     /// Name.
     pub name: String,
     /// Version.
@@ -87,6 +89,23 @@ pub struct ModuleFacts {
     pub objects: Vec<String>,
     /// When it is asked, and which facts it is given.
     pub needs: PolicyNeeds,
+}
+
+/// What one run of a module may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModuleLimits {
+    /// Fuel, about one per WebAssembly instruction.
+    pub fuel: u64,
+    /// Linear memory, in bytes.
+    pub memory_bytes: u64,
+    /// Stack, in bytes.
+    pub stack_bytes: u64,
+    /// How long it runs at most by the clock, whatever fuel it has left.
+    pub backstop: Duration,
+    /// Messages for the log that one answer may hold; further ones are dropped.
+    pub messages: u64,
+    /// Obligations of one answer; more deny.
+    pub obligations: u64,
 }
 
 /// Why a module is not taken in.
@@ -123,6 +142,9 @@ pub trait ModuleLibrary: Send + Sync {
 
     /// Whether keys are listed, one of which has to have signed what is taken in.
     fn judges_signatures(&self) -> bool;
+
+    /// What one run of a module may take.
+    fn limits(&self) -> ModuleLimits;
 
     /// Forgets a module that was removed.
     async fn forget(&self, module: &ModuleDigest);

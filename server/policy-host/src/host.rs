@@ -15,7 +15,7 @@ use strongroom_domain::policy::{
     AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure,
     PolicyNeeds, PolicyRequest, PolicyStage, Said, Unfit,
 };
-use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary};
+use strongroom_domain::policy_module::{LibraryError, ModuleFacts, ModuleLibrary, ModuleLimits};
 use strongroom_domain::time::micros;
 use tokio::sync::{OwnedMutexGuard, Semaphore};
 
@@ -428,6 +428,17 @@ impl ModuleLibrary for PolicyHost {
         Ok(facts(*module, self.ready(module).await?))
     }
 
+    fn limits(&self) -> ModuleLimits {
+        ModuleLimits {
+            fuel: limits::FUEL,
+            memory_bytes: limits::MAX_MEMORY_BYTES as u64,
+            stack_bytes: limits::MAX_STACK_BYTES as u64,
+            backstop: limits::TICK.saturating_mul(u32::try_from(limits::TICKS).unwrap_or(u32::MAX)),
+            messages: limits::MAX_MESSAGES as u64,
+            obligations: limits::MAX_OBLIGATIONS as u64,
+        }
+    }
+
     fn judges_signatures(&self) -> bool {
         !self.0.signers.is_empty()
     }
@@ -453,9 +464,10 @@ impl From<ModuleError> for LibraryError {
 }
 
 fn facts(digest: ModuleDigest, description: ModuleDescription) -> ModuleFacts {
-    let ModuleDescription { name, version, summary, settings_schema, actions, objects, facts, stage, .. } = description;
+    let ModuleDescription { contract, name, version, summary, settings_schema, actions, objects, facts, stage } =
+        description;
     let needs = PolicyNeeds { stage, facts };
-    ModuleFacts { digest, name, version, summary, settings_schema, actions, objects, needs }
+    ModuleFacts { digest, contract, name, version, summary, settings_schema, actions, objects, needs }
 }
 
 fn asked(attachment: &PolicyAttachment) -> Result<Asked<'_>, PolicyFailure> {

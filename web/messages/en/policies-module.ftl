@@ -1,13 +1,10 @@
 ### server/http/src/dashboard/policies/module.rs
 
 policies-module-attach-in-shadow = Attach in shadow
-policies-module-test-bench = Test bench
 policies-module-remove = Remove
 policies-module-json-schema-of-the-settings = JSON Schema of the settings
 policies-module-ships-with-the-product = Ships with the product
 policies-module-uploaded = Uploaded
-policies-module-what-it-wants-to-see = What it wants to see
-policies-module-for-other-requests-it-is = for other requests it is not started
 policies-module-settings = Settings
 policies-module-what-an-attachment-of-it = what an attachment of it is given
 policies-module-details = Details
@@ -19,13 +16,6 @@ policies-module-size-bytes = { $size } bytes
 policies-module-from = From
 policies-module-part-of-the-product = part of the product
 policies-module-uploaded-by = Uploaded by
-policies-module-about-the-connection-with-the = about the connection, with the network rules
-policies-module-last-when-everything-else-has = last, when everything else has let the request through
-policies-module-asked = Asked
-policies-module-actions = Actions
-policies-module-objects = Objects
-policies-module-facts = Facts
-policies-module-none-beyond-the-request-itself = none beyond the request itself
 policies-module-ships = Ships
 policies-module-versions = Versions
 policies-module-of-this-name = of this name
@@ -39,3 +29,8 @@ policies-module-remove-module = Remove module
 policies-module-only-a-module-that-is = Only a module that is attached nowhere can be removed, not even for a roll back. Decisions on record that it took part in cannot be asked again here without it.
 policies-module-confirm = Confirm
 policies-module-remove-name-version = Remove { $name } { $version }?
+policies-module-settings-of = Settings of { $name }, { $place }
+policies-module-settings-as-json = Settings as JSON
+policies-module-change-as-a-form = Change as a form
+policies-module-change-as-json = Change as JSON
+policies-module-not-asked = Not asked

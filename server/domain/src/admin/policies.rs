@@ -169,6 +169,7 @@ impl Administration {
             let PolicyModule { digest, name, version, summary, .. } = module.clone();
             let facts = ModuleFacts {
                 digest,
+                contract: String::new(),
                 name,
                 version,
                 summary,

@@ -2,7 +2,7 @@
 //!
 //! A replay decides nothing and changes no rule. It is for who may read the records, and the settings of the vault.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::{
     context::RequestContext,
     gate::{Ask, Case, Judgement, Supposition},
     names::{VaultId, VaultName},
-    policy::PolicyAttachment,
+    policy::{ModuleDigest, PolicyAttachment},
     policy_replay::{GroupReview, PolicyReplay, Reviewed, newest_with, next_place},
     principal::PrincipalKind,
     record::Record,
@@ -148,6 +148,55 @@ impl Administration {
         };
         let found = self.replays_of(&vault).await;
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    /// The results that are kept in which a module was tried, the newest first, each with the name of the vault whose
+    /// decisions were asked again: of vaults whose settings the caller may see.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn replays_of_module(
+        &self,
+        ctx: &RequestContext,
+        module: ModuleDigest,
+    ) -> Result<Vec<(VaultName, PolicyReplay)>, AdminError> {
+        let mut case = self.admit(ctx, Ask::server(Action::PolicyReplayRead)).await?;
+        case.record.object = Some(module.to_string());
+        let _place = match self.listing(ctx).await {
+            Ok(place) => place,
+            Err(why) => return Err(self.refuse(ctx, case, why).await),
+        };
+        let found = self.seen_of_module(ctx, module).await;
+        self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
+    }
+
+    async fn seen_of_module(
+        &self,
+        ctx: &RequestContext,
+        module: ModuleDigest,
+    ) -> Result<Vec<(VaultName, PolicyReplay)>, AdminError> {
+        let mut kept = self.modules.policy_replays().await?;
+        kept.retain(|replay| replay.candidate.iter().any(|tried| tried.module == module));
+        if kept.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut seen = BTreeMap::new();
+        for (id, name) in self.vaults.vault_names(false).await? {
+            if kept.iter().any(|replay| replay.vault == id)
+                && self.may(ctx, &Ask::vault(Action::VaultRead, &name)).await
+            {
+                seen.insert(id, name);
+            }
+        }
+        let mut found = Vec::new();
+        for replay in kept {
+            if let Some(name) = seen.get(&replay.vault) {
+                self.keyring.verify_policy_replay(&replay)?;
+                found.push((name.clone(), replay));
+            }
+        }
+        found.sort_by_key(|(_, replay)| std::cmp::Reverse((replay.at, replay.id)));
+        Ok(found)
     }
 
     /// One result by its id.

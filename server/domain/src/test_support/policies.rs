@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use crate::{
         Effect, ModuleDigest, Obligation, PolicyAnswer, PolicyAttachment, PolicyEngine, PolicyFailure, PolicyNeeds,
         PolicyRequest, PolicyStage, Unfit,
     },
-    policy_module::{LibraryError, ModuleFacts, ModuleLibrary},
+    policy_module::{LibraryError, ModuleFacts, ModuleLibrary, ModuleLimits},
 };
 
 /// What an attachment answers.
@@ -148,6 +149,7 @@ impl ModuleLibrary for FakePolicies {
         let needs = self.needs.lock().unwrap_or_else(PoisonError::into_inner).get(module).cloned();
         Ok(ModuleFacts {
             digest: *module,
+            contract: "1.0.0".to_owned(),
             name: "fake".to_owned(),
             version: "1".to_owned(),
             summary: format!("A module of a test: {text}"),
@@ -156,6 +158,17 @@ impl ModuleLibrary for FakePolicies {
             objects: vec!["*".to_owned()],
             needs: needs.unwrap_or_default(),
         })
+    }
+
+    fn limits(&self) -> ModuleLimits {
+        ModuleLimits {
+            fuel: 5_000_000,
+            memory_bytes: 16 << 20,
+            stack_bytes: 256 << 10,
+            backstop: Duration::from_millis(300),
+            messages: 8,
+            obligations: 8,
+        }
     }
 
     fn judges_signatures(&self) -> bool {

@@ -374,7 +374,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::DocumentRemoveForm => boxed(|| policies::documents::remove(viewer, request)),
         Endpoint::ModuleUploadPage => boxed(|| policies::upload::form(viewer)),
         Endpoint::ModuleUploadForm => boxed(|| policies::upload::push(viewer, request)),
-        Endpoint::ModulePage => boxed(|| policies::module::show(viewer)),
+        Endpoint::ModulePage => boxed(|| policies::module::show(viewer, request)),
         Endpoint::ModuleRemovePage => boxed(|| policies::module::ask_remove(viewer)),
         Endpoint::ModuleRemoveForm => boxed(|| policies::module::remove(viewer, request)),
         Endpoint::ModuleTryPage => boxed(|| policies::bench::form(viewer, request)),

@@ -14,7 +14,7 @@ use strongroom_domain::{
 use strongroom_web::{Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone, say};
 use uuid::Uuid;
 
-use super::{attachment::pretty, digest, short, skeleton};
+use super::{attachment::pretty, digest, short, skeleton, views};
 use crate::{
     dashboard::{
         Failure,
@@ -185,6 +185,7 @@ async fn page(
     let command = "strongroom policy explain NAME.wasm --request request.json --settings '{}'";
     let page = PanelsPage {
         lead: Some(say!("policies-bench-what-name-version-would-say", name = facts.name, version = facts.version)),
+        tabs: views::tabs(&facts.digest, views::View::Bench),
         main,
         aside: vec![
             Panel::new(

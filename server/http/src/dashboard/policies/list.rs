@@ -31,9 +31,9 @@ use crate::{
 const COLUMNS: [&str; 5] = ["Module", "Version", "Uploaded by", "Signature", "Attached"];
 
 /// What is attached in one place.
-struct Attached {
-    to: AttachedTo,
-    policies: Vec<AttachmentShown>,
+pub(super) struct Attached {
+    pub(super) to: AttachedTo,
+    pub(super) policies: Vec<AttachmentShown>,
 }
 
 /// # Errors
@@ -108,7 +108,7 @@ fn unread(what: &str, error: impl Into<Problem>) -> String {
     say!("policies-list-what-could-not-be-read", what = what, reason = error.into().reason)
 }
 
-fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
+pub(super) fn of_vault(viewer: &Viewer<'_>, vault: &Vault) -> Attached {
     let seen = &viewer.services.admin.gate.shadows;
     let policies = vault.settings.policies.iter().map(|attachment| AttachmentShown {
         shadow: seen.of(Some(vault.id), attachment),

@@ -13,13 +13,17 @@ pub(super) mod documents;
 pub(super) mod enforce;
 mod fared;
 pub(super) mod list;
+mod logs;
+mod manifest;
 pub(super) mod module;
 mod refused;
 pub(super) mod replay;
 pub(super) mod replays;
 mod schema_form;
 mod skeleton;
+mod tried;
 pub(super) mod upload;
+mod views;
 
 use std::cmp::Reverse;
 

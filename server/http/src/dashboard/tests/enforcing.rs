@@ -150,3 +150,36 @@ async fn a_module_that_locks_its_author_out_of_all_vaults_is_forced_on_purpose()
     let forced = story.submit(&format!("{page}/state"), &cookie, &format!("{fields}&force=yes")).await;
     assert_eq!(forced.header("location"), Some(page), "{}", forced.text);
 }
+
+#[tokio::test]
+async fn a_module_has_a_view_for_each_question() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    story.set("db", "v").await;
+    let module = story.module("rule").await;
+    let at = format!("/policy/modules/{module}");
+    let first = story.get(&at, &cookie).await.text;
+    assert!(first.contains("imports nothing") && first.contains("strongroom:policy/guard@1.0.0"), "{first}");
+    story.attached(&cookie, module, "demo", "guard").await;
+    assert_eq!(story.enforce(&cookie, "&reason=INC-7").await.status, 303);
+    story.world.policies.answer("guard", Verdict::Fails(PolicyFailure::OutOfFuel));
+    assert_eq!(story.get("/vaults/demo/secrets/db", &cookie).await.status, 403);
+    story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
+    assert!(story.get(&at, &cookie).await.text.contains("No replay that is kept tried this module"));
+    let run = story.submit("/vaults/demo/replays", &cookie, "state-1=enforce&last=50").await;
+    let replay = run.header("location").unwrap().to_owned();
+    for (tab, shown) in [
+        ("replay", replay.as_str()),
+        ("settings", "Change as JSON"),
+        ("versions", "Not signed"),
+        ("attachments", "Over budget"),
+        ("logs", "policy-out-of-fuel"),
+        ("manifest", "16,384 KiB"),
+    ] {
+        let page = story.get(&format!("{at}?tab={tab}"), &cookie).await.text;
+        assert!(page.contains(shown), "{tab}: {page}");
+    }
+    assert!(story.get(&format!("{at}/try"), &cookie).await.text.contains("?tab=logs"));
+    let bob = story.sign_in("bob").await;
+    assert_eq!(story.get(&format!("{at}?tab=logs"), &bob).await.status, 403);
+}

@@ -310,7 +310,11 @@ async fn what_a_module_says_of_itself_is_text_and_nothing_else() {
     for target in ["/policy", &module, &attach, &format!("{module}/try"), &format!("{module}/remove"), GUARD] {
         pages.push(story.get(target, &cookie).await);
     }
+    for tab in ["replay", "settings", "versions", "attachments", "logs", "manifest"] {
+        pages.push(story.get(&format!("{module}?tab={tab}"), &cookie).await);
+    }
     pages.push(story.get(&format!("{GUARD}/settings"), &cookie).await);
+    pages.push(story.get(&format!("{GUARD}/enforce"), &cookie).await);
     pages.push(story.get("/vaults/demo", &cookie).await);
     for page in pages {
         assert_eq!(page.status, 200, "{}", page.text);
