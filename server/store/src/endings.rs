@@ -193,11 +193,11 @@ impl Store {
             end(one).cmp(&end(other)).then_with(|| one.secret.name.as_str().cmp(other.secret.name.as_str()))
         });
         items.truncate(limit);
-        let counts = if counted { self.counted(kind, &vaults, None).await? } else { Vec::new() };
-        Ok(Endings { items, more, behind: self.counted(kind, &vaults, Some(behind)).await?, counts })
+        let counts = if counted { self.ending_count(kind, &vaults, None).await? } else { Vec::new() };
+        Ok(Endings { items, more, behind: self.ending_count(kind, &vaults, Some(behind)).await?, counts })
     }
 
-    async fn counted(
+    async fn ending_count(
         &self,
         kind: ObjectKind,
         vaults: &[Uuid],
