@@ -296,6 +296,7 @@ routes! {
     Base Delete "/api/v1/deletedvaults/{vault}" Bearer DeletedVaultPurge;
     Base Post "/api/v1/assignments" Bearer AssignmentAdd;
     Base Get "/api/v1/assignments/{id}" Bearer AssignmentShow;
+    Base Get "/api/v1/assignments/{id}/uses" Bearer AssignmentUses;
     Base Delete "/api/v1/assignments/{id}" Bearer AssignmentRemove;
     Base Get "/api/v1/workloads" Bearer WorkloadList;
     Base Post "/api/v1/workloads" Bearer WorkloadCreate;

@@ -2,6 +2,7 @@
 
 access-grants-give-a-role = Give a role
 access-grants-remove = Remove
+access-grants-role-of-its-uses = Role of its uses
 access-grants-rows-on-this-page = { $rows } on this page
 access-grants-grants = Grants
 access-grants-a-use-is-a-request = A grant is used by each request that was allowed because of it. Of two that allow the same only one is, and a search over all vaults uses none.

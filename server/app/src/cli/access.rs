@@ -59,4 +59,22 @@ pub(crate) enum AccessCommand {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Show what an assignment was used for within the last 90 days
+    ///
+    /// With --as-role it prints a role definition that holds no more than that, to look at and to make a role of:
+    ///
+    ///   strongroom access used 0190aaaa-0000-7000-8000-000000000009 --as-role "Ledger reader" > role.json
+    #[command(verbatim_doc_comment)]
+    Used {
+        /// Id of the assignment.
+        id: String,
+        /// Print a role definition of this name, for `strongroom role create --file FILE`.
+        #[arg(long, value_name = "NAME")]
+        as_role: Option<String>,
+        /// How to print.
+        #[arg(long, value_enum, default_value = "table")]
+        output: Output,
+        #[command(flatten)]
+        connection: Connection,
+    },
 }

@@ -1,33 +1,80 @@
 //! `strongroom access`.
 
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{assignment::who, listed, permitted, table, text, utc};
 use crate::{
-    cli::{AccessCommand, Output},
+    cli::{AccessCommand, Connection, Output},
     client::{Client, at, base},
 };
 
 const PATH: [&str; 3] = ["api", "v1", "access"];
 
 pub(crate) async fn run(command: AccessCommand) -> anyhow::Result<()> {
-    let AccessCommand::List { scope, above, who, role, state, output, connection } = command;
-    let base = base(&connection)?;
-    let client = Client::connect(&connection, &base).await?;
-    let mut asked = vec![("scope", scope.as_str()), ("limit", "1000")];
-    asked.extend(above.then_some(("above", "true")));
-    asked.extend(who.as_deref().map(|who| ("who", who)));
-    asked.extend(role.as_deref().map(|role| ("role", role)));
-    asked.extend(state.map(|state| ("state", state.as_str())));
+    match command {
+        AccessCommand::List { scope, above, who, role, state, output, connection } => {
+            let mut asked = vec![("scope", scope.as_str()), ("limit", "1000")];
+            asked.extend(above.then_some(("above", "true")));
+            asked.extend(who.as_deref().map(|who| ("who", who)));
+            asked.extend(role.as_deref().map(|role| ("role", role)));
+            asked.extend(state.map(|state| ("state", state.as_str())));
+            list(&asked, output, &connection).await
+        }
+        AccessCommand::Used { id, as_role, output, connection } => used(&id, as_role, output, &connection).await,
+    }
+}
+
+async fn used(id: &str, as_role: Option<String>, output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
+    let uses = client.send(Method::GET, at(&base, &["api", "v1", "assignments", id, "uses"], &[])?, None).await?;
+    if let Some(name) = as_role {
+        println!("{}", crate::plain::json(&role(&name, &uses)));
+    } else if output == Output::Json {
+        println!("{}", crate::plain::json(&uses));
+    } else {
+        let mut table = table(&["OPERATION", "ACTION", "LAST USED"]);
+        for used in of(&uses, "operations") {
+            let last = used.get("last_used_at").and_then(Value::as_i64).map_or_else(String::new, utc);
+            table.add_row([text(used, "/operation"), text(used, "/action"), last]);
+        }
+        println!("{table}");
+    }
+    if uses.get("known_from").is_none() {
+        eprintln!("records are still being counted, so it may have been used for more than that");
+    }
+    if of(&uses, "operations").any(|used| used.get("action").is_none()) {
+        eprintln!("an operation without an action needs one that its own documentation names: it is not in the role");
+    }
+    Ok(())
+}
+
+fn of<'a>(answer: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    answer.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// A definition that holds what was used, and can be assigned where it was.
+fn role(name: &str, uses: &Value) -> Value {
+    json!({
+        "name": name,
+        "actions": uses.get("actions"),
+        "data_actions": uses.get("data_actions"),
+        "assignable_scopes": [uses.get("scope")],
+    })
+}
+
+async fn list(asked: &[(&str, &str)], output: Output, connection: &Connection) -> anyhow::Result<()> {
+    let base = base(connection)?;
+    let client = Client::connect(connection, &base).await?;
     let (mut found, mut hidden) = (Vec::new(), Vec::<String>::new());
     let mut after: Option<String> = None;
     loop {
-        let mut query = asked.clone();
+        let mut query = asked.to_vec();
         query.extend(after.as_deref().map(|after| ("after", after)));
         let page = client.send(Method::GET, at(&base, &PATH, &query)?, None).await?;
-        found.extend(page.get("value").and_then(Value::as_array).cloned().unwrap_or_default());
-        for word in page.get("hidden").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+        found.extend(of(&page, "value").cloned());
+        for word in of(&page, "hidden").filter_map(Value::as_str) {
             if !hidden.iter().any(|known| known == word) {
                 hidden.push(word.to_owned());
             }
@@ -99,7 +146,7 @@ fn states(grant: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{last_used, states, what};
+    use super::{last_used, role, states, what};
 
     #[test]
     fn a_grant_says_when_it_was_used_or_that_nobody_knows() {
@@ -117,5 +164,13 @@ mod tests {
         );
         assert_eq!(what(&json!({ "role": "Owner", "assignment": "7" })), "Owner (7)");
         assert_eq!(what(&json!({ "permissions": { "secrets": ["get"] } })), "access policy (secrets: get)");
+    }
+
+    #[test]
+    fn a_role_of_uses_can_be_read_as_one() {
+        let uses = json!({ "actions": [], "data_actions": ["Microsoft.KeyVault/vaults/secrets/getSecret/action"], "scope": "/" });
+        let role = role("Reader of one", &uses);
+        assert_eq!(role["assignable_scopes"], json!(["/"]));
+        assert_eq!((&role["name"], &role["data_actions"]), (&json!("Reader of one"), &uses["data_actions"]));
     }
 }

@@ -394,7 +394,7 @@ impl Administration {
 
     /// Admits an action on an assignment where it applies. One that does not exist within the scope that
     /// was asked about is judged there, so that only those learn of its absence who may see all.
-    async fn admit_on_assignment(
+    pub(super) async fn admit_on_assignment(
         &self,
         ctx: &RequestContext,
         action: Action,

@@ -25,6 +25,7 @@ mod sessions;
 mod state;
 mod token_keys;
 mod tokens;
+mod used_actions;
 mod vault_life;
 mod vaults;
 mod workloads;
@@ -51,6 +52,7 @@ use serde::Serialize;
 pub use sessions::{EndedSessions, MAX_ENDED_SESSIONS};
 use strongroom_crypto::Entropy;
 pub use token_keys::TokenKeyring;
+pub use used_actions::UsedActions;
 pub use vaults::{ChangedVault, KeptBack, KeptBy, VaultListing, VaultsWanted, recover_network};
 pub use workloads::{
     ChangedWorkload, DEFAULT_SECRET_SECONDS, MAX_SECRET_SECONDS, MAX_WORKLOAD_PAGE, NewSecret, WorkloadEdit,

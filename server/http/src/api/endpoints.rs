@@ -232,6 +232,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::AccessList
         | Endpoint::AssignmentList
         | Endpoint::AssignmentShow
+        | Endpoint::AssignmentUses
         | Endpoint::ScopedAssignmentList
         | Endpoint::ScopedAssignmentGet
         | Endpoint::AccessPage

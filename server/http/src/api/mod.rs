@@ -226,6 +226,7 @@ pub(crate) async fn base_site(services: &Arc<Services>, call: &Call, request: Re
         Endpoint::AssignmentAdd => boxed(|| manage::assignments::add(services, call, &request)),
         Endpoint::AssignmentList => boxed(|| manage::assignments::list(services, call, &request)),
         Endpoint::AssignmentShow => boxed(|| manage::assignments::show(services, call)),
+        Endpoint::AssignmentUses => boxed(|| manage::access::uses(services, call)),
         Endpoint::AssignmentRemove => boxed(|| manage::assignments::remove(services, call)),
         Endpoint::TokenExplain => boxed(|| manage::tokens::explain(services, call, &request)),
         Endpoint::SessionBegin => boxed(|| manage::session::begin(services, call, &request)),

@@ -330,7 +330,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::AssignmentRemoveForm => boxed(|| access::assignments::remove(viewer, request)),
         Endpoint::RolesPage => boxed(|| access::roles::list(viewer, request)),
         Endpoint::RolePage => boxed(|| access::roles::show(viewer)),
-        Endpoint::NewRolePage => boxed(|| access::roles::new(viewer)),
+        Endpoint::NewRolePage => boxed(|| access::roles::new(viewer, request)),
         Endpoint::RoleEditPage => boxed(|| access::roles::edit(viewer)),
         Endpoint::NewRoleForm | Endpoint::RoleEditForm => boxed(|| access::roles::put(viewer, request)),
         Endpoint::RoleDeletePage => boxed(|| access::roles::ask_delete(viewer)),

@@ -225,6 +225,10 @@ pub(super) fn of(endpoint: Endpoint) -> Option<Operation> {
             ..assignments("Give a role to a principal or group at a scope")
         },
         Endpoint::AssignmentShow => Operation { answer: assignment, ..assignments("Show an assignment") },
+        Endpoint::AssignmentUses => Operation {
+            answer: Some(Body::of::<access::UsesView<'_>>()),
+            ..assignments("Show what an assignment was used for within the last 90 days")
+        },
         Endpoint::AssignmentRemove => assignments("Remove an assignment; a person may remove what they hold by name"),
         Endpoint::WorkloadList => Operation {
             query: WORKLOADS,

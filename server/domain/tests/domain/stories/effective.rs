@@ -182,3 +182,23 @@ async fn grants_come_in_pages_each_once() {
     let wrong = world.admin.list_grants(&world.request(&olga), &here(), &all(), (Some("x"), 5), &|_| true).await;
     assert!(matches!(wrong, Err(AdminError::Invalid(_))));
 }
+
+#[tokio::test]
+async fn what_an_assignment_was_used_for_is_told_to_who_may_read_it() {
+    let (world, olga, vault) = owned(AccessMode::Rbac);
+    let (ada, bob) = (person("ada"), person("bob"));
+    let given = world.put_grant(of(&ada), Role::SecretsOfficer, Scope::Vault { vault: vault.id }).unwrap();
+    look_at_vault(&world, &ada).await;
+    world.clock.advance(UNUSED_AFTER + 1);
+    list(&world, &ada, &here(), &GrantsWanted::default()).await.unwrap();
+    let used = async |who| world.admin.used_actions(&world.request(who), given.id, &ScopeRequest::Server).await;
+    let told = used(&olga).await.unwrap();
+    assert_eq!(told.of.role, "Key Vault Secrets Officer");
+    assert_eq!(told.operations.keys().collect::<Vec<_>>(), ["RoleAssignmentRead"], "what is long ago is left out");
+    assert_eq!(told.known_from, Some(BEGIN + 1));
+    assert_eq!(Vec::from_iter(told.patterns(false)), ["Microsoft.Authorization/roleAssignments/read"]);
+    assert!(told.patterns(true).is_empty());
+    assert!(matches!(used(&bob).await, Err(AdminError::Denied(_))));
+    let unknown = world.admin.used_actions(&world.request(&olga), uuid::Uuid::nil(), &ScopeRequest::Server).await;
+    assert!(matches!(unknown, Err(AdminError::AssignmentNotFound)));
+}

@@ -1,12 +1,14 @@
-//! `/api/v1/access`: who has access to a place by which grant, and when it was last used.
+//! `/api/v1/access` and `/api/v1/assignments/{id}/uses`: who has access to a place by which grant, when it was last used,
+//! and for what.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 use strongroom_domain::{
+    action::Action,
     admin::{
         AdminError, Gone, GrantShown, GrantState, GrantedBy, GrantsPage, GrantsWanted, LastUsed, ScopeRequest,
-        WorkloadLabels,
+        UsedActions, WorkloadLabels,
     },
     context::RequestContext,
     principal::{Grantee, PrincipalId},
@@ -14,7 +16,7 @@ use strongroom_domain::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{access_policies::Shown, grantee::scope, grantee_labels, page_limit};
+use super::{access_policies::Shown, grantee::scope, grantee_labels, id_parameter, page_limit};
 use crate::{
     edge::Call,
     message::{Request, Response},
@@ -175,4 +177,54 @@ pub(crate) async fn list(services: &Services, call: &Call, request: &Request) ->
     let value = page.items.iter().map(|shown| View::of(shown, &labels, own_issuer)).collect();
     let hidden = page.hidden.iter().map(|hidden| hidden.as_str()).collect();
     Ok(Response::json(200, &Page { value, next: page.next.as_deref(), hidden }))
+}
+
+/// What an assignment was used for within the last 90 days, and the actions that a role for no more than that holds.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AssignmentUses)]
+pub(crate) struct UsesView<'a> {
+    assignment: Uuid,
+    role: &'a str,
+    scope: &'a str,
+    operations: Vec<UseView<'a>>,
+    /// On vaults and the installation.
+    actions: Vec<&'static str>,
+    /// On what is in a vault.
+    data_actions: Vec<&'static str>,
+    /// Since when all uses are known, Unix milliseconds. Absent while records are still being counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    known_from: Option<i64>,
+}
+
+/// An operation that an assignment was used for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AssignmentUse)]
+pub(crate) struct UseView<'a> {
+    /// As records call it.
+    operation: &'a str,
+    /// Its action; absent where the operation is none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    /// Unix milliseconds.
+    last_used_at: i64,
+}
+
+/// GET /api/v1/assignments/{id}/uses
+pub(crate) async fn uses(services: &Services, call: &Call) -> Result<Response, Problem> {
+    let used = services.admin.used_actions(&call.ctx, id_parameter(call)?, &ScopeRequest::Server).await?;
+    let operations = used.operations.iter().map(|(operation, at)| UseView {
+        operation,
+        action: UsedActions::action(operation).map(Action::data_action),
+        last_used_at: *at,
+    });
+    let view = UsesView {
+        assignment: used.of.assignment.id,
+        role: &used.of.role,
+        scope: &used.of.scope,
+        operations: operations.collect(),
+        actions: used.patterns(false).into_iter().collect(),
+        data_actions: used.patterns(true).into_iter().collect(),
+        known_from: used.known_from,
+    };
+    Ok(Response::json(200, &view))
 }

@@ -109,10 +109,11 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         .offer(&asked.ask(Action::AssignmentAdd), Act::primary(say!("access-grants-give-a-role"), new, Icon::Plus))
         .await;
     let removable = offers.open(&asked.ask(Action::AssignmentRemove), say!("access-grants-remove")).await;
+    let makes_roles = offers.open(&Ask::server(Action::RoleWrite), say!("access-grants-role-of-its-uses")).await;
     let (acts, cannot) = offers.told();
     let mut notices: Vec<String> = sort.notice(page.items.len(), page.next.is_some()).into_iter().collect();
     notices.extend(hidden(&page));
-    let mut table = table(viewer, &page.items, (&asked.at, removable)).await;
+    let mut table = table(viewer, &page.items, &asked.at, (removable, makes_roles)).await;
     table.paging = Paging {
         words: say!("access-grants-rows-on-this-page", rows = table.rows.len()),
         first_href: after.map(|_| asked.address(links::GRANTS, None)),
@@ -203,7 +204,12 @@ pub(super) async fn names(viewer: &Viewer<'_>, items: &[GrantShown]) -> Workload
     whom::names(viewer, all.iter()).await
 }
 
-async fn table(viewer: &Viewer<'_>, items: &[GrantShown], (at, removable): (&ScopeRequest, bool)) -> Table {
+async fn table(
+    viewer: &Viewer<'_>,
+    items: &[GrantShown],
+    at: &ScopeRequest,
+    (removable, makes_roles): (bool, bool),
+) -> Table {
     let names = names(viewer, items).await;
     let audits = viewer.may(&Ask::server(Action::AuditRead)).await;
     // One that is given above is removed there.
@@ -212,6 +218,11 @@ async fn table(viewer: &Viewer<'_>, items: &[GrantShown], (at, removable): (&Sco
         let mut acts = Vec::new();
         if let GrantedBy::Role { assignment, .. } = &grant.by {
             let may_remove = if grant.scope == "/" && *at != ScopeRequest::Server { above } else { removable };
+            if makes_roles && matches!(grant.last_used, LastUsed::At { .. }) {
+                let of = assignment.to_string();
+                let href = links::asked(links::NEW_ROLE, &[("of", Some(&of))]);
+                acts.push(Act::link(say!("access-grants-role-of-its-uses"), href, Icon::Pencil));
+            }
             if may_remove && grant.gone != Some(Gone::Vault) {
                 acts.push(Act::link(say!("access-grants-remove"), links::remove_assignment(*assignment), Icon::Trash));
             }

@@ -2,7 +2,7 @@
 
 use strongroom_domain::{
     action::Action,
-    admin::{NewRole, RoleShown, ScopeRequest},
+    admin::{NewRole, RoleShown, ScopeRequest, UsedActions},
     gate::Ask,
 };
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, Tone, say};
@@ -21,7 +21,8 @@ use crate::{
         refusal::{self, Refusal, revision_of},
         rendered,
         snippets::{self, Commands},
-        sort::Sort,
+        sort::{self, Sort},
+        view,
     },
     message::{Request, Response},
     problem::Problem,
@@ -238,13 +239,18 @@ impl Draft {
     }
 }
 
-/// GET /access/new-role
+/// GET /access/new-role[?of=]: an empty form, or one that proposes what an assignment was used for.
 ///
 /// # Errors
-/// None.
-pub(crate) async fn new(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let draft = Draft { scopes: "/".to_owned(), ..Draft::default() };
-    Ok(form_page(viewer, None, draft, None).await)
+/// None of the empty one; the gate's denial, or why what was used cannot be shown.
+pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let Some(of) = request.query("of").filter(|of| !of.is_empty()) else {
+        let draft = Draft { scopes: "/".to_owned(), ..Draft::default() };
+        return Ok(form_page(viewer, None, draft, None).await);
+    };
+    let id = Uuid::try_parse(of).map_err(|_| Problem::no_route())?;
+    let used = viewer.services.admin.used_actions(&viewer.call.ctx, id, &ScopeRequest::Server).await?;
+    Ok(form_of_uses(viewer, &used).await)
 }
 
 /// GET /access/roles/{id}/edit
@@ -287,11 +293,51 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     }
 }
 
+/// The form with what was used filled in, and what that was: whoever makes the role decides.
+async fn form_of_uses(viewer: &Viewer<'_>, used: &UsedActions) -> Response {
+    let patterns = |on_contents| used.patterns(on_contents).into_iter().collect::<Vec<_>>().join("\n");
+    let UsedActions { of, operations, known_from } = used;
+    let draft = Draft {
+        description: say!("access-roles-what-role-at-scope-was-used", role = of.role, scope = of.scope),
+        actions: patterns(false),
+        data_actions: patterns(true),
+        scopes: of.scope.clone(),
+        ..Draft::default()
+    };
+    let mut told = vec![match known_from {
+        Some(from) => say!("access-roles-every-use-since", from = view::moment_millis(*from).text),
+        None => say!("access-roles-uses-are-being-counted").to_owned(),
+    }];
+    let rows = operations.iter().map(|(operation, at)| {
+        let action = UsedActions::action(operation).map(|action| action.data_action().to_owned());
+        Row::new(vec![Cell::Text { text: operation.clone(), small: action }, Cell::Moment(view::moment_millis(*at))])
+    });
+    let body = if operations.is_empty() {
+        Body::Text(vec![say!("access-roles-it-was-not-used").to_owned()])
+    } else {
+        Body::Table(sort::table(viewer, "used", Table::new(&["Action", "Last used"], rows.collect())))
+    };
+    if operations.keys().any(|operation| UsedActions::action(operation).is_none()) {
+        told.push(say!("access-roles-an-operation-without-an-action").to_owned());
+    }
+    let panel = Panel::new(say!("access-roles-what-it-was-used-for"), body).foot(told.join(" "));
+    page_with(viewer, (None, draft), None, vec![panel]).await
+}
+
 async fn form_page(
     viewer: &Viewer<'_>,
     id: Option<Uuid>,
     draft: Draft,
     refused: Option<(&Refusal, Draft)>,
+) -> Response {
+    page_with(viewer, (id, draft), refused, Vec::new()).await
+}
+
+async fn page_with(
+    viewer: &Viewer<'_>,
+    (id, draft): (Option<Uuid>, Draft),
+    refused: Option<(&Refusal, Draft)>,
+    before: Vec<Panel>,
 ) -> Response {
     let (refusal, now) = refused.unzip();
     let title = if id.is_some() {
@@ -338,7 +384,8 @@ async fn form_page(
     };
     let rows = actions.into_iter().map(|action| Row::new(vec![Cell::Code(action)])).collect();
     let commands = Commands::of_installation(viewer.services);
-    let mut main = vec![Panel::new(say!("access-roles-role"), Body::Form(form))];
+    let mut main = before;
+    main.push(Panel::new(say!("access-roles-role"), Body::Form(form)));
     main.extend(refusal::stored(refusal, || now.unwrap_or_default().told()));
     let page = PanelsPage {
         main,

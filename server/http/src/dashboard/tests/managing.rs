@@ -186,6 +186,12 @@ async fn roles_are_given_with_an_end_and_taken_away() {
     {
         assert!(page.text.contains(told), "{told}: {}", page.text);
     }
+    let of_uses = page.text.split("href=\"/access/new-role?of=").nth(1).unwrap().split('"').next().unwrap();
+    let proposed = story.get(&format!("/access/new-role?of={of_uses}"), &cookie).await;
+    for told in ["What it was used for", "Microsoft.Authorization/roleAssignments/write", "name=\"name\" value=\"\""] {
+        assert!(proposed.text.contains(told), "{told}: {}", proposed.text);
+    }
+    assert_eq!(story.get("/access/new-role?of=x", &cookie).await.status, 404);
     let unused = story.get(&format!("{grants}&state=unused"), &cookie).await;
     assert!(unused.text.contains("No grant is like that here."), "{}", unused.text);
     let list = story.get("/access?scope=/vaults/demo", &cookie).await;
