@@ -101,6 +101,7 @@ async function rule(page) {
   }
   await page.goto(`${BASE}/vaults/old-staging/delete`);
   await page.getByLabel(/Type the name/).fill('old-staging');
+  await page.getByLabel(/Reason, for the record/).fill('nobody uses it');
   await press(/Delete, recoverable/);
   await page.goto(`${BASE}/vaults/demo/network`);
   await page.getByLabel(/Rules, the first/).fill('deny 192.0.2.0/24\nallow 10.0.0.0/8 until 2099-01-31T00:00:00Z');

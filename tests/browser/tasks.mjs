@@ -96,6 +96,7 @@ async function manage(page, vault) {
   await press(/Delete, recoverable/);
   await open('Purge db-password');
   await page.getByLabel(/Type the name/).fill('db-password');
+  await page.getByLabel(/Reason, for the record/).fill('made for a look');
   await press('Purge for good');
   await main.getByRole('heading', { name: `No deleted secrets in ${vault}` }).waitFor();
 

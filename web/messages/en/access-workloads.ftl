@@ -39,3 +39,4 @@ access-workloads-delete-for-good = Delete for good
 access-workloads-delete-name = Delete { $name }?
 access-workloads-its-credentials-go-with-it = Its credentials go with it, and its tokens count for nothing from the next request on. To stop it for a while, disable it instead.
 access-workloads-confirm = Confirm
+access-workloads-deleted-word = deleted

@@ -36,3 +36,4 @@ certificates-revoke-version = Version
 certificates-revoke-would-end = Would end
 certificates-revoke-names = Names
 certificates-revoke-certificate = Certificate
+certificates-revoke-revoked-word = revoked

@@ -37,3 +37,4 @@ deleted-delete-name = Delete { $name }?
 deleted-who-is-hidden = Who deleted them, and who read them before, is hidden: seeing it needs the role Strongroom Auditor on the installation.
 deleted-who-could-not-be-read = Who deleted them, and who read them before, could not be read just now.
 deleted-not-on-record = not told here
+deleted-purged-word = purged

@@ -10,3 +10,6 @@ refusal-nothing-was-done-type-the = Nothing was { $done }: type the name { $name
 refusal-yes = Yes
 refusal-no = No
 refusal-none = None
+refusal-reason-for-the-record = Reason, for the record
+refusal-it-is-recorded-with-it = It stands in the audit record of this act, for ever. No secrets here.
+refusal-say-why-it-is-done = Nothing was done: say why it is done.

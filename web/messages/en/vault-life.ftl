@@ -24,3 +24,5 @@ vault-life-its-key-goes-first-everything = Its key goes first: everything in it,
 vault-life-deleted-vault = Deleted vault
 vault-life-purge-name-for-good = Purge { $name } for good?
 vault-life-purge = Purge
+vault-life-deleted-word = deleted
+vault-life-purged-word = purged

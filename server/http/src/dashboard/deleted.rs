@@ -234,10 +234,10 @@ pub(super) async fn ask_purge(viewer: &Viewer<'_>, kind: Kind) -> Result<Respons
 pub(super) async fn purge(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
-    if ObjectName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+    let is_named = ObjectName::parse(sent.text("confirm")).ok().as_ref() == Some(&name);
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, (say!("deleted-purged-word"), name.display())) {
         let look = viewer.further()?;
         let (item, facts) = kind.get_deleted(viewer, &look, &vault, &name).await?;
-        let refusal = Refusal::of(refusal::unconfirmed("purged", item.secret.name.display()).into())?;
         return Ok(purge_page(viewer, kind, &vault, &item, facts, Some(&refusal)).await);
     }
     kind.purge(viewer, &vault, &name).await?;
@@ -268,7 +268,7 @@ async fn purge_page(
         let form = Form {
             action: links::deleted_act(kind, vault, name, "purge"),
             csrf_token: Some(viewer.form_token()),
-            fields: vec![refusal::confirm_field(name.display())],
+            fields: refusal::for_good_fields(name.display()),
             submit: say!("deleted-purge-for-good").to_owned(),
             danger: true,
             cancel_href: Some(links::deleted(kind, vault)),

@@ -15,6 +15,10 @@ use crate::{message::Response, problem::Problem};
 const LOCKED_OUT: &str = "locks-author-out";
 /// The reason of a change of another revision than there is.
 const CHANGED_MEANWHILE: &str = "other-revision";
+/// The field that says why something is done for good.
+const WHY: &str = "why";
+/// Most characters of that, as a record holds them.
+const LONGEST_WHY: u32 = 200;
 /// The field that says which revision was on the page of a form.
 const REVISION: &str = "revision";
 
@@ -26,6 +30,8 @@ pub(super) struct Refusal {
     record: Option<Uuid>,
     /// The field that is to blame.
     field: Option<String>,
+    /// Why something is to be done for good, as it was typed.
+    why: String,
 }
 
 impl Refusal {
@@ -62,14 +68,18 @@ impl Refusal {
                     say!("refusal-policy-attachment", attachment = attachment)
                 };
                 let sentence = format!("{sentence} ({policy}{code})");
-                Ok(Self { status: 403, reason: "denied", sentence, record: Some(request_id), field: None })
+                Ok(Self { record: Some(request_id), ..Self::said(403, "denied", sentence) })
             }
             other => Err(other),
         }
     }
 
     fn new(status: u16, reason: &'static str, words: &str) -> Self {
-        Self { status, reason, sentence: sentence(words), record: None, field: None }
+        Self::said(status, reason, sentence(words))
+    }
+
+    fn said(status: u16, reason: &'static str, sentence: String) -> Self {
+        Self { status, reason, sentence, record: None, field: None, why: String::new() }
     }
 
     /// What a field holds cannot be.
@@ -89,6 +99,11 @@ impl Refusal {
             CHANGED_MEANWHILE => Self { sentence: say!("refusal-it-was-changed-meanwhile-kept").to_owned(), ..self },
             _ => self,
         }
+    }
+
+    /// The same with why it was to be done for good, which the form keeps.
+    pub(super) fn saying(self, sent: &Sent) -> Self {
+        Self { why: sent.text(WHY).to_owned(), ..self }
     }
 
     /// Whether somebody else changed it since the form was opened.
@@ -114,6 +129,11 @@ impl Refusal {
     /// The form with what was wrong.
     fn put_on(&self, form: Form) -> Form {
         let mut form = form;
+        for field in form.fields.iter_mut().filter(|field| field.name == WHY) {
+            if let FieldKind::Line { value, .. } = &mut field.kind {
+                value.clone_from(&self.why);
+            }
+        }
         for field in form.fields.iter_mut().filter(|field| Some(&field.name) == self.field.as_ref()) {
             field.error = Some(self.sentence.clone());
         }
@@ -273,6 +293,37 @@ pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refus
 /// The field that takes the name of what is about to be done for good.
 pub(super) fn confirm_field(name: &str) -> Field {
     Field::line("confirm", say!("refusal-type-the-name-to-confirm"), "", 127).required().hint(name)
+}
+
+/// The fields of what is done for good: its name, and why, which the record tells for ever.
+pub(super) fn for_good_fields(name: &str) -> Vec<Field> {
+    let why = Field::line(WHY, say!("refusal-reason-for-the-record"), "", LONGEST_WHY).required();
+    vec![confirm_field(name), why.hint(say!("refusal-it-is-recorded-with-it"))]
+}
+
+/// Whether something may be done for good: its name was typed, and why it is done is said, which its record will tell.
+///
+/// # Errors
+/// What keeps it from being done; the reason that was typed stays in the form.
+pub(super) fn for_good(
+    viewer: &Viewer<'_>,
+    sent: &Sent,
+    is_named: bool,
+    (done, name): (&str, &str),
+) -> Result<(), Refusal> {
+    let why = sent.text(WHY);
+    let refusal = if !is_named {
+        let Problem { status, reason, message, .. } = unconfirmed(done, name);
+        Refusal::new(status, reason, &message).at("confirm")
+    } else if why.is_empty() {
+        Refusal::of_field(WHY, say!("refusal-say-why-it-is-done"))
+    } else {
+        match viewer.call.ctx.state_reason(why) {
+            Ok(()) => return Ok(()),
+            Err(unfit) => Refusal::of_field(WHY, unfit.to_string()),
+        }
+    };
+    Err(refusal.saying(sent))
 }
 
 /// 400: the name was not typed.

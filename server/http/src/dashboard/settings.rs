@@ -278,9 +278,9 @@ pub(super) async fn ask_revoke(viewer: &Viewer<'_>) -> Result<Response, Failure>
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
 pub(super) async fn revoke(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
-    if sent.text("confirm") != CONFIRM {
+    let is_named = sent.text("confirm") == CONFIRM;
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, (say!("settings-revoked-word"), CONFIRM)) {
         let keys = viewer.services.admin.token_keys(&viewer.further()?).await?;
-        let refusal = Refusal::of(refusal::unconfirmed("revoked", CONFIRM).into())?;
         return Ok(revoke_page(viewer, &keys, Some(&refusal)).await);
     }
     viewer.services.admin.rotate_token_keys(&viewer.call.ctx, true).await?;
@@ -291,7 +291,7 @@ async fn revoke_page(viewer: &Viewer<'_>, keys: &[TokenKeyFacts], refusal: Optio
     let form = Form {
         action: links::TOKEN_KEYS_REVOKE.to_owned(),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(CONFIRM)],
+        fields: refusal::for_good_fields(CONFIRM),
         submit: say!("settings-revoke-every-key").to_owned(),
         danger: true,
         cancel_href: Some(links::SETTINGS.to_owned()),

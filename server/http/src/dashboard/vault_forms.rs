@@ -347,8 +347,8 @@ pub(super) async fn ask_protect(viewer: &Viewer<'_>) -> Result<Response, Failure
 pub(super) async fn protect(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let name = vault_name(viewer)?;
-    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
-        let refusal = Refusal::of(refusal::unconfirmed(say!("vault-forms-switched-on"), name.as_str()).into())?;
+    let is_named = VaultName::parse(sent.text("confirm")).ok().as_ref() == Some(&name);
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, (say!("vault-forms-switched-on"), name.as_str())) {
         let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
         return Ok(protect_page(viewer, &vault, Some(&refusal)).await);
     }
@@ -363,7 +363,7 @@ async fn protect_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refus
     let form = Form {
         action: links::in_vault(name, "protect", &[]),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(name.as_str())],
+        fields: refusal::for_good_fields(name.as_str()),
         submit: say!("vault-forms-switch-on-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::in_vault(name, "settings", &[])),

@@ -46,8 +46,8 @@ pub(super) async fn ask_delete(viewer: &Viewer<'_>) -> Result<Response, Failure>
 pub(super) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let name = vault_name(viewer)?;
-    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
-        let refusal = Refusal::of(refusal::unconfirmed("deleted", name.as_str()).into())?;
+    let is_named = VaultName::parse(sent.text("confirm")).ok().as_ref() == Some(&name);
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, (say!("vault-life-deleted-word"), name.as_str())) {
         let vault = viewer.services.admin.show_vault(&viewer.further()?, &name).await?;
         return Ok(delete_page(viewer, &vault, Some(&refusal)).await);
     }
@@ -62,7 +62,7 @@ async fn delete_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusa
     let form = Form {
         action: links::in_vault(name, "delete", &[]),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(name.as_str())],
+        fields: refusal::for_good_fields(name.as_str()),
         submit: say!("vault-life-delete-recoverable-until-until", until = until),
         danger: true,
         cancel_href: Some(links::vault(name)),
@@ -189,8 +189,8 @@ pub(super) async fn ask_purge(viewer: &Viewer<'_>) -> Result<Response, Failure> 
 pub(super) async fn purge(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
     let name = vault_name(viewer)?;
-    if VaultName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
-        let refusal = Refusal::of(refusal::unconfirmed("purged", name.as_str()).into())?;
+    let is_named = VaultName::parse(sent.text("confirm")).ok().as_ref() == Some(&name);
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, (say!("vault-life-purged-word"), name.as_str())) {
         let vault = viewer.services.admin.show_deleted_vault(&viewer.further()?, &name).await?;
         return Ok(purge_page(viewer, &vault, Some(&refusal)).await);
     }
@@ -210,7 +210,7 @@ async fn purge_page(viewer: &Viewer<'_>, vault: &Vault, refusal: Option<&Refusal
     let form = Form {
         action: links::deleted_vault_act(name, "purge"),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(name.as_str())],
+        fields: refusal::for_good_fields(name.as_str()),
         submit: say!("vault-life-purge-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::DELETED_VAULTS.to_owned()),

@@ -345,8 +345,9 @@ pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, SHORT)?;
     let client_id = client_id(viewer)?;
     let workload = viewer.services.admin.show_workload(&viewer.further()?, client_id).await?;
-    if sent.text("confirm") != workload.name.trim() {
-        let refusal = Refusal::of(refusal::unconfirmed("deleted", &workload.name).into())?;
+    let is_named = sent.text("confirm") == workload.name.trim();
+    let told = (say!("access-workloads-deleted-word"), workload.name.as_str());
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, told) {
         return Ok(delete_page(viewer, &workload, Some(&refusal)).await);
     }
     viewer.services.admin.delete_workload(&viewer.call.ctx, client_id).await?;
@@ -358,7 +359,7 @@ async fn delete_page(viewer: &Viewer<'_>, workload: &Workload, refusal: Option<&
     let form = Form {
         action: format!("{at}/delete"),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(&workload.name)],
+        fields: refusal::for_good_fields(&workload.name),
         submit: say!("access-workloads-delete-for-good").to_owned(),
         danger: true,
         cancel_href: Some(at),

@@ -157,10 +157,10 @@ pub(crate) async fn revoke(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let named = Named::of(viewer)?;
     let draft = Draft::of_sent(&sent);
     let Named { vault, name, version } = &named;
-    match try_revoke(viewer, &named, &draft, sent.text("confirm")).await {
+    match try_revoke(viewer, &named, &draft, &sent).await {
         Ok(href) => Ok(redirect(href)),
         Err(stopped) => {
-            let refusal = stopped.refusal()?;
+            let refusal = stopped.refusal()?.saying(&sent);
             let look = viewer.further()?;
             let (item, _) = viewer.services.certificates.show(&look, vault, name, version.as_ref()).await?;
             let signer = if version.is_some() { Some(signer_of(viewer, vault, &item).await) } else { None };
@@ -173,11 +173,10 @@ async fn try_revoke(
     viewer: &Viewer<'_>,
     Named { vault, name, version }: &Named,
     draft: &Draft,
-    confirmed: &str,
+    sent: &Sent,
 ) -> Result<String, Stopped> {
-    if ObjectName::parse(confirmed).ok().as_ref() != Some(name) {
-        return Err(Stopped::from(refusal::unconfirmed("revoked", name.display())).at(Some("confirm")));
-    }
+    let is_named = ObjectName::parse(sent.text("confirm")).ok().as_ref() == Some(name);
+    refusal::for_good(viewer, sent, is_named, (say!("certificates-revoke-revoked-word"), name.display()))?;
     let reason = draft.reason()?;
     let (place, authority, what) = match version {
         None => (vault.clone(), name.clone(), draft.signed()?),
@@ -360,7 +359,7 @@ fn fields(name: &ObjectName, signer: Option<&Signer>, reasons: &[Reason], draft:
         ],
     };
     fields.push(Field::choice("reason", say!("certificates-revoke-why"), &reasons, &draft.reason).required());
-    fields.push(refusal::confirm_field(name.display()));
+    fields.extend(refusal::for_good_fields(name.display()));
     fields
 }
 

@@ -41,11 +41,10 @@ pub(crate) async fn delete(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, SHORT)?;
     let Named { vault, name, .. } = Named::of(viewer)?;
     let issuers = &viewer.services.issuers;
-    if ObjectName::parse(sent.text("confirm")).ok().as_ref() != Some(&name) {
+    let is_named = ObjectName::parse(sent.text("confirm")).ok().as_ref() == Some(&name);
+    let told = (say!("issuers-delete-taken-away"), name.display());
+    if let Err(refusal) = refusal::for_good(viewer, &sent, is_named, told) {
         let issuer = issuers.get(&viewer.further()?, &vault, &name).await?;
-        let refusal = Refusal::of(
-            refusal::unconfirmed(say!("issuers-delete-taken-away"), issuer.item.secret.name.display()).into(),
-        )?;
         return Ok(page(viewer, &vault, &issuer, Some(&refusal)).await);
     }
     issuers.delete(&viewer.call.ctx, &vault, &name).await?;
@@ -60,7 +59,7 @@ async fn page(viewer: &Viewer<'_>, vault: &VaultName, issuer: &ShownIssuer, refu
     let form = Form {
         action: links::issuer_act(vault, name, "delete"),
         csrf_token: Some(viewer.form_token()),
-        fields: vec![refusal::confirm_field(name.display())],
+        fields: refusal::for_good_fields(name.display()),
         submit: say!("issuers-delete-delete-for-good").to_owned(),
         danger: true,
         cancel_href: Some(links::issuer(vault, name)),

@@ -318,7 +318,7 @@ async fn a_certificate_is_changed_deleted_recovered_and_purged_with_its_key_and_
     assert_eq!(recovered.header("location"), Some("/vaults/demo/certificates/web"));
     story.submit("/vaults/demo/certificates/web/delete", &cookie, "").await;
     let purge = "/vaults/demo/deleted-certificates/web/purge";
-    assert_eq!(story.submit(purge, &cookie, "confirm=other").await.status, 400);
-    assert_eq!(story.submit(purge, &cookie, "confirm=web").await.status, 303);
+    assert_eq!(story.submit(purge, &cookie, "confirm=other&why=told").await.status, 400);
+    assert_eq!(story.submit(purge, &cookie, "confirm=web&why=told").await.status, 303);
     assert!(story.get("/vaults/demo/deleted-certificates", &cookie).await.text.contains("No deleted certificates"));
 }

@@ -102,9 +102,12 @@ async fn a_secret_lives_from_create_to_purge_by_forms_alone() {
     assert_eq!(story.get("/vaults/demo/secrets/db-password", &cookie).await.status, 200);
 
     location(&story.submit("/vaults/demo/secrets/db-password/delete", &cookie, "").await);
-    let unconfirmed = story.submit("/vaults/demo/deleted/db-password/purge", &cookie, "confirm=db").await;
+    let unconfirmed = story.submit("/vaults/demo/deleted/db-password/purge", &cookie, "confirm=db&why=told").await;
     assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was purged"));
-    location(&story.submit("/vaults/demo/deleted/db-password/purge", &cookie, "confirm=db-password").await);
+    assert!(unconfirmed.text.contains("value=\"told\""), "why stays: {}", unconfirmed.text);
+    let silent = story.submit("/vaults/demo/deleted/db-password/purge", &cookie, "confirm=db-password").await;
+    assert!(silent.status == 400 && silent.text.contains("say why it is done"), "{}", silent.text);
+    location(&story.submit("/vaults/demo/deleted/db-password/purge", &cookie, "confirm=db-password&why=told").await);
     assert!(story.get("/vaults/demo/deleted", &cookie).await.text.contains("No deleted secrets"));
     assert!(story.log().iter().all(|record| !serde_json::to_string(record).unwrap().contains(VALUE)));
 }
@@ -165,7 +168,7 @@ async fn who_may_look_is_told_which_role_is_missing() {
         (&format!("{at}/disable"), ""),
         (&format!("{at}/roll-back"), ""),
         ("/vaults/demo/deleted/db-password/recover", ""),
-        ("/vaults/demo/deleted/db-password/purge", "confirm=db-password"),
+        ("/vaults/demo/deleted/db-password/purge", "confirm=db-password&why=told"),
     ] {
         let page = story.submit(target, &cookie, fields).await;
         assert_eq!(page.status, 403, "{target}");
@@ -186,7 +189,7 @@ async fn what_is_protected_offers_no_purge() {
     assert!(list.text.contains("Recover") && !list.text.contains("/purge\""), "{}", list.text);
     let page = story.get("/vaults/safe/deleted/db/purge", &cookie).await;
     assert!(page.text.contains("purge protected") && !page.text.contains("Purge for good</button>"));
-    let refused = story.submit("/vaults/safe/deleted/db/purge", &cookie, "confirm=db").await;
+    let refused = story.submit("/vaults/safe/deleted/db/purge", &cookie, "confirm=db&why=told").await;
     assert_eq!(refused.status, 403);
 }
 

@@ -87,7 +87,7 @@ async fn every_form_proves_where_it_comes_from() {
     story.submit("/policy/new-document", &ada, "name=sites&text=fra").await;
     story.asked("robert");
     story.submit("/new-vault", &ada, "name=old&access_mode=rbac&retention_days=7").await;
-    story.submit("/vaults/old/delete", &ada, "confirm=old").await;
+    story.submit("/vaults/old/delete", &ada, "confirm=old&why=told").await;
     // A module in two places, one of which has been changed.
     let module = story.module("rule").await;
     for (to, name) in [("demo", "guard"), ("demo", "other"), ("_all", "guard")] {
@@ -119,7 +119,7 @@ async fn every_form_proves_where_it_comes_from() {
             "/vaults/demo/new-issuer",
             "provider=ACME&name=*&directory=*&contacts=*&challenge=*&hook=*&external=*&external-key=*&bundle=*",
         ),
-        ("/vaults/demo/certificates/root/revoke", "serial=*&version=*&certificate=*&reason=*&confirm=root"),
+        ("/vaults/demo/certificates/root/revoke", "serial=*&version=*&certificate=*&reason=*&confirm=root&why=told"),
         ("/vaults/demo/network", "rules=*&default=*"),
         ("/new-vault", "name=*&access_mode=*&retention_days=*"),
         ("/policy/new-document", "name=marked&text=*"),

@@ -90,8 +90,11 @@ async fn an_issuer_is_set_up_shown_changed_and_taken_away() {
     assert_eq!(story.submit("/vaults/demo/issuers/inside/enable", &cookie, "").await.status, 303);
     let delete = "/vaults/demo/issuers/inside/delete";
     shows(&story.get(delete, &cookie).await, &["Delete inside for good?", "are renewed no more"]);
-    assert_eq!(story.submit(delete, &cookie, "confirm=other").await.status, 400);
-    assert_eq!(story.submit(delete, &cookie, "confirm=inside").await.header("location"), Some("/vaults/demo/issuers"));
+    assert_eq!(story.submit(delete, &cookie, "confirm=other&why=told").await.status, 400);
+    assert_eq!(
+        story.submit(delete, &cookie, "confirm=inside&why=told").await.header("location"),
+        Some("/vaults/demo/issuers")
+    );
     assert_eq!(story.get("/vaults/demo/issuers/inside", &cookie).await.status, 404);
 }
 
@@ -122,8 +125,10 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     let revoke = format!("{version}/revoke");
     let form = story.get(&revoke, &cookie).await;
     shows(&form, &["Nothing takes it back", "value=\"root\"", "keyCompromise: others", "--certificate web/"]);
-    let fields = "authority=root&reason=keyCompromise&confirm=web";
-    for (from, to) in [("confirm=web", "confirm=root"), ("=root", "=none"), ("=root", "=a/b/c"), ("keyC", "c")] {
+    let fields = "authority=root&reason=keyCompromise&confirm=web&why=told";
+    for (from, to) in
+        [("confirm=web&why=told", "confirm=root&why=told"), ("=root", "=none"), ("=root", "=a/b/c"), ("keyC", "c")]
+    {
         let refused = story.submit(&revoke, &cookie, &fields.replacen(from, to, 1)).await;
         assert_eq!(refused.status, 400, "{to}: {}", refused.text);
         assert!(refused.text.contains("role=\"alert\""), "{}", refused.text);
@@ -149,11 +154,11 @@ async fn a_version_is_revoked_for_good_once_its_name_was_typed() {
     let signed = "/vaults/demo/certificates/root/revoke";
     shows(&story.get(signed, &cookie).await, &["Serial number", "certificate revoke root --serial"]);
     for (fields, status) in [
-        ("serial=0A%3Ab1&reason=superseded&confirm=root", 303),
-        ("serial=0A%3Ab1&certificate=x&reason=superseded&confirm=root", 400),
-        ("serial=0A%3Ab1&version=x&reason=superseded&confirm=root", 400),
-        ("serial=xyz&reason=superseded&confirm=root", 400),
-        ("certificate=none&reason=superseded&confirm=root", 400),
+        ("serial=0A%3Ab1&reason=superseded&confirm=root&why=told", 303),
+        ("serial=0A%3Ab1&certificate=x&reason=superseded&confirm=root&why=told", 400),
+        ("serial=0A%3Ab1&version=x&reason=superseded&confirm=root&why=told", 400),
+        ("serial=xyz&reason=superseded&confirm=root&why=told", 400),
+        ("certificate=none&reason=superseded&confirm=root&why=told", 400),
     ] {
         assert_eq!(story.submit(signed, &cookie, fields).await.status, status, "{fields}");
     }
@@ -175,7 +180,7 @@ async fn an_authority_that_was_revoked_is_named_where_somebody_looks() {
     let (issuer, overview) = ("/vaults/demo/issuers/inside", "/overview");
     assert!(!story.get(issuer, &cookie).await.text.contains("It signs nothing"));
     let serial = data_encoding::HEXLOWER.encode(&facts.serial);
-    let fields = format!("serial={serial}&reason=cACompromise&confirm=root");
+    let fields = format!("serial={serial}&reason=cACompromise&confirm=root&why=told");
     let done = story.submit("/vaults/demo/certificates/root/revoke", &cookie, &fields).await;
     assert_eq!(done.status, 303, "{}", done.text);
     shows(&story.get(issuer, &cookie).await, &["It signs nothing", "was revoked (cACompromise)"]);
@@ -210,7 +215,7 @@ async fn of_what_an_acme_server_issued_that_one_is_asked_and_no_authority_is_nam
     shows(&form, &["Its issuer is asked to take it back", "--at-issuer", "keyCompromise: others"]);
     assert!(!form.text.contains("name=\"authority\""), "{}", form.text);
     // Nobody here speaks with it.
-    let refused = story.submit(revoke, &cookie, "reason=superseded&confirm=web").await;
+    let refused = story.submit(revoke, &cookie, "reason=superseded&confirm=web&why=told").await;
     assert!(refused.status == 400 && refused.text.contains("cannot ask issuers"), "{}", refused.text);
     let of = |record: &strongroom_domain::record::Record| record.operation == "CertificateVersionRevoke";
     let told: Vec<_> = story.log().into_iter().filter(of).map(|record| (record.outcome, record.status)).collect();

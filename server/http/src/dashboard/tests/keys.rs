@@ -155,8 +155,8 @@ async fn a_key_is_changed_deleted_and_recovered() {
     assert_eq!(recovered.header("location"), Some("/vaults/demo/keys/signing"));
     story.submit("/vaults/demo/keys/signing/delete", &cookie, "").await;
     let purge = "/vaults/demo/deleted-keys/signing/purge";
-    assert_eq!(story.submit(purge, &cookie, "confirm=other").await.status, 400);
-    assert_eq!(story.submit(purge, &cookie, "confirm=signing").await.status, 303);
+    assert_eq!(story.submit(purge, &cookie, "confirm=other&why=told").await.status, 400);
+    assert_eq!(story.submit(purge, &cookie, "confirm=signing&why=told").await.status, 303);
     assert!(story.get("/vaults/demo/deleted-keys", &cookie).await.text.contains("No deleted keys in demo"));
 }
 

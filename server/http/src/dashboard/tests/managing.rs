@@ -78,22 +78,22 @@ async fn a_vault_is_made_configured_deleted_recovered_and_purged() {
     );
 
     // Purge protection is asked twice about, and stays.
-    let unconfirmed = story.submit("/vaults/payments/protect", &cookie, "confirm=demo").await;
+    let unconfirmed = story.submit("/vaults/payments/protect", &cookie, "confirm=demo&why=told").await;
     assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was switched on"));
-    location(&story.submit("/vaults/payments/protect", &cookie, "confirm=payments").await);
+    location(&story.submit("/vaults/payments/protect", &cookie, "confirm=payments&why=told").await);
     assert!(story.get(settings, &cookie).await.text.contains("On, for good"));
 
     let unconfirmed = story.submit("/vaults/demo/delete", &cookie, "").await;
     assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was deleted"));
-    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo").await);
+    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo&why=told").await);
     assert_eq!(story.get("/vaults/demo/secrets", &cookie).await.status, 404);
     let list = story.get("/deleted-vaults", &cookie).await;
     assert!(list.text.contains("One deleted vault") && list.text.contains("/deleted-vaults/demo/purge"));
     location(&story.submit("/deleted-vaults/demo/recover", &cookie, "").await);
-    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo").await);
-    let unconfirmed = story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=dem").await;
+    location(&story.submit("/vaults/demo/delete", &cookie, "confirm=demo&why=told").await);
+    let unconfirmed = story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=dem&why=told").await;
     assert!(unconfirmed.status == 400 && unconfirmed.text.contains("Nothing was purged"));
-    location(&story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=demo").await);
+    location(&story.submit("/deleted-vaults/demo/purge", &cookie, "confirm=demo&why=told").await);
     assert!(!story.world.store.image().vaults.contains_key("demo"));
 }
 
@@ -310,9 +310,9 @@ async fn a_client_secret_is_told_once() {
     location(&story.submit(&format!("{at}/disable"), &cookie, "").await);
     assert!(story.get(&at, &cookie).await.text.contains("/enable\""));
     location(&story.submit(&format!("{at}/rename"), &cookie, "workload-name=worker").await);
-    let unconfirmed = story.submit(&format!("{at}/delete"), &cookie, "confirm=other").await;
+    let unconfirmed = story.submit(&format!("{at}/delete"), &cookie, "confirm=other&why=told").await;
     assert_eq!(unconfirmed.status, 400);
-    location(&story.submit(&format!("{at}/delete"), &cookie, "confirm=worker").await);
+    location(&story.submit(&format!("{at}/delete"), &cookie, "confirm=worker&why=told").await);
     assert_eq!(story.get(&at, &cookie).await.status, 404);
 }
 
@@ -345,7 +345,7 @@ async fn who_may_nothing_of_it_is_told_which_role_is_missing() {
         format!("{workload}/new-secret"),
         format!("{workload}/disable"),
     ] {
-        let fields = "name=new&access_mode=rbac&retention_days=90&revision=1&default=allow&confirm=demo\
+        let fields = "name=new&access_mode=rbac&retention_days=90&revision=1&default=allow&confirm=demo&why=told\
                       &issuer=https%3A%2F%2Fi.example&subject=s&role=Owner&scope=%2F&get=yes&scopes=%2F&data_actions=*";
         let page = story.submit(&target, &cookie, fields).await;
         assert_eq!(page.status, 403, "{target}: {}", page.text);

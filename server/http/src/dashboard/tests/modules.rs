@@ -43,9 +43,9 @@ async fn a_document_is_written_changed_and_removed() {
     }
     assert_eq!(story.submit("/policy/documents/none/edit", &cookie, "text=x").await.status, 404);
     let remove = "/policy/documents/known-sites/remove";
-    assert_eq!(story.submit(remove, &cookie, "confirm=other").await.status, 400);
+    assert_eq!(story.submit(remove, &cookie, "confirm=other&why=told").await.status, 400);
     assert_eq!(
-        story.submit(remove, &cookie, "confirm=known-sites").await.header("location"),
+        story.submit(remove, &cookie, "confirm=known-sites&why=told").await.header("location"),
         Some("/policy/documents")
     );
     assert_eq!(story.get("/policy/documents/known-sites", &cookie).await.status, 404);

@@ -127,8 +127,8 @@ async fn a_module_is_uploaded_and_removed_by_forms() {
     assert!(story.get("/policy", &cookie).await.text.contains(&digest[..12]));
 
     let remove = format!("{page}/remove");
-    assert_eq!(story.submit(&remove, &cookie, "confirm=rule").await.status, 400);
-    let removed = story.submit(&remove, &cookie, &format!("confirm={}", &digest[..12])).await;
+    assert_eq!(story.submit(&remove, &cookie, "confirm=rule&why=told").await.status, 400);
+    let removed = story.submit(&remove, &cookie, &format!("confirm={}&why=told", &digest[..12])).await;
     assert_eq!(location(&removed), "/policy");
     assert_eq!(story.get(&page, &cookie).await.status, 404);
 }
@@ -192,9 +192,9 @@ async fn an_attachment_begins_in_shadow_and_is_changed_by_forms() {
     assert_eq!(story.press("order", &cookie, "to=later").await.status, 400, "it is the last");
     assert_eq!(story.press("state", &cookie, "state=on").await.status, 400);
 
-    let detach = story.press("detach", &cookie, "confirm=other").await;
+    let detach = story.press("detach", &cookie, "confirm=other&why=told").await;
     assert!(detach.status == 400 && detach.text.contains("type the name guard"), "{}", detach.text);
-    assert_eq!(location(&story.press("detach", &cookie, "confirm=guard").await), "/policy");
+    assert_eq!(location(&story.press("detach", &cookie, "confirm=guard&why=told").await), "/policy");
     assert_eq!(story.policies().len(), 1);
     for page in [GUARD.to_owned(), format!("{GUARD}/settings"), format!("{GUARD}/detach")] {
         assert_eq!(story.get(&page, &cookie).await.status, 404, "{page}");
@@ -278,7 +278,7 @@ async fn who_may_not_is_told_what_it_takes() {
             .submit(
                 &format!("/policy/modules/{digest}/remove"),
                 &bob,
-                &format!("confirm={}", &digest.to_string()[..12]),
+                &format!("confirm={}&why=told", &digest.to_string()[..12]),
             )
             .await,
     ] {

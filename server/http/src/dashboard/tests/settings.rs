@@ -39,9 +39,9 @@ async fn the_keys_of_tokens_are_rotated_and_revoked() {
     assert!(story.get("/settings", &ada).await.text.contains("Announced"));
     assert_eq!(story.submit("/settings/token-keys/rotate", &ada, "").await.status, 409, "one waits already");
     let revoke = "/settings/token-keys/revoke";
-    assert_eq!(story.submit(revoke, &ada, "confirm=yes").await.status, 400);
+    assert_eq!(story.submit(revoke, &ada, "confirm=yes&why=told").await.status, 400);
     assert!(story.get("/settings", &ada).await.text.contains("Announced"), "nothing happened");
-    assert_eq!(story.submit(revoke, &ada, "confirm=revoke").await.status, 303);
+    assert_eq!(story.submit(revoke, &ada, "confirm=revoke&why=told").await.status, 303);
     let page = story.get("/settings", &ada).await.text;
     assert!(page.contains("Signing") && !page.contains("Announced") && !page.contains("Retired"), "{page}");
     story.world.clock.advance(15 * 60_000);

@@ -48,7 +48,7 @@ async fn what_cannot_be_undone_needs_a_sign_in_of_just_now() {
     assert_eq!((asked.status, story.last().reason.as_str()), (403, "step-up-required"));
     let again = "/auth/dev/start?return_to=%2Fvaults%2Fdemo%2Fdeleted%2Fgone%2Fpurge&afresh=yes";
     assert!(asked.text.contains(&again.replace('&', "&#38;")), "{}", asked.text);
-    let refused = story.submit(purge, &cookie, "confirm=gone").await;
+    let refused = story.submit(purge, &cookie, "confirm=gone&why=told").await;
     assert_eq!((refused.status, story.last().outcome), (403, Outcome::Denied));
     assert_eq!(story.get("/vaults/demo/deleted", &cookie).await.status, 200, "looking goes on");
     assert!(story.get("/vaults/demo/deleted", &cookie).await.text.contains("gone"), "nothing happened");
@@ -60,7 +60,7 @@ async fn what_cannot_be_undone_needs_a_sign_in_of_just_now() {
     assert_eq!(back.header("location"), Some(purge), "back to what was to be done");
     let fresh = back.cookie("__Host-session").unwrap();
     assert_eq!(story.get(purge, &cookie).await.status, 303, "the session before has ended");
-    assert_eq!(story.submit(purge, &fresh, "confirm=gone").await.status, 303);
+    assert_eq!(story.submit(purge, &fresh, "confirm=gone&why=told").await.status, 303);
     assert!(!story.get("/vaults/demo/deleted", &fresh).await.text.contains("Purge gone"));
 }
 
