@@ -107,7 +107,8 @@ pub(crate) async fn new(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     Ok(new_page(viewer, &module, &draft, None).await)
 }
 
-/// POST /policy/modules/{digest}/attach
+/// POST /policy/modules/{digest}/attach: one that is to be enforced begins in shadow too, and its page leads on from there
+/// once it is known what that would change.
 ///
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
@@ -117,7 +118,10 @@ pub(crate) async fn add(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     let module = viewer.services.admin.show_module(&viewer.further()?, digest).await?;
     let schema = Some(module.facts.settings_schema.as_str());
     let refusal = match read_new(digest, &mut draft, schema) {
-        Ok((to, attachment, place)) => match attach(viewer, &to, attachment, place, sent.ticked("force")).await {
+        Ok((to, attachment, place)) => match attach(viewer, &to, attachment, place).await {
+            Ok(()) if draft.state == word(AttachmentState::Enforce) => {
+                return Ok(redirect(links::attachment_act(&to, &draft.name, "enforce")));
+            }
             Ok(()) => return Ok(redirect(links::attachment(&to, &draft.name))),
             Err(Refused::Field(refusal)) => refusal,
             Err(Refused::Failure(failure)) => blamed(failure, &draft, schema)?,
@@ -151,6 +155,8 @@ fn read_new(
             _ => return Err(Refusal::of_field("place", say!("policies-attach-a-place-in-the-order"))),
         },
     };
+    // Enforced from the first request on, nobody would know what it changes.
+    let state = if state == AttachmentState::Enforce { AttachmentState::Shadow } else { state };
     let authority = draft.authority;
     let attachment = PolicyAttachment { name: draft.name.clone(), module, settings, state, authority, previous: None };
     Ok((to, attachment, place))
@@ -173,7 +179,6 @@ async fn attach(
     to: &AttachedTo,
     attachment: PolicyAttachment,
     place: Option<usize>,
-    force: bool,
 ) -> Result<(), Refused> {
     let shown = to.read(viewer, &viewer.further()?).await?;
     let mut policies = attachments(&shown);
@@ -191,7 +196,7 @@ async fn attach(
         return Err(Refused::Field(Refusal::of_field("place", words)));
     }
     policies.insert(place, attachment);
-    Ok(to.put(viewer, shown.revision, policies, force).await?)
+    Ok(to.put(viewer, shown.revision, policies, false).await?)
 }
 
 /// A refusal with the field to blame, where what was refused is in one.
@@ -258,7 +263,6 @@ async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refu
             .hint(say!("policies-attach-from-1-at-the-end")),
         authority_field(draft.authority),
     ]);
-    fields.extend(force_field(refusal));
     let form = Form {
         action: address,
         csrf_token: Some(viewer.form_token()),

@@ -83,6 +83,17 @@ async fn an_emergency_enforces_what_nobody_reviewed_and_says_why() {
     assert_eq!(story.guard(), (AttachmentState::Enforce, Some("guard: no replay".to_owned()), true));
 }
 
+#[tokio::test]
+async fn what_is_attached_to_be_enforced_begins_in_shadow() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let attach = format!("/policy/modules/{}/attach", story.module("rule").await);
+    story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
+    let made = story.submit(&attach, &cookie, "where=demo&name=guard&settings=%7B%7D&state=enforce").await;
+    assert_eq!(made.header("location"), Some(format!("{GUARD}/enforce").as_str()), "{}", made.text);
+    assert_eq!(story.guard(), (AttachmentState::Shadow, None, false));
+}
+
 /// What this node did not see yet is not told as nothing.
 #[tokio::test]
 async fn a_module_that_traps_is_marked_where_it_fails_closed() {
