@@ -69,6 +69,7 @@ pub struct RequestContext {
     stated_reason: OnceLock<String>,
     expected: OnceLock<(Action, i64)>,
     lifetime: OnceLock<u32>,
+    lacks_proof: AtomicBool,
     only_looks: AtomicBool,
 }
 
@@ -97,6 +98,7 @@ impl RequestContext {
             stated_reason: OnceLock::new(),
             expected: OnceLock::new(),
             lifetime: OnceLock::new(),
+            lacks_proof: AtomicBool::new(false),
             only_looks: AtomicBool::new(false),
         }
     }
@@ -168,6 +170,18 @@ impl RequestContext {
     /// The revision that was seen of what this action changes, if it was said.
     pub(crate) fn expected_revision(&self, action: Action) -> Option<i64> {
         self.expected.get().filter(|(of, _)| *of == action).map(|(_, revision)| *revision)
+    }
+
+    /// Takes note that whoever asks did not prove lately who they are: a session was left open, or is somebody else's by now.
+    /// What gives power away or takes services down is not done for it, whatever it was asked by.
+    pub fn without_proof(&self) {
+        self.lacks_proof.store(true, Ordering::Release);
+    }
+
+    /// Whether they did not.
+    #[must_use]
+    pub fn lacks_proof(&self) -> bool {
+        self.lacks_proof.load(Ordering::Acquire)
     }
 
     /// For how many seconds the recorded answer may be kept, if a policy module said so.

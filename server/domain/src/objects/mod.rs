@@ -33,10 +33,11 @@ pub(crate) use whole::{opened_whole, spent};
 pub(crate) use write::{NewVersion, VersionPatch, first_revision};
 
 use crate::{
+    action::Action,
     condemned::CondemnedKeys,
     context::RequestContext,
     decision::Denial,
-    gate::{Ask, Case, Gate, Judgement},
+    gate::{Ask, Case, Gate, Judgement, Proposed},
     key::ImpossibleOperations,
     keyring::{Keyring, KeyringError, VaultKeys},
     names::{ObjectKind, ObjectName, ObjectVersion},
@@ -53,6 +54,8 @@ pub(crate) const ATTEMPTS: usize = 4;
 /// anything is done: a key that was disabled or deleted meanwhile, a role that was taken away or has ended, serve no
 /// more.
 const JUDGED_FOR: u64 = 100_000;
+/// Reason of a record: whoever asks has to prove again who they are.
+pub const NEEDS_PROOF: &str = "step-up-required";
 /// Most lines of a page (Azure: 25).
 pub const MAX_PAGE: usize = 25;
 
@@ -126,6 +129,9 @@ pub enum ObjectError {
     /// Somebody changed it since whoever asks looked at it.
     #[error("it was changed since it was looked at")]
     OtherRevision,
+    /// It is done for whoever proved a moment ago who they are, and they did not.
+    #[error("it needs a sign-in of just now")]
+    NeedsProof,
     /// The object keeps changing under the request.
     #[error("it is being changed by others")]
     Contended,
@@ -151,6 +157,7 @@ impl HowItWent for ObjectError {
     fn how(&self) -> (Outcome, &str) {
         let reason = match self {
             Self::Denied(denial) => return denial.how(),
+            Self::NeedsProof => return (Outcome::Denied, NEEDS_PROOF),
             Self::VaultNotFound => "vault-not-found",
             Self::NotFound(..) => "not-found",
             Self::DeletedNotFound(_) => "deleted-not-found",
@@ -235,6 +242,9 @@ impl Objects {
     pub(crate) async fn admit(&self, ctx: &RequestContext, ask: Ask<'_>) -> Result<InVault, ObjectError> {
         match self.gate.judge(ctx, &ask).await {
             Judgement::Permitted(mut case) => match case.vault.take() {
+                Some(_) if ctx.lacks_proof() && needs_proof(&ask, &case) => {
+                    Err(self.refuse(ctx, *case, ObjectError::NeedsProof).await)
+                }
                 Some(_) if is_other(ctx, &ask, &case) => Err(self.refuse(ctx, *case, ObjectError::OtherRevision).await),
                 Some((vault, keys)) => Ok(InVault { case: *case, vault, keys }),
                 None => Err(self.refuse(ctx, *case, ObjectError::VaultNotFound).await),
@@ -307,6 +317,22 @@ fn is_other(ctx: &RequestContext, ask: &Ask<'_>, case: &Case) -> bool {
     let present = case.facts.as_deref().filter(|facts| facts.secret.life == LifeState::Active);
     let expected = ctx.expected_revision(ask.action);
     present.zip(expected).is_some_and(|(facts, expected)| facts.secret.revision != expected)
+}
+
+/// Whether it takes a service down, lets something answer again that did not, or gives out the private key of a certificate.
+fn needs_proof(ask: &Ask<'_>, case: &Case) -> bool {
+    let Some(facts) = case.facts.as_deref().filter(|facts| facts.secret.life == LifeState::Active) else {
+        return false;
+    };
+    match ask.action {
+        Action::SecretDelete | Action::KeyDelete | Action::CertificateDelete => true,
+        Action::SecretUpdate | Action::KeyUpdate | Action::CertificateUpdate => {
+            let is_off = facts.version.as_ref().is_some_and(|version| !version.attributes.enabled);
+            is_off && matches!(ask.proposed, Some(Proposed::Patch(patch)) if patch.enabled == Some(true))
+        }
+        Action::SecretGet => facts.secret.managed,
+        _ => false,
+    }
 }
 
 impl From<&Vault> for VaultFacts {

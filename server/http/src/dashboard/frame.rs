@@ -63,6 +63,9 @@ impl Viewer<'_> {
         let ctx = &self.call.ctx;
         let id = uuid_v7(ctx.now, &*self.services.entropy).map_err(|_| Problem::internal())?;
         let again = RequestContext::new(id, Arc::clone(&ctx.principal), ctx.client, ctx.listener.clone(), ctx.now);
+        if ctx.lacks_proof() {
+            again.without_proof();
+        }
         Ok(if ctx.only_looks() { again.looking() } else { again })
     }
 

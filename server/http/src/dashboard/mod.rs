@@ -79,7 +79,7 @@ mod would_allow;
 
 use std::{pin::Pin, sync::Arc};
 
-use strongroom_domain::{approval::Verdict, context::RequestContext, identity::Session};
+use strongroom_domain::{approval::Verdict, context::RequestContext, identity::Session, objects::NEEDS_PROOF};
 use strongroom_web::{asset, content_security_policy, say};
 use zeroize::Zeroizing;
 
@@ -196,11 +196,16 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
     if let Some(again) = again::stale(&viewer, &request).await {
         return Ok(again);
     }
-    if step_up::is_asked_for(call.endpoint) && !step_up::is_proven(&viewer) {
-        return Ok(step_up::page(&viewer).await);
+    if !step_up::is_proven(&viewer) {
+        if step_up::is_asked_for(call.endpoint) {
+            return Ok(step_up::page(&viewer).await);
+        }
+        // Of what else is done here it depends on what is there, which is looked at where it is done.
+        call.ctx.without_proof();
     }
     let response = match handled(&viewer, &request).await {
         Ok(response) => response,
+        Err(Failure::Problem(problem)) if problem.reason == NEEDS_PROOF => again::for_step_up(&viewer, &request).await,
         Err(failure) => problems::answer(&viewer, failure).await,
     };
     if call.endpoint == Endpoint::AuditLive {

@@ -8,7 +8,7 @@ use strongroom_domain::{
 use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
 
-use super::{Failure, form::Sent, frame::Viewer, links, rendered};
+use super::{Failure, form::Sent, frame::Viewer, links, rendered, step_up};
 use crate::{message::Response, problem::Problem};
 
 /// The reason of a change that would lock its author out.
@@ -53,7 +53,7 @@ impl Refusal {
                 Ok(Self::new(status, reason, &message))
             }
             Failure::Problem(Problem { status: 403, reason, message, .. })
-                if reason != "foreign-form" && reason != "denied" =>
+                if reason != "foreign-form" && reason != "denied" && reason != step_up::REASON =>
             {
                 Ok(Self::new(403, reason, &message))
             }

@@ -1,7 +1,7 @@
 //! Step-up: what cannot be undone, and what gives power away, needs a person who proved a moment ago who they
 //! are. A session that was left open, or stolen, is not enough.
 
-use strongroom_domain::{decision::StepUp, identity::Session};
+use strongroom_domain::{decision::StepUp, identity::Session, objects::NEEDS_PROOF};
 use strongroom_web::{Act, Body, Icon, Panel, PanelsPage, say};
 
 use super::{
@@ -17,15 +17,23 @@ pub(super) const FRESH_SECONDS: i64 = 15 * 60;
 const CLOCKS_DIFFER: i64 = 60;
 
 /// Reason of a record: the person has to prove again who they are.
-pub(super) const REASON: &str = "step-up-required";
+pub(super) const REASON: &str = NEEDS_PROOF;
 
 /// Whether a page or a form needs it. The pages of such forms do too, so that nobody fills one in for nothing; those that
 /// show something besides say so beforehand ([`beforehand`]). The form of a new vault needs it with purge protection
-/// alone, that of several secrets to delete or enable them, and both ask by themselves.
+/// alone, that of several secrets to delete or enable them, and both ask by themselves. To enable a version by changing its
+/// attributes, and to reveal or compare what a certificate's secret holds, needs it too: there the use case asks, because it
+/// alone knows what is there ([`strongroom_domain::context::RequestContext::without_proof`]).
 pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
     matches!(
         endpoint,
-        Endpoint::PurgePage
+        Endpoint::SecretDeletePage
+            | Endpoint::SecretDeleteForm
+            | Endpoint::KeyDeletePage
+            | Endpoint::KeyDeleteForm
+            | Endpoint::CertificateDeletePage
+            | Endpoint::CertificateDeleteForm
+            | Endpoint::PurgePage
             | Endpoint::PurgeForm
             | Endpoint::KeyPurgePage
             | Endpoint::KeyPurgeForm
@@ -56,6 +64,7 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::VaultSettingsForm
             | Endpoint::NetworkForm
             | Endpoint::WorkloadEnableForm
+            | Endpoint::WorkloadRenameForm
             | Endpoint::WorkloadDeletePage
             | Endpoint::WorkloadDeleteForm
             | Endpoint::ClientSecretRemovePage

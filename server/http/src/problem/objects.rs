@@ -2,8 +2,12 @@
 
 use strongroom_crypto::key::{KeyRejected, OperationError, TokenTrouble};
 use strongroom_domain::{
-    certificates::CertificateError, issuers::IssuerError, keys::KeyError, objects::ObjectError,
-    revocations::RevocationError, secrets::SecretError,
+    certificates::CertificateError,
+    issuers::IssuerError,
+    keys::KeyError,
+    objects::{NEEDS_PROOF, ObjectError},
+    revocations::RevocationError,
+    secrets::SecretError,
 };
 
 use super::Problem;
@@ -228,6 +232,7 @@ impl Problem {
                 "other-revision",
                 format!("The {word} was changed since it was looked at. Read it again."),
             ),
+            ObjectError::NeedsProof => Self::new(403, "Forbidden", NEEDS_PROOF, sentence(&message)),
             ObjectError::Contended => {
                 Self::new(409, "Conflict", "contended", format!("The {word} is being changed by others. Try again."))
             }

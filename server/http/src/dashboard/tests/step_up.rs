@@ -1,16 +1,19 @@
 //! How sessions age: in use, idle, ended elsewhere, and too old for what cannot be undone.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use strongroom_domain::{
     decision::StepUp,
     identity::Session,
     policy::{Effect, Obligation},
     principal::Principal,
-    record::Outcome,
+    record::{Outcome, Record},
     test_support::Verdict,
 };
 
-use super::Story;
+use super::{Story, VALUE};
 use crate::{
+    api::operation,
     dashboard::step_up::{is_asked_for, is_fresh, is_such},
     message::Method,
     routes::{Access, Endpoint, ROUTES},
@@ -72,18 +75,17 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::VaultRecoverForm,
     Endpoint::NewSecretForm,
     Endpoint::NewVersionForm,
-    Endpoint::SecretDeleteForm,
     // To delete and to enable several it asks by itself.
     Endpoint::BulkSecretsForm,
     Endpoint::SecretImportLookForm,
     Endpoint::SecretImportForm,
+    // What a certificate's secret holds asks by itself, and so does enabling a version.
     Endpoint::SecretReveal,
     Endpoint::VersionEditForm,
     Endpoint::VersionDisableForm,
     Endpoint::RollBackForm,
     Endpoint::CompareForm,
     Endpoint::NewKeyForm,
-    Endpoint::KeyDeleteForm,
     Endpoint::KeyEditForm,
     Endpoint::KeyDisableForm,
     Endpoint::KeyUseForm,
@@ -94,7 +96,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::CertificateLookForm,
     Endpoint::CertificateImportForm,
     Endpoint::CertificatePolicyForm,
-    Endpoint::CertificateDeleteForm,
     Endpoint::CertificateRenewForm,
     Endpoint::CertificateMergeForm,
     Endpoint::CertificateCancelForm,
@@ -107,7 +108,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::ContactsDeleteForm,
     Endpoint::RecoverForm,
     Endpoint::NewWorkloadForm,
-    Endpoint::WorkloadRenameForm,
     Endpoint::WorkloadDisableForm,
     Endpoint::TokenKeysRotateForm,
     Endpoint::LookForm,
@@ -130,6 +130,78 @@ fn every_form_needs_a_fresh_proof_or_goes_without_on_purpose() {
     let forms = ROUTES.iter().filter(|route| route.access == Access::Session && route.method == Method::Post);
     for endpoint in forms.map(|route| route.endpoint) {
         assert_ne!(is_asked_for(endpoint), GOES_WITHOUT.contains(&endpoint), "{endpoint:?}");
+    }
+}
+
+/// Forms of one operation have one answer. Where it depends on what is there, the use case gives it; to switch off what
+/// answers takes no proof, as to switch it on again does.
+#[test]
+fn all_forms_of_one_operation_have_one_answer() {
+    let by_what_is_there = ["SecretGet", "SecretUpdate", "KeyUpdate", "CertificateUpdate", "Page"];
+    let switch_off = [Endpoint::IssuerDisableForm, Endpoint::WorkloadDisableForm];
+    let mut answers: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
+    let forms = ROUTES.iter().filter(|route| route.access == Access::Session && route.method == Method::Post);
+    for endpoint in forms.map(|route| route.endpoint).filter(|endpoint| !switch_off.contains(endpoint)) {
+        answers.entry(operation(endpoint)).or_default().insert(is_asked_for(endpoint));
+    }
+    for (operation, answers) in answers.iter().filter(|(operation, _)| !by_what_is_there.contains(*operation)) {
+        assert_eq!(answers.len(), 1, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn what_needs_a_fresh_sign_in_needs_it_by_every_form() {
+    let story = Story::start();
+    let (plain, off) = (story.set("plain", VALUE).await, story.set("off", VALUE).await);
+    let cookie = story.sign_in("ada").await;
+    let made = story.submit("/vaults/demo/new-key", &cookie, "name=signing&kind=EC+P-256&enabled=yes").await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let fields = "name=own&dns=app.example&issuer=Self&months=1&kind=EC+P-256&exportable=yes&enabled=yes\
+                  &form=application%2Fx-pem-file";
+    let made = story.submit("/vaults/demo/new-certificate", &cookie, fields).await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let workload =
+        story.submit("/access/new-workload", &cookie, "name=worker").await.header("location").unwrap().to_owned();
+    let mut edits = vec![format!("/vaults/demo/secrets/off/{off}/edit")];
+    for page in ["/vaults/demo/keys/signing", "/vaults/demo/certificates/own"] {
+        let text = story.get(page, &cookie).await.text;
+        let mut links = text.split("href=\"").filter_map(|rest| rest.split('"').next());
+        edits.push(links.find(|link| link.ends_with("/edit")).unwrap().to_owned());
+    }
+    for edit in &edits {
+        let disabled = story.submit(&edit.replace("/edit", "/disable"), &cookie, "").await;
+        assert_eq!(disabled.status, 303, "{edit}: {}", disabled.text);
+    }
+    let of_certificate = edits[2].replace("/certificates/", "/secrets/");
+    let (reveal, compare) = (of_certificate.replace("/edit", "/reveal"), of_certificate.replace("/edit", "/compare"));
+    story.world.clock.advance(FIFTEEN_MINUTES);
+    let mut asked: Vec<(String, &str)> = edits.iter().map(|edit| (edit.clone(), "enabled=yes")).collect();
+    asked.extend(edits.iter().map(|edit| (edit.replace("/edit", "/enable"), "")));
+    asked.extend([(reveal, ""), (compare, "")]);
+    for kind in ["secrets/off", "keys/signing", "certificates/own"] {
+        asked.push((format!("/vaults/demo/{kind}/delete"), ""));
+    }
+    asked.push(("/vaults/demo/bulk-secrets".to_owned(), "secret=off&act=delete&sure=yes"));
+    asked.push(("/vaults/demo/bulk-secrets".to_owned(), "secret=off&act=enable"));
+    asked.extend(["rename", "enable"].map(|act| (format!("{workload}/{act}"), "name=other")));
+    for (form, fields) in asked {
+        let before = story.log().len();
+        let answer = story.submit(&form, &cookie, fields).await;
+        assert_eq!(answer.status, 403, "{form} {fields}: {}", answer.text);
+        assert!(!answer.text.contains("PRIVATE KEY"), "{form}");
+        let told = story.log().split_off(before);
+        let refused = |record: &Record| record.reason == "step-up-required" && record.outcome == Outcome::Denied;
+        assert!(told.iter().any(refused), "{form} {fields}: {told:?}");
+        assert!(told.iter().all(|record| record.changed.is_empty()), "{form} {fields}: {told:?}");
+    }
+    // What is on stays on, what is off stays off, and a value that is no private key is revealed.
+    let reveal = format!("/vaults/demo/secrets/plain/{plain}/reveal");
+    let plain = format!("/vaults/demo/secrets/plain/{plain}/edit");
+    for (form, fields, status) in
+        [(plain.as_str(), "enabled=yes", 303), (edits[0].as_str(), "content_type=x", 303), (reveal.as_str(), "", 200)]
+    {
+        let answer = story.submit(form, &cookie, fields).await;
+        assert_eq!(answer.status, status, "{form} {fields}: {}", answer.text);
     }
 }
 
