@@ -75,7 +75,7 @@ impl Place {
         Self { url, folder: Some(folder), server: None }
     }
 
-    /// None when it was said that PostgreSQL is to be left out.
+    /// With the schema of this build, and nothing in it. None when it was said that PostgreSQL is to be left out.
     pub(crate) async fn postgres() -> Option<Self> {
         let server = std::env::var("STRONGROOM_TEST_POSTGRES")
             .expect("STRONGROOM_TEST_POSTGRES is not set: give the URL of a PostgreSQL server, or say skip");
@@ -84,10 +84,12 @@ impl Place {
         }
         let name = format!("strongroom_test_{}_{}", std::process::id(), unique());
         let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
-        run(&mut admin, &format!("CREATE DATABASE {name}")).await;
-        let (base, query) = server.split_once('?').map_or((server.as_str(), ""), |(base, query)| (base, query));
-        let (authority, _) = base.rsplit_once('/').unwrap();
-        let url = format!("{authority}/{name}?{query}");
+        // Whoever makes or replaces what is copied does so alone, and nobody copies meanwhile.
+        run(&mut admin, "SELECT pg_advisory_lock(7301964)").await;
+        let schema = schema(&mut admin, &server).await;
+        run(&mut admin, &format!("CREATE DATABASE {name} TEMPLATE {schema}")).await;
+        admin.close().await.unwrap();
+        let url = beside(&server, &name);
         Some(Self { url, folder: None, server: Some((server, name)) })
     }
 
@@ -127,6 +129,36 @@ impl Place {
             connection.close().await.unwrap();
         }
     }
+}
+
+/// The URL of another database of the same server.
+fn beside(server: &str, name: &str) -> String {
+    let (base, query) = server.split_once('?').unwrap_or((server, ""));
+    let (authority, _) = base.rsplit_once('/').unwrap();
+    format!("{authority}/{name}?{query}")
+}
+
+/// The database that others are copies of, because every step of the schema takes its time. The first test of a build
+/// makes it, by the steps themselves; what earlier builds left goes.
+async fn schema(admin: &mut sqlx::PgConnection, server: &str) -> String {
+    let built = std::env::current_exe().unwrap().metadata().unwrap().modified().unwrap();
+    let built = built.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+    let name = format!("strongroom_schema_{built}");
+    let known = "SELECT datname::text FROM pg_database WHERE datname LIKE 'strongroom\\_schema\\_%'";
+    let known = sqlx::query_scalar::<sqlx::Postgres, String>(known).fetch_all(&mut *admin).await.unwrap();
+    if known.contains(&name) {
+        return name;
+    }
+    for earlier in known {
+        run(admin, &format!("DROP DATABASE {earlier} WITH (FORCE)")).await;
+    }
+    let unfinished = format!("{name}_unfinished");
+    run(admin, &format!("CREATE DATABASE {unfinished}")).await;
+    let database = sea_orm::Database::connect(beside(server, &unfinished)).await.unwrap();
+    strongroom_migrations::migrate(&database).await.unwrap();
+    database.close().await.unwrap();
+    run(admin, &format!("ALTER DATABASE {unfinished} RENAME TO {name}")).await;
+    name
 }
 
 impl Drop for Place {
