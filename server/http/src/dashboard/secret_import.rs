@@ -42,6 +42,8 @@ use crate::{
 
 /// What a file under way is sealed as.
 const LABEL: &str = "secret-import";
+/// What records call it when something was stored; each is in a record of its own.
+const IMPORT: &str = "SecretImport";
 /// Longest file in bytes: it comes back with the second form.
 const MAX_FILE: usize = 64 * 1024;
 /// Most names: each that is there already is read to be compared.
@@ -256,6 +258,8 @@ async fn compared(
             Err(SecretError::NotFound(..)) => return Ok(Step::New),
             // Judged otherwise than a moment ago.
             Err(SecretError::Denied(_)) => {}
+            // It holds a private key, which is read after a sign-in of just now alone.
+            Err(SecretError::NeedsProof) => return Ok(Step::Refused(Kind::Secret.managed_words(name))),
             Err(error) => return Err(error.into()),
         }
     }
@@ -400,6 +404,9 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     if rows.is_empty() {
         let refusal = Refusal::of_field("document", say!("secret-import-nothing-was-ticked"));
         return Ok(form_page(viewer, &vault, Some(&refusal)).await);
+    }
+    if done > 0 {
+        viewer.note(IMPORT, &vault).await?;
     }
     let count = rows.len();
     let page = PanelsPage {

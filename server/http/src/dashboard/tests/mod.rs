@@ -32,6 +32,7 @@ mod sorting;
 mod spans;
 mod stale;
 mod step_up;
+mod taken;
 mod unparsed;
 mod vaults;
 mod walk;
