@@ -106,3 +106,5 @@ problems-no-access-policy = No access policy
 problems-none-with-authority = None with authority
 problems-asks-for-more = Asks for more
 problems-not-reached = Not reached
+problems-stopped-by-module = { $headline }: { $module }. { $sentence }
+problems-stopped = { $headline }. { $sentence }

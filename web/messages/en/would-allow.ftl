@@ -3,7 +3,6 @@
 would-allow-what-would-allow-it = What would allow it
 would-allow-each-change-of-a-rule = Each change of a rule that you could make is tried by the gate on rules as they would be; nothing is changed.
 would-allow-find-out = Find out
-would-allow-it-is-not-told-why = It is not told: { $why }.
 would-allow-as-things-are-now-this = As things are now, this request is allowed.
 would-allow-no-single-change-that-was = No single change that was tried and that you could make would let this request through.
 would-allow-tried-were-tried = {" "}Tried were: { $tried }.

@@ -69,6 +69,7 @@ mod sort;
 mod step_up;
 #[cfg(test)]
 mod tests;
+mod untold;
 mod vault_forms;
 mod vault_life;
 mod vault_rows;

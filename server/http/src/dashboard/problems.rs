@@ -3,6 +3,8 @@
 //! A denial tells the stage, the reason and what to ask for; it must not tell whether what was asked
 //! for exists.
 
+use std::cmp::Ordering;
+
 use strongroom_domain::{
     action::Action,
     admin::AdminError,
@@ -386,20 +388,34 @@ fn told(place: &Place, reason: &DenyReason) -> (&'static str, String) {
     }
 }
 
+/// What stopped a request, in a sentence that names the module, where that is told.
+pub(super) fn stopped(place: &Place, reason: &DenyReason) -> String {
+    let (headline, sentence) = told(place, reason);
+    match reason {
+        DenyReason::Policy { attachment, .. } | DenyReason::PolicyFailed { attachment, .. }
+            if !attachment.is_empty() =>
+        {
+            say!("problems-stopped-by-module", headline = headline, module = attachment, sentence = sentence)
+        }
+        _ => say!("problems-stopped", headline = headline, sentence = sentence),
+    }
+}
+
 /// The stages of the gate up to the one that stopped the request, and those it did not reach. The
-/// same for a vault that does not exist.
+/// same for a vault that does not exist. What a page of no vault does may be judged as of one, and modules of all vaults
+/// judge elsewhere as well: what stopped it is among the stages wherever it was.
 fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
     let in_vault = place.vault().is_some();
-    let names: &[&str] = if in_vault {
-        &[
-            say!("problems-network-rules"),
-            say!("problems-identity"),
-            say!("problems-roles"),
-            say!("problems-policy-modules"),
-        ]
-    } else {
-        &[say!("problems-identity"), say!("problems-roles")]
-    };
+    let by_network = matches!(reason, DenyReason::Network(_));
+    let by_modules =
+        matches!(reason, DenyReason::NoAuthority | DenyReason::Policy { .. } | DenyReason::PolicyFailed { .. });
+    let names = [
+        (in_vault || by_network, say!("problems-network-rules")),
+        (true, say!("problems-identity")),
+        (true, say!("problems-roles")),
+        (in_vault || by_modules, say!("problems-policy-modules")),
+    ];
+    let names: Vec<&str> = names.into_iter().filter_map(|(judges, name)| judges.then_some(name)).collect();
     let (stopped, detail) = match reason {
         DenyReason::Network(_) => (say!("problems-network-rules"), say!("problems-address-not-listed").to_owned()),
         DenyReason::Identity => (say!("problems-identity"), say!("problems-disabled-or-gone").to_owned()),
@@ -417,12 +433,13 @@ fn stages(place: &Place, reason: &DenyReason) -> Vec<Stage> {
         }
         DenyReason::Tampered | DenyReason::Unavailable => return Vec::new(),
     };
-    let stop = names.iter().position(|name| *name == stopped);
+    // A rail that nothing stops would tell something else than what happened.
+    let Some(stop) = names.iter().position(|name| *name == stopped) else { return Vec::new() };
     let stage = |(index, name): (usize, &&str)| {
-        let (state, detail) = match stop {
-            Some(stop) if index < stop => (StageState::Passed, None),
-            Some(stop) if index == stop => (StageState::Stopped, Some(detail.clone())),
-            _ => (StageState::NotReached, Some(say!("problems-not-reached").to_owned())),
+        let (state, detail) = match index.cmp(&stop) {
+            Ordering::Less => (StageState::Passed, None),
+            Ordering::Equal => (StageState::Stopped, Some(detail.clone())),
+            Ordering::Greater => (StageState::NotReached, Some(say!("problems-not-reached").to_owned())),
         };
         Stage { name: (*name).to_owned(), state, detail }
     };
@@ -441,5 +458,25 @@ mod tests {
         assert_eq!(states(DenyReason::Network([192, 0, 2, 7].into())), [Stopped, NotReached, NotReached, NotReached]);
         assert_eq!(states(DenyReason::NoRole), [Passed, Passed, Stopped, NotReached]);
         assert_eq!(stages(&Place::Audit, &DenyReason::NoRole).len(), 2, "the installation has no network rules");
+    }
+
+    #[test]
+    fn what_stopped_a_request_is_among_the_stages_wherever_it_was() {
+        use StageState::{NotReached, Passed, Stopped};
+        let by_module = DenyReason::Policy {
+            attachment: "two-person".to_owned(),
+            code: "no".to_owned(),
+            sentence: "No.".to_owned(),
+            step_up: None,
+            approval: None,
+        };
+        for place in [Place::Policies, Place::Access, Place::Elsewhere] {
+            let told = stages(&place, &by_module);
+            assert_eq!(told.iter().map(|stage| stage.state).collect::<Vec<_>>(), [Passed, Passed, Stopped]);
+            assert_eq!(told[2].detail.as_deref(), Some("two-person"));
+            let told = stages(&place, &DenyReason::Network([192, 0, 2, 7].into()));
+            assert_eq!(told.iter().map(|stage| stage.state).collect::<Vec<_>>(), [Stopped, NotReached, NotReached]);
+        }
+        assert_eq!(stopped(&Place::Policies, &by_module), "A policy module refused: two-person. No.");
     }
 }

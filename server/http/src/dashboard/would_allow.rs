@@ -15,6 +15,7 @@ use super::{
     frame::Viewer,
     links,
     snippets::{self, Commands},
+    untold::{self, Asking},
     view,
 };
 use crate::{changes::Told, message::Request};
@@ -26,18 +27,23 @@ fn title() -> &'static str {
     say!("would-allow-what-would-allow-it")
 }
 
-/// The panels for a record: none where it is no denial on a vault.
-pub(super) async fn panels(viewer: &Viewer<'_>, request: &Request, record: &Record) -> Result<Vec<Panel>, Failure> {
+/// The panels for a record: none where it is no denial on a vault, or is not offered.
+pub(super) async fn panels(
+    viewer: &Viewer<'_>,
+    request: &Request,
+    record: &Record,
+    asking: &Asking,
+) -> Result<Vec<Panel>, Failure> {
     let vault = record.vault.as_deref().and_then(|vault| VaultName::parse(vault).ok());
     let Some(vault) = vault.filter(|_| record.outcome == Outcome::Denied) else { return Ok(Vec::new()) };
     if request.query("would-allow").is_none() {
-        return Ok(vec![offered(links::would_allow(record.id))]);
+        return Ok(if asking.is_open() { vec![offered(links::would_allow(record.id))] } else { Vec::new() });
     }
     let found = viewer.services.admin.explain(&viewer.further()?, &vault, &About::Decision(record.id), LAST).await;
     match found {
         Ok(explained) => Ok(told(viewer, &vault, &explained)),
         // Who may read records need not see the roles of the vault.
-        Err(why) => Ok(vec![Panel::new(title(), Body::Text(vec![say!("would-allow-it-is-not-told-why", why = why)]))]),
+        Err(why) => Ok(vec![untold::panel(title(), &vault, why)]),
     }
 }
 

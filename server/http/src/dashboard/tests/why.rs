@@ -3,8 +3,9 @@
 use strongroom_domain::{
     action::Action,
     grant::Scope,
-    policy::ModuleDigest,
+    policy::{Effect, ModuleDigest},
     principal::Grantee,
+    record::Outcome,
     role::Role,
     test_support::{Verdict, world::person},
 };
@@ -48,6 +49,28 @@ async fn a_denial_is_explained_to_whom_it_was_told_and_to_auditors_alone() {
     let other = story.get(&format!("{why}?mode=what-if"), &ada).await.text;
     assert!(other.contains("value=\"SecretList\"") && other.contains("value=\"bob\""), "{other}");
     assert_eq!(story.get(&format!("{why}?mode=none"), &ada).await.status, 400);
+}
+
+/// Whoever a module keeps from asking is not led to a question that is refused, and who asks is told what refused it.
+#[tokio::test]
+async fn what_a_module_keeps_from_an_auditor_is_not_offered_and_its_denial_leads_to_its_why() {
+    let story = Story::start();
+    let (bob, ada) = (story.sign_in("bob").await, story.sign_in("ada").await);
+    story.get("/vaults/demo/secrets", &bob).await;
+    let why = format!("/why/{}", story.last().id);
+    story.guard();
+    story.world.policies.answer("guard", Verdict::Says(Effect::Deny));
+    let page = story.get(&why, &ada).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(!page.text.contains("Find out") && !page.text.contains("mode=what-if"), "{}", page.text);
+    assert!(page.text.contains("a policy module refuses the question in demo"), "{}", page.text);
+    for asked in ["mode=now", "would-allow=yes"] {
+        let page = story.get(&format!("{why}?{asked}"), &ada).await;
+        let denied = story.log().into_iter().rfind(|record| record.outcome == Outcome::Denied).unwrap();
+        assert_eq!(denied.operation, "RoleAssignmentRead");
+        let leads = format!("href=\"/why/{}\"", denied.id);
+        assert!(page.text.contains("A policy module refused: guard.") && page.text.contains(&leads), "{}", page.text);
+    }
 }
 
 #[tokio::test]

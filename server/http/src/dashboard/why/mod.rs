@@ -32,6 +32,7 @@ use super::{
     refusal::{self, Refusal},
     rendered,
     snippets::{self, Commands},
+    untold::{self, Asking},
     view, would_allow,
 };
 use crate::{
@@ -145,7 +146,11 @@ pub(super) async fn decision(viewer: &Viewer<'_>, request: &Request) -> Result<R
         Named::Other(page) => return Ok(page),
     };
     let again = Again::of(viewer, &record);
-    let mut page = of_record(viewer, &record, mode, again.as_ref()).await;
+    let asking = match record.vault.as_deref().and_then(|vault| VaultName::parse(vault).ok()) {
+        Some(vault) => untold::asking(viewer, &vault).await,
+        None => Asking::Open,
+    };
+    let mut page = of_record(viewer, &record, mode, again.as_ref(), &asking).await;
     match (mode, &again) {
         (NOW, Some(again)) => now(viewer, &record, again, &mut page).await?,
         (WHAT_IF, Some(again)) => {
@@ -158,7 +163,7 @@ pub(super) async fn decision(viewer: &Viewer<'_>, request: &Request) -> Result<R
         }
     }
     if mode != WHAT_IF {
-        page.main.extend(would_allow::panels(viewer, request, &record).await?);
+        page.main.extend(would_allow::panels(viewer, request, &record, &asking).await?);
     }
     Ok(rendered(200, page.render()))
 }
@@ -179,7 +184,13 @@ impl Again {
 }
 
 /// What every way to look at a record has.
-async fn of_record(viewer: &Viewer<'_>, record: &Record, mode: &str, again: Option<&Again>) -> PanelsPage {
+async fn of_record(
+    viewer: &Viewer<'_>,
+    record: &Record,
+    mode: &str,
+    again: Option<&Again>,
+    asking: &Asking,
+) -> PanelsPage {
     let id = record.id;
     let commands = Commands::of_installation(viewer.services);
     let (tone, icon, word) = view::outcome(record);
@@ -214,19 +225,33 @@ async fn of_record(viewer: &Viewer<'_>, record: &Record, mode: &str, again: Opti
         current: other == mode,
     };
     let mut tabs = Vec::new();
-    if again.is_some() {
+    if again.is_some() && (asking.is_open() || mode != RECORDED) {
         tabs.extend([
             tab(say!("why-recorded"), RECORDED),
             tab(say!("why-now"), NOW),
             tab(say!("why-what-if"), WHAT_IF),
         ]);
     }
+    let mut acts = benches(&record.trace, |digest| {
+        links::asked(&links::module_act(digest, "try"), &[("decision", Some(&id.to_string()))])
+    });
+    let mut cannot = Vec::new();
+    match asking {
+        Asking::Open => {}
+        Asking::Closed(sentences) => cannot.extend(sentences.iter().cloned()),
+        Asking::ByModule => {
+            let vault = record.vault.as_deref().unwrap_or_default();
+            cannot.push(say!("why-a-module-refuses-to-tell", vault = vault));
+            // Who asks all the same is told by which module, with the decision.
+            let not = Act::link(say!("why-why-not"), links::why_as(id, NOW), Icon::Unknown);
+            acts.extend((mode == RECORDED && again.is_some()).then_some(not));
+        }
+    }
     PanelsPage {
         badges: vec![(tone, icon, word.to_owned())],
         lead: Some(say!("why-operation-on-object", operation = record.operation, object = audit::object(record))),
-        acts: benches(&record.trace, |digest| {
-            links::asked(&links::module_act(digest, "try"), &[("decision", Some(&id.to_string()))])
-        }),
+        acts,
+        cannot,
         tabs,
         aside: vec![Panel::new(say!("why-decision"), Body::Facts(facts)), snippets::panel(copy)],
         ..PanelsPage::new(viewer.shell(&Place::Why.below(id.to_string())).await, Course::of(record).headline())
@@ -245,10 +270,7 @@ async fn now(viewer: &Viewer<'_>, record: &Record, again: &Again, page: &mut Pan
             page.main.extend([course.rail(), told::beside(Course::of(record), course), course.stages()]);
         }
         // Who may read records need not see the roles of the vault, and the vault may be gone.
-        Err(why) => {
-            let text = vec![say!("why-it-is-not-told-why", why = why)];
-            page.main.push(Panel::new(say!("why-now"), Body::Text(text)));
-        }
+        Err(why) => page.main.push(untold::panel(say!("why-now"), &again.vault, why)),
     }
     Ok(())
 }
