@@ -90,6 +90,12 @@ pub struct Counted {
     /// How many decisions were asked again, or need not be, because they cannot change. Older results have none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub asked: u64,
+    /// How many were allowed and would be. Older results have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stay_allowed: u64,
+    /// How many were denied and would be. Older results have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stay_denied: u64,
     /// How many of the records were no decisions of the gate and its modules on the vault, and were left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
@@ -146,7 +152,13 @@ impl Administration {
                 continue;
             };
             counted.asked += 1;
-            let Some((altered, reason)) = self.altered(&recorded, what).await else { continue };
+            let Some((altered, reason)) = self.altered(&recorded, what).await else {
+                match record.outcome {
+                    Outcome::Denied => counted.stay_denied += 1,
+                    _ => counted.stay_allowed += 1,
+                }
+                continue;
+            };
             match altered {
                 Altered::NewlyAllowed => counted.newly_allowed += 1,
                 Altered::NewlyDenied => counted.newly_denied += 1,

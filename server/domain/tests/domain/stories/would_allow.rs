@@ -691,6 +691,9 @@ async fn a_replay_says_how_many_decisions_it_asked_again() {
     assert_eq!(second.replayed, first.replayed, "{:?}", second.counted);
     assert_eq!(second.counted.left_out, first.counted.left_out + 1);
     assert_eq!(second.counted.asked, second.replayed);
+    let counted = &second.counted;
+    let stay = counted.stay_allowed + counted.stay_denied;
+    assert_eq!(stay + counted.newly_allowed + counted.newly_denied + counted.indeterminate, second.replayed);
 }
 
 /// What modules deny of it an Owner of the installation overrules, and so does a replay.

@@ -185,11 +185,15 @@ fn order(acts: &Acts<'_>, all: &PoliciesShown, index: usize, open: bool, tries: 
                 small: Some(say!("policies-attachment-number-place", place = place + 1)),
             },
             badge_cell(one.attachment.state, None),
+            fared::p99(&one.runs),
         ];
         Row { cells, marked: place == index }
     };
     let rows = all.policies.iter().enumerate().map(row).collect();
-    let panel = Panel::new(say!("policies-attachment-order"), Body::Table(Table::new(&["Attachment", "State"], rows)));
+    let panel = Panel::new(
+        say!("policies-attachment-order"),
+        Body::Table(Table::new(&["Attachment", "State", "p99, 24 h"], rows)),
+    );
     let panel = panel.foot(say!("policies-attachment-the-first-that-denies-decides"));
     let moves = if open && all.policies.len() > 1 { acts.order(index, all.policies.len()) } else { Vec::new() };
     panel.acts(moves.into_iter().chain(tries).collect())

@@ -65,25 +65,16 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
             Icon::Records,
         )],
         notices,
-        main: vec![groups(viewer, &vault, &replay, reviews), candidate_panel(&replay, &modules)],
+        main: vec![
+            matrix(counted, *replayed),
+            groups(viewer, &vault, &replay, reviews),
+            candidate_panel(&replay, &modules),
+        ],
         aside: vec![
             Panel::new(
                 say!("policies-replay-result"),
                 Body::Facts(vec![
                     Fact::text(say!("policies-replay-asked-again"), view::grouped(*replayed)),
-                    fact(
-                        say!("policies-replays-newly-denied"),
-                        changed(Tone::Bad, Icon::Ban, counted.newly_denied, say!("policies-replays-would-be-denied")),
-                    ),
-                    fact(
-                        say!("policies-replays-newly-allowed"),
-                        changed(
-                            Tone::Good,
-                            Icon::Check,
-                            counted.newly_allowed,
-                            say!("policies-replays-would-be-allowed"),
-                        ),
-                    ),
                     Fact::text(say!("policies-replay-cannot-be-told"), view::grouped(counted.indeterminate)),
                     Fact::text(say!("policies-replay-records-that-are-no-decisions"), view::grouped(counted.left_out)),
                     Fact::moment(say!("policies-replays-when"), Some(view::moment_millis(replay.at)), ""),
@@ -108,6 +99,32 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         ..PanelsPage::new(viewer.shell(&place).await, headline(counted, *replayed))
     };
     Ok(rendered(200, page.render()))
+}
+
+/// What becomes of what was allowed, and of what was denied.
+fn matrix(counted: &Counted, replayed: u64) -> Panel {
+    let Counted { newly_allowed, newly_denied, indeterminate, stay_allowed, stay_denied, .. } = counted;
+    let altered = newly_allowed.saturating_add(*newly_denied).saturating_add(*indeterminate);
+    // Results of earlier releases do not tell what stays.
+    let known = stay_allowed.saturating_add(*stay_denied) == replayed.saturating_sub(altered);
+    let stays = |count: u64, words: &str| match known {
+        true => Cell::Text { text: view::grouped(count), small: Some(words.to_owned()) },
+        false => Cell::None(say!("policies-replay-not-known").to_owned()),
+    };
+    let rows = vec![
+        Row::new(vec![
+            Cell::text(say!("policies-replay-allowed-now")),
+            stays(*stay_allowed, say!("policies-replay-stay-allowed")),
+            changed(Tone::Bad, Icon::Ban, *newly_denied, say!("policies-replay-newly-denied")),
+        ]),
+        Row::new(vec![
+            Cell::text(say!("policies-replay-denied-now")),
+            changed(Tone::Good, Icon::Check, *newly_allowed, say!("policies-replay-newly-allowed")),
+            stays(*stay_denied, say!("policies-replay-stay-denied")),
+        ]),
+    ];
+    let table = Table::new(&["Now", "With it allowed", "With it denied"], rows);
+    Panel::new(say!("policies-replay-what-becomes-of-them"), Body::Table(table))
 }
 
 fn fact(name: &str, value: Cell) -> Fact {
