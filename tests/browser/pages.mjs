@@ -197,7 +197,7 @@ function pages({ role, workload, drop, keyEdit, certificateEdit }) {
     authority: '/vaults/demo/certificates/house-root', revocations: '/vaults/demo/certificates/house-root/revocations',
     'revoke-signed': '/vaults/demo/certificates/house-root/revoke',
     'revoke-version': certificateEdit.replace(/edit$/, 'revoke'),
-    access: '/access', grants: '/access/grants', 'new-assignment': '/access/new-assignment',
+    access: '/access', grants: '/access/grants', 'unused-grants': '/access/grants/unused', 'new-assignment': '/access/new-assignment',
     roles: '/access/roles', role, 'role-edit': `${role}/edit`, 'role-delete': `${role}/delete`,
     'new-role': '/access/new-role', workloads: '/access/workloads', workload,
     'workload-delete': `${workload}/delete`, 'new-workload': '/access/new-workload',

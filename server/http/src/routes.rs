@@ -175,6 +175,8 @@ routes! {
     Base Post "/vaults/{vault}/access-policy/remove" Session AccessPolicyRemoveForm;
     Base Get "/access" Session AccessPage;
     Base Get "/access/grants" Session GrantsPage;
+    Base Get "/access/grants/unused" Session UnusedGrantsPage;
+    Base Post "/access/grants/unused" Session UnusedGrantsForm;
     Base Get "/access/new-assignment" Session NewAssignmentPage;
     Base Post "/access/new-assignment" Session NewAssignmentForm;
     Base Get "/access/assignments/{id}/remove" Session AssignmentRemovePage;

@@ -2,6 +2,7 @@
 
 access-grants-give-a-role = Give a role
 access-grants-remove = Remove
+access-grants-remove-unused = Remove unused
 access-grants-role-of-its-uses = Role of its uses
 access-grants-rows-on-this-page = { $rows } on this page
 access-grants-grants = Grants

@@ -237,11 +237,13 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::ScopedAssignmentGet
         | Endpoint::AccessPage
         | Endpoint::GrantsPage
+        | Endpoint::UnusedGrantsPage
         | Endpoint::VaultAccessPage
         | Endpoint::AssignmentRemovePage => "RoleAssignmentRead",
         Endpoint::AssignmentRemove
         | Endpoint::ScopedAssignmentDelete
         | Endpoint::AssignmentRemoveForm
+        | Endpoint::UnusedGrantsForm
         | Endpoint::DropRoleForm => "RoleAssignmentDelete",
         Endpoint::VaultDelete | Endpoint::VaultDeleteForm => "VaultDelete",
         Endpoint::DeletedVaultList | Endpoint::DeletedVaultsPage => "VaultListDeleted",

@@ -185,6 +185,8 @@ pub(super) fn contacts(vault: &VaultName) -> String {
 pub(super) const ACCESS: &str = "/access";
 /// Who has access by which grant.
 pub(super) const GRANTS: &str = "/access/grants";
+/// Takes away what is unused of that.
+pub(super) const UNUSED_GRANTS: &str = "/access/grants/unused";
 /// The form that gives a role.
 pub(super) const NEW_ASSIGNMENT: &str = "/access/new-assignment";
 /// The role definitions.

@@ -330,6 +330,8 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(viewer, request)),
         Endpoint::AccessPage => boxed(|| access::assignments::list(viewer, request)),
         Endpoint::GrantsPage => boxed(|| access::grants::list(viewer, request)),
+        Endpoint::UnusedGrantsPage => boxed(|| access::unused::ask(viewer, request)),
+        Endpoint::UnusedGrantsForm => boxed(|| access::unused::remove(viewer, request)),
         Endpoint::NewAssignmentPage => boxed(|| access::assignments::new(viewer, request)),
         Endpoint::NewAssignmentForm => boxed(|| access::assignments::add(viewer, request)),
         Endpoint::AssignmentRemovePage => boxed(|| access::assignments::ask_remove(viewer)),

@@ -79,6 +79,8 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::NewAssignmentForm
             | Endpoint::AssignmentRemovePage
             | Endpoint::AssignmentRemoveForm
+            | Endpoint::UnusedGrantsPage
+            | Endpoint::UnusedGrantsForm
             | Endpoint::DropRolePage
             | Endpoint::DropRoleForm
             | Endpoint::NewRolePage

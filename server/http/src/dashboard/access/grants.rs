@@ -41,6 +41,7 @@ const COLUMNS: [&str; 7] = ["Who", "Access by", "Where", "Until", "Last used", "
 const FIRST: [GrantState; 4] = [GrantState::Orphan, GrantState::Over, GrantState::Asleep, GrantState::Unused];
 
 /// What an address asks for.
+#[derive(Clone)]
 pub(super) struct Asked {
     scope: Option<String>,
     pub(super) at: ScopeRequest,
@@ -50,10 +51,14 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn of(request: &Request) -> Result<Self, Problem> {
         let text = request.query("scope").map(str::trim).filter(|text| !text.is_empty());
-        Ok(Self { scope: text.map(str::to_owned), at: scope(text.unwrap_or("/"))?, wanted: wanted(request)? })
+        Self::at(text.map(str::to_owned), wanted(request)?)
     }
 
-    fn query<'a>(&'a self, after: Option<&'a str>) -> [(&'static str, Option<&'a str>); 6] {
+    pub(super) fn at(text: Option<String>, wanted: GrantsWanted) -> Result<Self, Problem> {
+        Ok(Self { at: scope(text.as_deref().unwrap_or("/"))?, scope: text, wanted })
+    }
+
+    pub(super) fn query<'a>(&'a self, after: Option<&'a str>) -> [(&'static str, Option<&'a str>); 6] {
         let GrantsWanted { above, who, role, state } = &self.wanted;
         [
             ("scope", self.scope.as_deref()),
@@ -107,6 +112,14 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let new = links::asked(links::NEW_ASSIGNMENT, &[("scope", asked.scope.as_deref())]);
     offers
         .offer(&asked.ask(Action::AssignmentAdd), Act::primary(say!("access-grants-give-a-role"), new, Icon::Plus))
+        .await;
+    let unused = Asked { wanted: GrantsWanted { above: false, state: None, ..asked.wanted.clone() }, ..asked.clone() };
+    let unused = unused.address(links::UNUSED_GRANTS, None);
+    offers
+        .offer(
+            &asked.ask(Action::AssignmentRemove),
+            Act::link(say!("access-grants-remove-unused"), unused, Icon::Trash),
+        )
         .await;
     let removable = offers.open(&asked.ask(Action::AssignmentRemove), say!("access-grants-remove")).await;
     let makes_roles = offers.open(&Ask::server(Action::RoleWrite), say!("access-grants-role-of-its-uses")).await;

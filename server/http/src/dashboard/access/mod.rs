@@ -13,6 +13,7 @@ mod preview;
 pub(super) mod roles;
 pub(super) mod try_token;
 pub(super) mod uncredential;
+pub(super) mod unused;
 mod whom;
 pub(super) mod workloads;
 
