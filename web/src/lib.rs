@@ -24,5 +24,5 @@ pub use panels::{
 pub use parts::{CSRF_FIELD, ItemState, Moment, PostForm, Standing, StatusLine, Tag};
 pub use render::RenderError;
 pub use samples::sample_pages;
-pub use shell::{Account, Clock, Crumb, Door, Look, NavPage, NavVault, Section, Shell, Theme};
+pub use shell::{Account, Clock, Crumb, Door, Look, NavPage, NavVault, Section, Shell, Theme, Undo};
 pub use visible::{deceives, is_figure, visible};

@@ -25,6 +25,7 @@ pub(crate) fn shell(section: Section, crumbs: &[&str]) -> Shell {
         policy_note: Some("1 shadow".into()),
         audit: Door::Open("/audit".into()),
         step_up_href: None,
+        undo: None,
         settings: Door::Open("/settings".into()),
         cannot: vec![],
         crumbs: crumbs

@@ -36,6 +36,8 @@ pub struct Shell {
     pub cannot: Vec<String>,
     /// Where to prove once more who one is before a form of this page is filled in; `None` when none will ask for it.
     pub step_up_href: Option<String>,
+    /// What was done a moment ago and can be undone.
+    pub undo: Option<Undo>,
     /// From the root to this page; the last is this page.
     pub crumbs: Vec<Crumb>,
     /// Time at which the page was made.
@@ -76,6 +78,19 @@ impl Shell {
             Standing::Bad => "unlink",
         }
     }
+}
+
+/// What was done a moment ago, and the form that undoes it.
+#[derive(Debug, Clone, Default)]
+pub struct Undo {
+    /// What was done, as a sentence.
+    pub said: String,
+    /// Undoes it.
+    pub post: PostForm,
+    /// What the form sends.
+    pub fields: Vec<(String, String)>,
+    /// For how long it is shown where scripts run, in seconds.
+    pub seconds: u64,
 }
 
 /// Where an entry of the navigation leads, for one person.

@@ -8,6 +8,7 @@ import { listenToKeys } from './keys.js';
 import { followLive } from './live.js';
 import { makePalette } from './palette.js';
 import { countChosen } from './bulk.js';
+import { offerUndo } from './undo.js';
 
 startClock(document.querySelector('.clock'));
 addLocalTimes(document.querySelectorAll('time[datetime]'));
@@ -16,4 +17,5 @@ const search = document.querySelector('[data-palette]');
 listenToKeys(search, document.querySelector('dialog.keys'), search && makePalette(search.form));
 followLive(document.querySelector('main .acts'));
 countChosen(document.querySelector('form[data-bulk]'));
+offerUndo(document.querySelector('[data-undo]'), document.getElementById('announce'));
 guardRevealedValue(document.querySelector('[data-hide-href]'));

@@ -34,3 +34,4 @@ bulk-readers-could-not-be-read = could not be read just now
 bulk-which = Which
 bulk-delete = Delete
 bulk-delete-what-of-vault = Delete { $what } of { $vault }?
+bulk-undo = Undo

@@ -3,7 +3,7 @@
 use super::panels::{PanelsPage, Tab};
 use crate::{
     Act, Body, Cell, ChainLink, Coming, Fact, Field, FieldKind, Form, Icon, Lane, Lanes, Look, NavVault, Paging, Panel,
-    Row, Section, Shell, Snippet, Table, Theme, Tone, samples,
+    PostForm, Row, Section, Shell, Snippet, Table, Theme, Tone, Undo, samples,
 };
 
 impl PanelsPage {
@@ -269,9 +269,16 @@ fn empty() -> PanelsPage {
         text: "What is deleted stays here for 90 days.".into(),
         command: Some(Snippet::new("Command that lists them", "strongroom secret list --deleted")),
     };
+    let undo = Undo {
+        said: "etl-token was disabled.".into(),
+        post: PostForm { action: "/vaults/payments-prod/secrets/etl-token/1/enable".into(), csrf_token: TOKEN.into() },
+        fields: vec![("undoes".into(), "yes".into())],
+        seconds: 10,
+    };
+    let shell = Shell { undo: Some(undo), ..shell(&["Vaults"]) };
     PanelsPage {
         main: vec![Panel::new("Deleted secrets", body)],
         aside: vec![Panel::copy_as(vec![Snippet::new("curl", "curl https://example")])],
-        ..PanelsPage::new(shell(&["Vaults"]), "No deleted secrets")
+        ..PanelsPage::new(shell, "No deleted secrets")
     }
 }

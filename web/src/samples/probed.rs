@@ -8,7 +8,7 @@ use crate::{
     ColumnSort, Coming, CommandLinePage, CredentialPage, Crumb, DeniedPage, Door, ErrorPage, Fact, Field, FieldKind,
     Form, Icon, KeptPage, Lane, Lanes, LeftOut, Mark, Moment, NavPage, NavVault, NotFoundPage, Paging, Panel,
     PanelsPage, PostForm, Provider, RevealForm, Revealed, Row, SavedViews, SecretFilter, SecretPage, SecretRow,
-    SecretsPage, SetupPage, Shell, SignInPage, SignedOutPage, Snippet, Stage, StatusLine, Tab, Table, Tag, Tone,
+    SecretsPage, SetupPage, Shell, SignInPage, SignedOutPage, Snippet, Stage, StatusLine, Tab, Table, Tag, Tone, Undo,
     VersionRow,
 };
 
@@ -87,12 +87,12 @@ filled! {
     CredentialPage: shell, headline, client_id, recorded_as, done_href, copy_as;
     Crumb: label, href;
     DeniedPage: shell, object, refused, headline, reason, reason_code, stages, missing_role, missing_scope,
-        decision_id, decision_href, step_up_href, ask, when, back_href;
+        decision_id, decision_href, step_up_href, ask, copy_as, when, back_href;
     ErrorPage: shell, failed, cause, request_id, retry_href;
     Fact: name, value;
     Field: name, label, hint, kind, known, error;
     Form: action, csrf_token, fields, submit, preview, cancel_href, error, error_href, beside;
-    KeptPage: shell, sentences, sign_in_href, post, fields;
+    KeptPage: shell, sentences, sign_in_href, post, fields, copy_as;
     Lane: name, words, coming;
     Lanes: lanes, axis, list;
     LeftOut: sentence, label, href;
@@ -119,7 +119,7 @@ filled! {
         partial, create_command, copy_as;
     SetupPage: host, form;
     Shell: installation, overview_href, vaults_href, vaults, access, why, policy, policy_note, audit, settings, cannot,
-        step_up_href, crumbs, clock, account, search_href, me_href, sign_out, seal, chain;
+        step_up_href, undo, crumbs, clock, account, search_href, me_href, sign_out, seal, chain;
     SignInPage: host, providers, error, setup_href;
     SignedOutPage: host, sign_in_href, provider, provider_end_href;
     Snippet: label, code;
@@ -128,6 +128,7 @@ filled! {
     Tab: label, href;
     Table: name, columns, sorts, rows, paging;
     Tag: name, value;
+    Undo: said, post, fields;
     VersionRow: version, href, created, expires, acts, reads;
 }
 

@@ -240,6 +240,7 @@ async fn page_of_form(viewer: &Viewer<'_>, request: &Request, kept: &Kept) -> Op
         look: viewer.look,
         pins: viewer.pins.clone(),
         here: viewer.here.clone(),
+        undo: None,
         kept: Some(kept),
     };
     let answer = handled(&looking, &page).await.ok()?;

@@ -116,12 +116,15 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     if matches!(wanted, Wanted::Delete) && !sent.ticked("sure") {
         return Ok(ask(viewer, &vault, &names).await);
     }
-    let (mut rows, mut done) = (Vec::new(), 0);
+    let (mut rows, mut done_to) = (Vec::new(), Vec::new());
     for name in &names {
         let came = apply(viewer, &viewer.further()?, &vault, name, &wanted).await;
-        done += usize::from(came.is_ok());
+        if came.is_ok() {
+            done_to.push(name);
+        }
         rows.push(row(&vault, name, &wanted, came));
     }
+    let done = done_to.len();
     if done > 0 {
         viewer.note(BULK, &vault).await?;
     }
@@ -129,12 +132,34 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         say!("bulk-done-of-names-done2", done = done, names = names.len(), done2 = wanted.done().to_lowercase());
     let page = PanelsPage {
         lead: Some(say!("bulk-each-was-judged-and-recorded").to_owned()),
-        acts: vec![Act::primary(say!("bulk-back-to-the-secrets"), links::secrets(&vault), Icon::Undo)],
+        acts: [Act::primary(say!("bulk-back-to-the-secrets"), links::secrets(&vault), Icon::Undo)]
+            .into_iter()
+            .chain(undo(viewer, &vault, &wanted, &done_to))
+            .collect(),
         main: vec![Panel::new(say!("bulk-what-came-of-it"), Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
         aside: vec![snippets::panel(vec![wanted.command(&commands(viewer, &vault), &names)])],
         ..PanelsPage::new(viewer.shell(&Place::Secrets(vault.clone())).await, headline)
     };
     Ok(rendered(200, page.render()))
+}
+
+/// What undoes it for those that it was done to; none where that is not known, or they were deleted, which asks first and
+/// is undone from their own list.
+fn undo(viewer: &Viewer<'_>, vault: &VaultName, wanted: &Wanted, done_to: &[&ObjectName]) -> Option<Act> {
+    let act = match wanted {
+        Wanted::Enable => "disable",
+        Wanted::Disable => "enable",
+        Wanted::Delete | Wanted::Tag(..) | Wanted::Untag(_) => return None,
+    };
+    let fields = done_to.iter().map(|name| ("secret".to_owned(), name.to_string()));
+    (!done_to.is_empty()).then(|| Act::Post {
+        label: say!("bulk-undo").to_owned(),
+        of: String::new(),
+        action: links::bulk_secrets(vault),
+        csrf_token: viewer.form_token(),
+        icon: Some(Icon::Undo),
+        fields: fields.chain([("act".to_owned(), act.to_owned())]).collect(),
+    })
 }
 
 /// The secrets that were chosen.

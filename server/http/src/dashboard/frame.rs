@@ -19,7 +19,7 @@ use strongroom_web::{
 };
 
 pub(super) use super::place::Place;
-use super::{again::Kept, doors, links, links::ReturnTo, pins::Pins, step_up, view};
+use super::{again::Kept, doors, links, links::ReturnTo, pins::Pins, step_up, undo::Opposite, view};
 use crate::{
     edge::Call,
     problem::Problem,
@@ -40,6 +40,8 @@ pub(super) struct Viewer<'a> {
     pub(super) pins: Pins,
     /// The page to come back to after signing in again.
     pub(super) here: ReturnTo,
+    /// What undoes what was done a moment ago.
+    pub(super) undo: Option<Opposite>,
     /// What was typed into a form of this page that was not done.
     pub(super) kept: Option<&'a Kept>,
 }
@@ -176,6 +178,7 @@ impl Viewer<'_> {
             settings: doors::door(self, Action::TokenKeyRead, links::SETTINGS).await,
             cannot: doors::before_sending(self, place, (vaults, more)).await,
             step_up_href: step_up::beforehand(self),
+            undo: self.undo.as_ref().map(|undo| undo.form(self)),
             crumbs: place.crumbs(),
             clock: view::clock(now),
             account: self.account(),

@@ -69,6 +69,7 @@ mod sort;
 mod step_up;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod untold;
 mod vault_forms;
 mod vault_life;
@@ -188,7 +189,8 @@ fn viewer<'a>(services: &'a Services, call: &'a Call, request: &Request) -> Resu
     let here = links::ReturnTo::of_request(request);
     let cookies = request.cookies.as_deref();
     let pins = pins::Pins::of(cookies, &session.principal.id);
-    Ok(Viewer { services, call, session, look: me::look(cookies), pins, here, kept: None })
+    let undo = undo::Opposite::of(cookies, &session.principal.id, call.ctx.seconds());
+    Ok(Viewer { services, call, session, look: me::look(cookies), pins, here, kept: None, undo })
 }
 
 /// The pages of somebody who is signed in.
@@ -205,7 +207,7 @@ async fn shown(services: &Arc<Services>, call: &Call, request: Request) -> Resul
         call.ctx.without_proof();
     }
     let response = match handled(&viewer, &request).await {
-        Ok(response) => response,
+        Ok(response) => undo::after(&viewer, &request, response),
         Err(Failure::Problem(problem)) if problem.reason == NEEDS_PROOF => again::for_step_up(&viewer, &request).await,
         Err(failure) => problems::answer(&viewer, failure).await,
     };

@@ -277,3 +277,33 @@ async fn a_record_has_a_page() {
     let none = story.get("/audit/01900000-0000-7000-8000-000000000001", &ada).await;
     assert!(none.text.contains("no record of this decision"), "{}", none.text);
 }
+
+#[tokio::test]
+async fn what_acts_at_once_can_be_undone_from_the_next_page() {
+    let story = Story::start();
+    let version = story.set("db", "x").await;
+    let cookie = story.sign_in("ada").await;
+    let at = format!("/vaults/demo/secrets/db/{version}");
+    let done = story.submit(&format!("{at}/disable"), &cookie, "").await;
+    let kept = done.cookie("__Host-undo").unwrap();
+    let page = story.get(location(&done), &format!("{cookie}; {kept}")).await;
+    let offered = page.text.split("data-undo=\"10\"").nth(1).unwrap().split("</form>").next().unwrap();
+    assert!(offered.contains("db was disabled.") && offered.contains(&format!("action=\"{at}/enable\"")), "{offered}");
+    assert!(!story.get(&at, &cookie).await.text.contains("data-undo"), "to whom it was told, and for a moment");
+    story.world.clock.advance(11_000);
+    assert!(!story.get(&at, &format!("{cookie}; {kept}")).await.text.contains("data-undo"));
+    let undone = story.submit(&format!("{at}/enable"), &format!("{cookie}; {kept}"), "undoes=yes").await;
+    assert_eq!(
+        (location(&undone), undone.cookie("__Host-undo")),
+        (at.strip_suffix(&format!("/{version}")).unwrap(), None)
+    );
+    assert_eq!((story.last().operation.as_str(), story.last().outcome), ("SecretUpdate", Outcome::Allowed));
+
+    let pin = "vault=demo&pinned=yes&back=%2Fvaults";
+    let pinned = story.submit("/me/pins", &cookie, pin).await;
+    let kept = pinned.cookie("__Host-undo").unwrap();
+    let page = story.get("/vaults", &format!("{cookie}; {kept}")).await.text;
+    assert!(page.contains("demo was pinned.") && page.contains("name=\"pinned\" value=\"no\""), "{page}");
+    let several = story.submit("/vaults/demo/bulk-secrets", &cookie, "secret=db&act=disable").await.text;
+    assert!(several.contains("name=\"act\" value=\"enable\"") && several.contains("Undo"), "{several}");
+}
