@@ -116,15 +116,16 @@ impl Claim {
         let path = paths::segments(&raw.path).ok()?;
         let Found::Route(route, _) = routes::find(site, Method::parse(&raw.method), &path) else { return None };
         let token = || Proof::Token(raw.authorization.clone());
+        let session = || Proof::Session(raw.cookies.clone());
+        let of_ours = || raw.origin.as_deref() == Some(services.addresses.base());
         let (proof, limit) = match route.endpoint {
             Endpoint::SecretRestore | Endpoint::KeyRestore | Endpoint::CertificateRestore => {
                 (token(), MAX_RESTORE_BODY)
             }
             Endpoint::PolicyModulePush => (token(), MAX_MODULE_BYTES),
             // A page of somebody else sends our cookie too, and takes nobody's place.
-            Endpoint::ModuleUploadForm if raw.origin.as_deref() == Some(services.addresses.base()) => {
-                (Proof::Session(raw.cookies.clone()), MAX_MODULE_BYTES + multipart::AROUND)
-            }
+            Endpoint::ModuleUploadForm if of_ours() => (session(), MAX_MODULE_BYTES + multipart::AROUND),
+            Endpoint::KeyRestoreForm if of_ours() => (session(), MAX_BACKUP_BYTES + multipart::AROUND),
             _ => return None,
         };
         Some(Self { proof, limit })

@@ -108,6 +108,7 @@ column-updated = Updated
 column-uploaded = Uploaded
 column-uploaded-by = Uploaded by
 column-used-by = Used by
+column-uses--24-h = Uses, 24 h
 column-value = Value
 column-variable = Variable
 column-vault = Vault

@@ -50,3 +50,5 @@ key-openssh = OpenSSH
 key-public-part = Public part
 key-not-a-secret = not a secret
 key-current = current
+key-back-up = Back up
+key-seeing-uses = Seeing uses

@@ -5,3 +5,5 @@ keys-no-private-part-ever-leaves = No private part ever leaves the vault: keys a
 keys-keys = Keys
 keys-a-key-is-made-here = A key is made here, or imported by the command line: key import.
 keys-never = Never
+keys-import = Import
+keys-restore = Restore a backup

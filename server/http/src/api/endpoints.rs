@@ -45,10 +45,11 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::RandomBytes => "RandomBytes",
         Endpoint::KeyList | Endpoint::KeysPage => "KeyList",
         Endpoint::KeyCreate | Endpoint::NewKeyForm => "KeyCreate",
-        Endpoint::KeyImport => "KeyImport",
+        Endpoint::KeyImport | Endpoint::KeyImportForm => "KeyImport",
         Endpoint::KeyGet
         | Endpoint::KeyGetVersion
         | Endpoint::KeyPage
+        | Endpoint::KeyPublicFile
         | Endpoint::KeyVersionPage
         | Endpoint::KeyEditPage
         | Endpoint::KeyDeletePage => "KeyGet",
@@ -59,8 +60,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::KeyDisableForm => "KeyUpdate",
         Endpoint::KeyDelete | Endpoint::KeyDeleteForm => "KeyDelete",
         Endpoint::KeyVersions => "KeyListVersions",
-        Endpoint::KeyBackup => "KeyBackup",
-        Endpoint::KeyRestore => "KeyRestore",
+        Endpoint::KeyBackup | Endpoint::KeyBackupForm => "KeyBackup",
+        Endpoint::KeyRestore | Endpoint::KeyRestoreForm => "KeyRestore",
         Endpoint::DeletedKeyList | Endpoint::DeletedKeysPage => "KeyListDeleted",
         Endpoint::DeletedKeyGet | Endpoint::KeyPurgePage => "KeyGetDeleted",
         Endpoint::DeletedKeyPurge | Endpoint::KeyPurgeForm => "KeyPurge",
@@ -87,6 +88,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         }
         Endpoint::CertificateImport | Endpoint::CertificateImportForm => "CertificateImport",
         Endpoint::CertificateLookForm => "CertificateInspect",
+        Endpoint::KeyLookForm => "KeyInspect",
         Endpoint::CertificateGet
         | Endpoint::CertificateGetVersion
         | Endpoint::CertificatePage
@@ -131,6 +133,8 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::SecretImportPage
         | Endpoint::NewIssuerPage
         | Endpoint::NewKeyPage
+        | Endpoint::KeyImportPage
+        | Endpoint::KeyRestorePage
         | Endpoint::MakeCertificatePage
         | Endpoint::CertificateImportPage
         | Endpoint::LookForm
@@ -372,6 +376,8 @@ pub(crate) fn success_status(endpoint: Endpoint) -> u16 {
         | Endpoint::KeyEditForm
         | Endpoint::KeyEnableForm
         | Endpoint::KeyDisableForm
+        | Endpoint::KeyImportForm
+        | Endpoint::KeyRestoreForm
         | Endpoint::KeyRotateForm
         | Endpoint::KeyRotationForm
         | Endpoint::KeyDeleteForm

@@ -130,6 +130,8 @@ fn asked<'a>(
         Page::SecretDeletePage => one(ObjectKind::Secret, Action::SecretDelete),
         Page::PurgePage => one(ObjectKind::Secret, Action::SecretPurge),
         Page::NewKeyPage => all(ObjectKind::Key, Action::KeyCreate),
+        Page::KeyImportPage => all(ObjectKind::Key, Action::KeyImport),
+        Page::KeyRestorePage => all(ObjectKind::Key, Action::KeyRestore),
         Page::KeyEditPage => one(ObjectKind::Key, Action::KeyUpdate),
         Page::KeyRotationPage => one(ObjectKind::Key, Action::KeyRotationPolicySet),
         Page::KeyDeletePage => one(ObjectKind::Key, Action::KeyDelete),

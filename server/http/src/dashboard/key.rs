@@ -19,6 +19,7 @@ use super::{
     Failure,
     frame::{Place, Viewer},
     key_rotation,
+    key_uses::{self, Uses},
     kinds::Kind,
     links,
     offers::{Offers, listed},
@@ -82,6 +83,11 @@ pub(super) async fn page(
     if !usable.refused.is_empty() {
         offers.note(say!("key-this-vault-refuses-operations-by", refused = listed(&usable.refused)));
     }
+    let uses = if offers.open(&Ask::server(Action::AuditRead), say!("key-seeing-uses")).await {
+        key_uses::by_version(viewer, vault, name).await
+    } else {
+        None
+    };
     // The key of a certificate is renewed with it.
     let rotates = current && !item.secret.managed;
     let rotation = if rotates { key_rotation::panel(viewer, &mut offers, vault, &item).await } else { None };
@@ -91,11 +97,11 @@ pub(super) async fn page(
         main.push(use_panel(viewer, vault, &item, &usable, refusal).await);
     }
     let (versions, partial) = Kind::Key.versions(viewer, vault, &item).await;
-    main.push(versions_panel(viewer, vault, &item, &versions));
+    main.push(versions_panel(viewer, vault, &item, (versions.as_slice(), uses.as_ref())));
     let mut aside = vec![details(viewer, vault, &item, &properties, facts)];
     aside.extend(rotation);
     if let Some(public) = &properties.public {
-        aside.push(public_panel(public));
+        aside.push(public_panel(vault, &item, public));
     }
     aside.push(snippets::panel(commands(viewer, vault, name, &properties, &usable.refused)));
     let (tone, icon, word) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
@@ -147,6 +153,11 @@ async fn acts(
     };
     let switch = Act::post(label, "", at(act, version), &viewer.form_token(), icon);
     offers.offer(&ask(Action::KeyUpdate), switch).await;
+    // No backup can hold what is in a hardware token.
+    if !item.version.key.as_ref().is_some_and(|key| key.in_token()) {
+        let backup = Act::post(say!("key-back-up"), "", at("backup", None), &viewer.form_token(), Icon::Download);
+        offers.offer(&Ask::object(ObjectKind::Key, Action::KeyBackup, vault, name), backup).await;
+    }
     offers.offer(&ask(Action::KeyDelete), Act::link(say!("key-delete"), at("delete", None), Icon::Trash)).await;
     shown_before(vault, name, current)
 }
@@ -263,27 +274,35 @@ async fn use_panel(
         .foot(say!("key-decrypting-and-unwrapping-give-cleartext"))
 }
 
-fn versions_panel(viewer: &Viewer<'_>, vault: &VaultName, shown: &SecretItem, versions: &[SecretItem]) -> Panel {
+fn versions_panel(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    shown: &SecretItem,
+    (versions, uses): (&[SecretItem], Option<&Uses>),
+) -> Panel {
     let row = |item: &SecretItem| {
         let (tone, icon, text) = view::state_badge(view::state(&item.version.attributes, viewer.now()));
         let version = &item.version;
         let current = (version.version == item.secret.current).then(|| say!("key-current").to_owned());
-        Row {
-            cells: vec![
-                Cell::Link {
-                    text: version.version.to_string(),
-                    href: links::key(vault, &item.secret.name, Some(&version.version)),
-                    small: current,
-                },
-                Cell::Badge { tone, icon, text, small: None },
-                Cell::text(version.key.as_ref().map(|key| view::kind_of(key)).unwrap_or_default()),
-                Cell::Moment(view::moment(version.created)),
-            ],
-            marked: version.version == shown.version.version,
-        }
+        let mut cells = vec![
+            Cell::Link {
+                text: version.version.to_string(),
+                href: links::key(vault, &item.secret.name, Some(&version.version)),
+                small: current,
+            },
+            Cell::Badge { tone, icon, text, small: None },
+            Cell::text(version.key.as_ref().map(|key| view::kind_of(key)).unwrap_or_default()),
+            Cell::Moment(view::moment(version.created)),
+        ];
+        cells.extend(uses.into_iter().flat_map(|uses| uses.cells(version.version.as_str())));
+        Row { cells, marked: version.version == shown.version.version }
     };
     let rows = versions.iter().map(row).collect();
-    let table = Table::new(&["Version", "State", "Kind", "Created"], rows);
+    let columns: &[&str] = match uses {
+        Some(_) => &["Version", "State", "Kind", "Created", "Uses, 24 h", "Last used"],
+        None => &["Version", "State", "Kind", "Created"],
+    };
+    let table = Table::new(columns, rows);
     sort::panel(viewer, say!("key-versions"), "versions", table, Some(say!("key-newest-first")))
 }
 
@@ -326,7 +345,10 @@ fn details(
 }
 
 /// The public part in the forms that other programs read.
-fn public_panel(public: &PublicKey) -> Panel {
+fn public_panel(vault: &VaultName, item: &SecretItem, public: &PublicKey) -> Panel {
+    let path = links::key_act(vault, &item.secret.name, Some(&item.version.version), "public");
+    let saved = ["pem", "jwk"]
+        .map(|form| Act::link(&form.to_uppercase(), links::asked(&path, &[("as", Some(form))]), Icon::Download));
     let mut forms =
         vec![Snippet::new(say!("key-json-web-key"), serde_json::to_string_pretty(public).unwrap_or_default())];
     if let Ok(pem) = public.pem() {
@@ -335,7 +357,7 @@ fn public_panel(public: &PublicKey) -> Panel {
     if let Some((kind, bytes)) = public.ssh() {
         forms.push(Snippet::new(say!("key-openssh"), format!("{kind} {}", data_encoding::BASE64.encode(&bytes))));
     }
-    Panel::new(say!("key-public-part"), Body::Snippets(forms)).note(say!("key-not-a-secret"))
+    Panel::new(say!("key-public-part"), Body::Snippets(forms)).note(say!("key-not-a-secret")).acts(saved.into())
 }
 
 fn commands(

@@ -79,7 +79,7 @@ pub(super) fn spec(kind: &str) -> Option<(KeySpec, bool)> {
 }
 
 /// The fields that keys share with secrets, in the words of keys.
-fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
+pub(super) fn common_fields(draft: Draft) -> impl Iterator<Item = Field> {
     draft.fields().into_iter().filter(|field| field.name != "content_type").map(|field| match field.name.as_str() {
         "expires" => field.hint(say!("key-forms-from-then-on-it-signs")),
         "enabled" => field.hint(say!("key-forms-nobody-can-use-a-disabled")),
@@ -154,11 +154,7 @@ async fn new_key_page(
             .hint(say!("key-forms-1-to-127-letters-digits")),
         Field::choice("kind", say!("key-forms-kind"), &kinds, kind),
     ];
-    fields.extend(KeyOperation::ALL.into_iter().enumerate().map(|(index, operation)| {
-        let label = say!("key-forms-may-be-used-to-operation", operation = operation.as_str());
-        let field = Field::check(&operation_field(operation), &label, operations.contains(&operation));
-        if index == 0 { field.hint(say!("key-forms-none-ticked-whatever-a-key")) } else { field }
-    }));
+    fields.extend(operation_fields(operations));
     fields.extend(common_fields(draft));
     let form = Form {
         action: links::in_vault(vault, "new-key", &[]),
@@ -184,8 +180,17 @@ async fn new_key_page(
     refusal::answer(&page, refusal)
 }
 
+/// The boxes of what a new key may be used for.
+pub(super) fn operation_fields(ticked: &BTreeSet<KeyOperation>) -> impl Iterator<Item = Field> {
+    KeyOperation::ALL.into_iter().enumerate().map(move |(index, operation)| {
+        let label = say!("key-forms-may-be-used-to-operation", operation = operation.as_str());
+        let field = Field::check(&operation_field(operation), &label, ticked.contains(&operation));
+        if index == 0 { field.hint(say!("key-forms-none-ticked-whatever-a-key")) } else { field }
+    })
+}
+
 /// The operations that are ticked in a form.
-fn ticked_operations(sent: &Sent) -> BTreeSet<KeyOperation> {
+pub(super) fn ticked_operations(sent: &Sent) -> BTreeSet<KeyOperation> {
     KeyOperation::ALL.into_iter().filter(|operation| sent.ticked(&operation_field(*operation))).collect()
 }
 

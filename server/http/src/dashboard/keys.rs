@@ -29,6 +29,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let mut offers = Offers::new(viewer, &place);
     let new = Act::primary(say!("keys-new-key"), links::in_vault(&vault, "new-key", &[]), Icon::Plus);
     offers.offer(&Kind::Key.ask(Action::KeyCreate, &vault), new).await;
+    let import = Act::link(say!("keys-import"), links::in_vault(&vault, "import-key", &[]), Icon::Upload);
+    offers.offer(&Kind::Key.ask(Action::KeyImport, &vault), import).await;
+    let restore = Act::link(say!("keys-restore"), links::in_vault(&vault, "restore-key", &[]), Icon::Undo);
+    offers.offer(&Kind::Key.ask(Action::KeyRestore, &vault), restore).await;
     let (acts, cannot) = offers.told();
     let body = body(viewer, &vault, &listed);
     let page = PanelsPage {

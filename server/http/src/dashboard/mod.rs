@@ -30,8 +30,11 @@ mod frame;
 mod issuers;
 mod kept_back;
 mod key;
+mod key_files;
 mod key_forms;
+mod key_import;
 mod key_rotation;
+mod key_uses;
 mod keys;
 mod kinds;
 mod links;
@@ -253,6 +256,13 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::KeysPage => boxed(|| keys::list(viewer, request)),
         Endpoint::NewKeyPage => boxed(|| key_forms::new_key(viewer)),
         Endpoint::NewKeyForm => boxed(|| key_forms::create(viewer, request)),
+        Endpoint::KeyImportPage => boxed(|| key_import::form(viewer)),
+        Endpoint::KeyLookForm => boxed(|| key_import::look(viewer, request)),
+        Endpoint::KeyImportForm => boxed(|| key_import::store(viewer, request)),
+        Endpoint::KeyRestorePage => boxed(|| key_files::restore_form(viewer)),
+        Endpoint::KeyRestoreForm => boxed(|| key_files::restore(viewer, request)),
+        Endpoint::KeyBackupForm => boxed(|| key_files::backup(viewer, request)),
+        Endpoint::KeyPublicFile => boxed(|| key_files::public(viewer, request)),
         Endpoint::KeyPage | Endpoint::KeyVersionPage => boxed(|| key::show(viewer)),
         Endpoint::KeyEditPage => boxed(|| key_forms::edit(viewer)),
         Endpoint::KeyEditForm => boxed(|| key_forms::change(viewer, request)),

@@ -209,9 +209,22 @@ impl Place {
                 Ok(vault),
                 _,
             ) => Self::Issuers(vault),
-            (Endpoint::KeysPage | Endpoint::NewKeyPage | Endpoint::NewKeyForm, Ok(vault), _) => Self::Keys(vault),
+            (
+                Endpoint::KeysPage
+                | Endpoint::NewKeyPage
+                | Endpoint::NewKeyForm
+                | Endpoint::KeyImportPage
+                | Endpoint::KeyLookForm
+                | Endpoint::KeyImportForm
+                | Endpoint::KeyRestorePage
+                | Endpoint::KeyRestoreForm,
+                Ok(vault),
+                _,
+            ) => Self::Keys(vault),
             (
                 Endpoint::KeyPage
+                | Endpoint::KeyPublicFile
+                | Endpoint::KeyBackupForm
                 | Endpoint::KeyVersionPage
                 | Endpoint::KeyEditPage
                 | Endpoint::KeyEditForm

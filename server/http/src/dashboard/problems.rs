@@ -199,6 +199,8 @@ fn changes(endpoint: Endpoint) -> bool {
             | Endpoint::TokenTryForm
             | Endpoint::CertificateLookForm
             | Endpoint::SecretImportLookForm
+            | Endpoint::KeyLookForm
+            | Endpoint::KeyBackupForm
             | Endpoint::CertificateExportForm
     ) && method(endpoint) == Some(Method::Post)
 }

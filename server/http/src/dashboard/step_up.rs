@@ -54,6 +54,9 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::VaultDeleteForm
             | Endpoint::VersionEnableForm
             | Endpoint::KeyEnableForm
+            | Endpoint::KeyBackupForm
+            | Endpoint::KeyRestorePage
+            | Endpoint::KeyRestoreForm
             | Endpoint::CertificateEnableForm
             | Endpoint::CertificateExportForm
             | Endpoint::VaultPurgePage

@@ -232,6 +232,20 @@ impl ImportKey {
     }
 }
 
+/// A private JSON Web Key by itself, as a file has it, and what it says that it may be used for. Taken apart, not looked at.
+pub(crate) fn private_jwk(text: &[u8]) -> Result<(KeyParts, Option<BTreeSet<KeyOperation>>), Problem> {
+    let mut key: PrivateJwk = serde_json::from_slice(text)
+        .map_err(|_| Problem::bad_parameter("It is not one private JSON Web Key with a type (kty)."))?;
+    // As other programs call it (RFC 8812).
+    if key.crv.as_deref() == Some("secp256k1") {
+        key.crv = Some("P-256K".to_owned());
+    }
+    let kty = key.kty.clone();
+    let (kty, _) = kind(&kty).ok_or_else(|| Problem::bad_parameter("Its type (kty) must be RSA, EC or oct."))?;
+    let operations = operations(key.key_ops.take())?;
+    Ok((key.into_parts(kty)?, operations))
+}
+
 /// The public part of a key on the wire.
 #[derive(Serialize)]
 struct Jwk<'a> {

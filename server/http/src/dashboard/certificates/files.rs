@@ -70,7 +70,8 @@ pub(crate) async fn export(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     Ok(file(&document, "application/x-pkcs12", &format!("{name}.pfx")))
 }
 
-fn file(bytes: &[u8], content_type: &str, name: &str) -> Response {
+/// A file to be saved.
+pub(crate) fn file(bytes: &[u8], content_type: &str, name: &str) -> Response {
     Response { body: Zeroizing::new(bytes.to_vec()), ..Response::empty(200) }
         .with("content-type", content_type.to_owned())
         .with("content-disposition", format!("attachment; filename=\"{name}\""))

@@ -7,7 +7,10 @@ use strongroom_domain::{
     vault::VaultUpdate,
 };
 
-use super::Story;
+use zeroize::Zeroizing;
+
+use super::{Story, certificates::hidden};
+use crate::edge::{Body, RawRequest, answer};
 
 /// What stands behind a name in a list of facts.
 fn fact<'a>(page: &'a str, name: &str) -> &'a str {
@@ -215,4 +218,84 @@ async fn who_may_not_sees_which_role_is_missing() {
     assert_eq!(denied.status, 403);
     assert!(denied.text.contains("You cannot see this key.") && denied.text.contains("/vaults/demo/keys/signing"));
     assert_eq!(story.get("/vaults/demo/keys/none", &bob).await.status, 403, "nothing tells what there is");
+}
+
+#[tokio::test]
+async fn a_key_is_brought_looked_at_and_taken_in() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let token = story.get("/vaults", &ada).await.form_token().to_owned();
+    let jwk = format!("{{\"kty\":\"oct\",\"k\":\"{}\"}}", "A".repeat(43));
+    let look = async |text: &str| {
+        story
+            .parts(
+                "/vaults/demo/import-key",
+                &ada,
+                &token,
+                &[("name", b"brought".as_slice()), ("pasted", text.as_bytes())],
+            )
+            .await
+    };
+    let seen = look(&jwk).await;
+    assert!(seen.status == 200 && seen.text.contains("oct 256"), "{}", seen.text);
+    assert!(!seen.text.contains(&"A".repeat(43)) && story.world.store.image().objects.is_empty(), "nothing is kept");
+    let sealed = hidden(&seen.text, "sealed").to_owned();
+    let fields = format!("name=brought&sealed={sealed}&new=yes&enabled=yes&op-wrapKey=yes&op-unwrapKey=yes");
+    let stored = story.submit("/vaults/demo/import-key/store", &ada, &fields).await;
+    assert_eq!((stored.status, stored.header("location")), (303, Some("/vaults/demo/keys/brought")), "{}", stored.text);
+    assert!(story.get("/vaults/demo/keys/brought", &ada).await.text.contains("wrapKey"));
+    // It was new when it was looked at, and is there now.
+    let again = story.submit("/vaults/demo/import-key/store", &ada, &fields).await;
+    assert!(again.status == 409 && again.text.contains("was not there when"), "{}", again.text);
+    assert!(look(&jwk).await.text.contains("becomes its next version"));
+    assert_eq!(look("-----BEGIN CERTIFICATE-----").await.status, 400);
+    let other = fields.replace("name=brought", "name=other");
+    let elsewhere = story.submit("/vaults/demo/import-key/store", &ada, &other).await;
+    assert!(elsewhere.status == 400 && elsewhere.text.contains("too long ago, or elsewhere"), "{}", elsewhere.text);
+}
+
+#[tokio::test]
+async fn a_key_goes_to_a_file_and_comes_back_from_one_and_says_when_it_was_used() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let version = made(&story, &ada, "signer", "EC+P-256").await;
+    assert!(story.get("/vaults/demo/keys/signer", &ada).await.text.contains("Never on record"));
+    let used = story.submit(&format!("{version}/use"), &ada, "operation=sign&algorithm=ES256&text=x").await;
+    assert_eq!(used.status, 200, "{}", used.text);
+    let page = story.get("/vaults/demo/keys/signer", &ada).await.text;
+    assert!(!page.contains("Never on record") && page.contains("Uses, 24 h"), "{page}");
+    for (form, begins) in [("pem", "-----BEGIN PUBLIC KEY-----"), ("jwk", "{")] {
+        let file = story.get(&format!("{version}/public?as={form}"), &ada).await;
+        assert!(file.status == 200 && file.text.starts_with(begins), "{form}: {}", file.text);
+        assert!(file.header("content-disposition").unwrap().contains(&format!("signer.{form}")));
+    }
+    assert_eq!(story.get(&format!("{version}/public?as=der"), &ada).await.status, 400);
+
+    let token = story.get("/vaults", &ada).await.form_token().to_owned();
+    let backup = answer(
+        story.services.clone(),
+        RawRequest {
+            cookies: Some(ada.clone()),
+            origin: Some(super::BASE.into()),
+            body: Body::Read(Zeroizing::new(format!("csrf_token={token}").into_bytes())),
+            ..super::raw("POST", "/vaults/demo/keys/signer/backup")
+        },
+    )
+    .await;
+    assert_eq!(backup.status, 200);
+    let blob = backup.body.to_vec();
+    let restore =
+        async |bytes: &[u8]| story.parts("/vaults/demo/restore-key", &ada, &token, &[("backup", bytes)]).await;
+    let taken = restore(&blob).await;
+    assert_eq!(taken.status, 409, "{}", taken.text);
+    assert_eq!(restore(b"none").await.status, 400);
+    assert_eq!(restore(b"").await.status, 400);
+    assert_eq!(story.submit("/vaults/demo/keys/signer/delete", &ada, "").await.status, 303);
+    assert_eq!(
+        story.submit("/vaults/demo/deleted-keys/signer/purge", &ada, "confirm=signer&why=told").await.status,
+        303
+    );
+    let back = restore(&blob).await;
+    assert_eq!((back.status, back.header("location")), (303, Some("/vaults/demo/keys/signer")), "{}", back.text);
+    assert_eq!(story.get(&version, &ada).await.status, 200, "with its versions");
 }

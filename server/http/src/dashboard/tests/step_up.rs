@@ -89,6 +89,8 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::KeyEditForm,
     Endpoint::KeyDisableForm,
     Endpoint::KeyUseForm,
+    Endpoint::KeyLookForm,
+    Endpoint::KeyImportForm,
     Endpoint::KeyRotateForm,
     Endpoint::KeyRotationForm,
     Endpoint::KeyRecoverForm,

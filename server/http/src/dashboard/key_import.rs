@@ -1,0 +1,350 @@
+//! Importing a key that was made elsewhere: first it is shown what is in the file, and nothing is kept; then it is taken in.
+//!
+//! Between the two the file is with the browser, sealed ([`passing`]). Must never show anything of a private half: type and
+//! size alone are told, by their lengths. Whether it is a good key is found out for those who may import it, as it is taken
+//! in.
+
+use std::collections::BTreeSet;
+
+use data_encoding::BASE64;
+use strongroom_crypto::{
+    key::{KeyParts, KeySpec, PrivateParts},
+    x509::EncryptedKey,
+};
+use strongroom_domain::{
+    action::Action,
+    admin::Ahead,
+    gate::Ask,
+    key::KeyOperation,
+    keys::Import,
+    names::{ObjectKind, ObjectName, VaultName},
+};
+use strongroom_web::{Body, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
+use zeroize::Zeroizing;
+
+use super::{
+    Failure,
+    form::{LONG, Sent},
+    frame::{Place, Viewer},
+    key_forms::{self, ticked_operations},
+    links,
+    multipart::Parts,
+    passing, redirect,
+    refusal::{self, Refusal},
+    secret_forms::{Draft, attributes, vault},
+    snippets::{self, Commands},
+    view,
+};
+use crate::{
+    api::wire::keys::private_jwk,
+    message::{Request, Response},
+    problem::Problem,
+};
+
+/// What a file under way is sealed as.
+const LABEL: &str = "key-import";
+/// Longest file in bytes: more than any private key has.
+const MAX_FILE: usize = 32 * 1024;
+/// Longest password in bytes.
+const MAX_PASSWORD: usize = 1024;
+
+/// A key as it was brought.
+struct Brought {
+    parts: KeyParts,
+    spec: KeySpec,
+    /// What its file says that it may be used for.
+    operations: Option<BTreeSet<KeyOperation>>,
+}
+
+impl Brought {
+    /// Out of a JSON Web Key, or out of PEM or DER, which may be encrypted.
+    fn read(bytes: &[u8], password: &str) -> Result<Self, Refusal> {
+        let document = |words: &str| Refusal::of_field("document", words);
+        if bytes.len() > MAX_FILE {
+            return Err(document(say!("key-import-it-is-longer-than-any-key")));
+        }
+        let (parts, operations) = if bytes.trim_ascii_start().first() == Some(&b'{') {
+            private_jwk(bytes).map_err(|problem| document(&problem.message))?
+        } else {
+            let der = unarmoured(bytes).ok_or_else(|| document(say!("key-import-it-holds-no-private-key")))?;
+            let der = match EncryptedKey::read(&der) {
+                Some(_) if password.is_empty() => {
+                    return Err(Refusal::of_field("password", say!("key-import-it-is-encrypted")));
+                }
+                Some(locked) => locked
+                    .open(password)
+                    .map_err(|_| Refusal::of_field("password", say!("key-import-the-password-does-not-open-it")))?,
+                None => der,
+            };
+            let parts =
+                PrivateParts::from_der(&der).map_err(|_| document(say!("key-import-it-holds-no-private-key")))?;
+            let parts = match parts {
+                PrivateParts::Rsa(parts) => KeyParts::Rsa(parts),
+                PrivateParts::Ec(parts) => KeyParts::Ec(parts),
+            };
+            (parts, None)
+        };
+        let spec = parts.spec().map_err(|_| document(say!("key-import-keys-of-this-size")))?;
+        Ok(Self { parts, spec, operations })
+    }
+}
+
+/// The bytes of the first private key in a PEM text (RFC 7468), or all of them.
+fn unarmoured(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let Some(text) = std::str::from_utf8(bytes).ok().filter(|text| text.contains("-----BEGIN ")) else {
+        return Some(Zeroizing::new(bytes.to_vec()));
+    };
+    let mut blocks = text.split("-----BEGIN ").skip(1).filter_map(|block| block.split_once("-----"));
+    let (_, rest) = blocks.find(|(label, _)| label.ends_with("PRIVATE KEY"))?;
+    let body = rest.split("-----END ").next()?;
+    let body: Zeroizing<String> = Zeroizing::new(body.split_whitespace().collect());
+    BASE64.decode(body.as_bytes()).ok().map(Zeroizing::new)
+}
+
+/// A file between the two steps.
+struct UnderWay {
+    password: Zeroizing<String>,
+    document: Zeroizing<Vec<u8>>,
+}
+
+impl UnderWay {
+    fn place(vault: &VaultName, name: &ObjectName) -> String {
+        format!("/vaults/{vault}/keys/{}", name.as_str())
+    }
+
+    /// `password ‖ NUL ‖ document`, sealed.
+    fn seal(&self, viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Result<String, Problem> {
+        let parts: [&[u8]; 3] = [self.password.as_bytes(), b"\0", &self.document];
+        let bytes = Zeroizing::new(parts.concat());
+        passing::seal(viewer, LABEL, &Self::place(vault, name), &bytes)
+    }
+
+    fn open(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, sealed: &str) -> Option<Self> {
+        let opened = passing::open(viewer, LABEL, &Self::place(vault, name), sealed)?;
+        let end = opened.iter().position(|byte| *byte == 0)?;
+        let (password, document) = (opened.get(..end)?, opened.get(end + 1..)?);
+        Some(Self {
+            password: Zeroizing::new(std::str::from_utf8(password).ok()?.to_owned()),
+            document: Zeroizing::new(document.to_vec()),
+        })
+    }
+}
+
+/// GET /vaults/{vault}/import-key
+///
+/// # Errors
+/// 404 for what is no vault's name.
+pub(super) async fn form(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    Ok(form_page(viewer, &vault(viewer)?, "", None).await)
+}
+
+/// POST /vaults/{vault}/import-key: what kind of key it is. Nothing is kept.
+///
+/// # Errors
+/// 403 for a form that is not ours.
+pub(super) async fn look(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let parts = Parts::accept(viewer, request)?;
+    let vault = vault(viewer)?;
+    let text = |name| parts.file(name).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+    let sent_name = text("name").trim();
+    let looked = async {
+        let (name, under_way) = brought(&parts, sent_name)?;
+        // Whatever was sent, it is looked at for those alone who may import.
+        let ask = Ask::object(ObjectKind::Key, Action::KeyImport, &vault, &name);
+        if let Ahead::Obstacle(code) = viewer.services.admin.ahead(&viewer.call.ctx, &ask).await {
+            return Err(Refusal::of_field("name", say!("key-import-not-open-to-you", code = code)));
+        }
+        let brought = Brought::read(&under_way.document, &under_way.password)?;
+        Ok((name, under_way, brought))
+    };
+    match looked.await {
+        Ok((name, under_way, brought)) => {
+            let sealed = under_way.seal(viewer, &vault, &name)?;
+            let there = viewer.services.keys.show(&viewer.further()?, &vault, &name, None).await.ok();
+            if there.as_ref().and_then(|(item, _)| item.version.key.as_ref()).is_some_and(|key| key.in_token()) {
+                let refusal = Refusal::of_field("name", say!("key-import-the-key-of-this-name-is-in-hardware"));
+                return Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await);
+            }
+            let draft = match &there {
+                Some((item, _)) => Draft::of(&item.version.attributes).enabled(),
+                None => Draft::empty(),
+            };
+            let step = Step { vault: &vault, name: &name, sealed: &sealed, new: there.is_none() };
+            let ticked = brought.operations.unwrap_or_default();
+            Ok(import_page(viewer, &step, Some(brought.spec), (draft, &ticked), None).await)
+        }
+        Err(refusal) => Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await),
+    }
+}
+
+/// What was sent: the file, or what was pasted in its place.
+fn brought(parts: &Parts<'_>, name: &str) -> Result<(ObjectName, UnderWay), Refusal> {
+    let name = ObjectName::parse(name).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
+    let given = |part| parts.file(part).filter(|bytes| !bytes.is_empty());
+    let document = match (given("document"), given("pasted")) {
+        (Some(_), Some(_)) => return Err(Refusal::of_field("pasted", say!("key-import-either-a-file-or-a-text"))),
+        (Some(bytes), None) | (None, Some(bytes)) => bytes,
+        (None, None) => return Err(Refusal::of_field("document", say!("key-import-choose-a-file-or-paste"))),
+    };
+    let password = std::str::from_utf8(parts.file("password").unwrap_or_default()).ok();
+    let password = password.filter(|password| password.len() <= MAX_PASSWORD && !password.contains('\0'));
+    let password = password.ok_or_else(|| Refusal::of_field("password", say!("key-import-a-password-has-at-most")))?;
+    let under_way =
+        UnderWay { password: Zeroizing::new(password.to_owned()), document: Zeroizing::new(document.to_vec()) };
+    Ok((name, under_way))
+}
+
+fn here(vault: &VaultName) -> Place {
+    Place::Keys(vault.clone()).below(say!("key-import-import"))
+}
+
+fn commands(viewer: &Viewer<'_>, vault: &VaultName, name: &str) -> Panel {
+    let commands = Commands::of_vault(viewer.services, vault);
+    snippets::panel(vec![
+        commands.vault(&format!("key import {name} --file FILE")),
+        commands.curl_vault("PUT", &format!("/keys/{name}"), Some("@key.json")),
+    ])
+}
+
+async fn form_page(viewer: &Viewer<'_>, vault: &VaultName, name: &str, refusal: Option<&Refusal>) -> Response {
+    let form = Form {
+        action: links::in_vault(vault, "import-key", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: vec![
+            Field::line("name", say!("key-import-name"), name, 127)
+                .required()
+                .hint(say!("key-import-1-to-127-letters")),
+            Field::file("document", say!("key-import-file"), ".pem,.key,.der,.jwk,.json")
+                .hint(say!("key-import-a-private-key-as-pem")),
+            Field::new("pasted", say!("key-import-or-its-text-pasted"), FieldKind::Secret)
+                .hint(say!("key-import-it-is-not-sent-back")),
+            Field::new("password", say!("key-import-password"), FieldKind::Password)
+                .hint(say!("key-import-of-an-encrypted-key")),
+        ],
+        submit: say!("key-import-show-what-is-in-it").to_owned(),
+        cancel_href: Some(links::keys(vault)),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let page = PanelsPage {
+        lead: Some(say!("key-import-first-it-is-shown").to_owned()),
+        main: vec![Panel::new(say!("key-import-file"), Body::Form(form))],
+        aside: vec![commands(viewer, vault, "NAME")],
+        ..PanelsPage::new(viewer.shell(&here(vault)).await, say!("key-import-import-a-key-into-vault", vault = vault))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// A key that is about to be taken in.
+struct Step<'a> {
+    vault: &'a VaultName,
+    name: &'a ObjectName,
+    sealed: &'a str,
+    /// Whether there is no key of the name.
+    new: bool,
+}
+
+async fn import_page(
+    viewer: &Viewer<'_>,
+    step: &Step<'_>,
+    spec: Option<KeySpec>,
+    (draft, ticked): (Draft, &BTreeSet<KeyOperation>),
+    refusal: Option<&Refusal>,
+) -> Response {
+    let Step { vault, name, sealed, new } = step;
+    let mut fields = vec![Field::hidden("name", name.display()), Field::hidden("sealed", *sealed)];
+    fields.extend(new.then(|| Field::hidden("new", "yes")));
+    fields.extend(key_forms::operation_fields(ticked));
+    fields.extend(key_forms::common_fields(draft));
+    let form = Form {
+        action: links::in_vault(vault, "import-key/store", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields,
+        submit: if *new { say!("key-import-import") } else { say!("key-import-import-as-the-next-version") }.to_owned(),
+        cancel_href: Some(links::in_vault(vault, "import-key", &[])),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let told = if *new {
+        say!("key-import-it-becomes-the-key-name", name = name)
+    } else {
+        say!("key-import-there-is-a-key-name", name = name)
+    };
+    let facts = |spec| {
+        let kind = Fact::text(say!("key-import-type-and-size"), view::key_kind(spec));
+        let out = Fact::text(say!("key-import-private-half"), say!("key-import-never-leaves-this-vault"));
+        Panel::new(say!("key-import-in-the-file"), Body::Facts(vec![kind, out]))
+    };
+    let import = Panel::new(say!("key-import-take-it-in"), Body::Form(form))
+        .foot(say!("key-import-the-file-is-kept-for-ten-minutes"));
+    let page = PanelsPage {
+        lead: Some(say!("key-import-nothing-is-kept-yet", told = told)),
+        main: spec.map(facts).into_iter().chain([import]).collect(),
+        aside: vec![commands(viewer, vault, name.display())],
+        ..PanelsPage::new(viewer.shell(&here(vault)).await, say!("key-import-import-name", name = name))
+    };
+    refusal::answer(&page, refusal)
+}
+
+/// POST /vaults/{vault}/import-key/store: what was looked at is taken in.
+///
+/// # Errors
+/// 403 for a form that is not ours, the gate's denial, or why nothing can be written.
+pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let sent = Sent::accept(viewer, request, LONG)?;
+    let vault = vault(viewer)?;
+    let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
+    let sealed = sent.text("sealed");
+    let under_way = UnderWay::open(viewer, &vault, &name, sealed);
+    let brought = under_way.and_then(|under_way| Brought::read(&under_way.document, &under_way.password).ok());
+    let Some(Brought { parts, spec, .. }) = brought else {
+        let refusal = Refusal::of_field("document", say!("key-import-it-was-looked-at-too-long-ago"));
+        return Ok(form_page(viewer, &vault, name.display(), Some(&refusal)).await);
+    };
+    let ticked = ticked_operations(&sent);
+    let new = sent.ticked("new");
+    let import = async {
+        let attributes = attributes(&sent)?;
+        let operations = (!ticked.is_empty()).then(|| ticked.clone());
+        let import = Import { parts, hardware: false, operations };
+        if new {
+            refusal::hold_new(viewer, Action::KeyImport);
+        }
+        let words = say!("key-import-there-is-a-key-name-now", name = name);
+        let made = viewer.services.keys.import(&viewer.call.ctx, &vault, &name, import, &attributes).await;
+        let made = made.map_err(|error| refusal::or_taken(error.into(), &words))?;
+        Ok::<_, Failure>(links::key(&vault, &made.0.secret.name, None))
+    };
+    match import.await {
+        Ok(href) => Ok(redirect(href)),
+        Err(failure) => {
+            let refusal = Refusal::of(failure)?;
+            let step = Step { vault: &vault, name: &name, sealed, new };
+            let draft = (Draft::of_sent(&sent), &ticked);
+            Ok(import_page(viewer, &step, Some(spec), draft, Some(&refusal)).await)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symmetric_key_is_told_by_its_length_and_what_is_no_key_is_refused() {
+        let jwk = br#" {"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","key_ops":["wrapKey"]}"#;
+        let read = Brought::read(jwk, "").map_err(|refusal| refusal.sentence().to_owned()).unwrap();
+        assert_eq!((read.spec, view::key_kind(read.spec).as_str()), (KeySpec::Oct { bits: 256 }, "oct 256"));
+        assert_eq!(read.operations, Some(BTreeSet::from([KeyOperation::WrapKey])));
+        for other in [
+            &b"{}"[..],
+            b"{\"kty\":\"oct\",\"k\":\"AA\"}",
+            b"-----BEGIN CERTIFICATE-----\nAQ==\n-----END CERTIFICATE-----\n",
+            b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
+            b"\x30\x00",
+            &[b' '; MAX_FILE + 1],
+        ] {
+            assert!(Brought::read(other, "").is_err(), "{:?}", String::from_utf8_lossy(other));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+### server/http/src/dashboard/key_import.rs
+
+key-import-it-is-longer-than-any-key = It is longer than any private key is.
+key-import-it-holds-no-private-key = It holds no private key that can be read: RSA, or on P-256, P-384, P-521 or secp256k1, as PEM or DER (PKCS#8, PKCS#1, SEC 1), or one JSON Web Key.
+key-import-it-is-encrypted = The key is encrypted: its password is needed.
+key-import-the-password-does-not-open-it = This password does not open it, or it is encrypted in a way that is not read.
+key-import-keys-of-this-size = Keys of this size are not offered.
+key-import-not-open-to-you = Importing is not open to you now ({ $code }).
+key-import-the-key-of-this-name-is-in-hardware = The key of this name is in the hardware token. Its next version would not be: import it under another name, or rotate it there.
+key-import-either-a-file-or-a-text = Either a file or a text that is pasted, not both.
+key-import-choose-a-file-or-paste = Choose a file, or paste its text.
+key-import-a-password-has-at-most = A password has at most 1,024 bytes, and none of them is NUL.
+key-import-import = Import
+key-import-name = Name
+key-import-1-to-127-letters = 1 to 127 letters, digits and hyphens.
+key-import-file = File
+key-import-a-private-key-as-pem = A private key as PEM or DER, or a JSON Web Key with its private half.
+key-import-or-its-text-pasted = Or its text, pasted
+key-import-it-is-not-sent-back = It is not sent back if something is wrong with it.
+key-import-password = Password
+key-import-of-an-encrypted-key = Of an encrypted key (PKCS#8).
+key-import-show-what-is-in-it = Show what is in it
+key-import-first-it-is-shown = First it is shown what kind of key it is, and nothing is kept. Then it is taken in.
+key-import-import-a-key-into-vault = Import a key into { $vault }
+key-import-import-as-the-next-version = Import as the next version
+key-import-it-becomes-the-key-name = It becomes the key { $name }.
+key-import-there-is-a-key-name = There is a key { $name }: this becomes its next version, and the earlier ones stay.
+key-import-there-is-a-key-name-now = There is a key { $name } now, which was not there when the file was looked at: choose it once more to make the next version of it.
+key-import-type-and-size = Type and size
+key-import-private-half = Private half
+key-import-never-leaves-this-vault = Never leaves this vault
+key-import-in-the-file = In the file
+key-import-take-it-in = Take it in
+key-import-the-file-is-kept-for-ten-minutes = The file is with your browser, sealed, for ten minutes. Whether it is a good key is found out as it is taken in.
+key-import-nothing-is-kept-yet = Nothing is kept yet. { $told }
+key-import-import-name = Import { $name }
+key-import-it-was-looked-at-too-long-ago = It was looked at too long ago, or elsewhere: choose the file once more. Nothing was kept.
