@@ -7,7 +7,10 @@
 mod rows;
 mod vaults;
 
-use std::{collections::HashMap, sync::Arc, sync::RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock, Weak},
+};
 
 use strongroom_crypto::{
     Entropy, EntropyError, MacKey, OpenError, Place, PlaceParts, Plaintext, RootCipher, RootKey, SealError,
@@ -68,6 +71,8 @@ pub struct Keyring {
     /// Seals where the pages of listings begin.
     pages: RootKey,
     vaults: RwLock<HashMap<WrappedVaultKey, Arc<VaultKeys>>>,
+    /// Rows of vaults that were verified, as they lie in memory, where nothing changes them: once is enough.
+    verified: RwLock<HashMap<VaultId, Weak<Vault>>>,
 }
 
 /// What every place of a page is padded to: no name is longer.
@@ -104,7 +109,8 @@ impl Keyring {
     fn of(root: Box<dyn RootCipher>, installation: InstallationId, control: MacKey, credentials: MacKey) -> Self {
         let passing = control.sealing_key();
         let pages = control.for_purpose("page-tokens-v1").sealing_key();
-        Self { root, installation, control, credentials, passing, pages, vaults: RwLock::default() }
+        let (vaults, verified) = (RwLock::default(), RwLock::default());
+        Self { root, installation, control, credentials, passing, pages, vaults, verified }
     }
 
     /// Fingerprint of the root key.

@@ -139,3 +139,30 @@ async fn a_root_key_that_is_out_of_reach_is_no_tampering() {
     let retagged = keyring.verified_vault_keys(&Arc::new(retagged)).await;
     assert!(matches!(retagged, Err(KeyringError::Tampered)), "and neither is its key");
 }
+
+#[tokio::test]
+async fn a_row_that_is_not_the_very_same_is_verified_anew() {
+    let (root, _) = Elsewhere::new(1);
+    let keyring = keyring(root);
+    let row = vault(&keyring, 1);
+    for _ in 0..2 {
+        keyring.verified_vault_keys(&row).await.unwrap();
+    }
+    let alike = Arc::new((*row).clone());
+    keyring.verified_vault_keys(&alike).await.unwrap();
+    let changed = |row: &Vault| Arc::new(Vault { revision: row.revision + 1, ..row.clone() });
+    assert!(matches!(keyring.verified_vault_keys(&changed(&row)).await, Err(KeyringError::Tampered)));
+    // Not even in the place of one that was let go.
+    let (mut last, mut places) = (alike, Vec::new());
+    for _ in 0..50 {
+        let other = changed(&row);
+        drop(last);
+        assert!(matches!(keyring.verified_vault_keys(&other).await, Err(KeyringError::Tampered)));
+        places.push(changed(&row));
+        last = Arc::new((*row).clone());
+        keyring.verified_vault_keys(&last).await.unwrap();
+    }
+    for other in places {
+        assert!(matches!(keyring.verified_vault_keys(&other).await, Err(KeyringError::Tampered)));
+    }
+}

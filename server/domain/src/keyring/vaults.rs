@@ -1,14 +1,17 @@
 //! The keys of vaults, unwrapped by the root key and kept. Where the root key is in a token this is where one waits for
 //! it: never on a thread that serves requests.
 
-use std::sync::Arc;
+use std::{
+    ptr,
+    sync::{Arc, Weak},
+};
 
 use strongroom_crypto::{VaultKey, WrappedKey};
 
 use super::{Keyring, KeyringError, VaultKeys};
 use crate::{names::VaultId, vault::Vault};
 
-/// Most unwrapped vault keys kept; beyond, the cache starts anew.
+/// Most unwrapped vault keys kept, and verified rows; beyond, the cache starts anew.
 const MAX_VAULTS: usize = 1024;
 
 impl Keyring {
@@ -46,7 +49,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Tampered`] when row or wrapped key is not this vault's; [`KeyringError::Unreachable`].
     pub async fn verified_vault_keys(self: &Arc<Self>, vault: &Arc<Vault>) -> Result<Arc<VaultKeys>, KeyringError> {
-        self.verify_vault(vault)?;
+        self.verify_once(vault)?;
         match self.kept(vault) {
             Some(keys) => Ok(keys),
             None => {
@@ -64,7 +67,7 @@ impl Keyring {
         self: &Arc<Self>,
         vault: &Arc<Vault>,
     ) -> Result<Arc<VaultKeys>, KeyringError> {
-        self.verify_vault(vault)?;
+        self.verify_once(vault)?;
         match self.kept(vault) {
             Some(keys) => Ok(keys),
             None => {
@@ -72,6 +75,23 @@ impl Keyring {
                 self.apart(move |keyring| keyring.unwrapped(&vault)).await
             }
         }
+    }
+
+    /// Checks a vault's row, but for one that was checked and is still the very same in memory. Whatever was read anew
+    /// lies elsewhere: what is known holds on to its place.
+    fn verify_once(&self, vault: &Arc<Vault>) -> Result<(), KeyringError> {
+        let is_it = |known: &Weak<Vault>| ptr::eq(known.as_ptr(), Arc::as_ptr(vault));
+        if self.verified.read().is_ok_and(|known| known.get(&vault.id).is_some_and(is_it)) {
+            return Ok(());
+        }
+        self.verify_vault(vault)?;
+        if let Ok(mut known) = self.verified.write() {
+            if known.len() >= MAX_VAULTS {
+                known.clear();
+            }
+            known.insert(vault.id, Arc::downgrade(vault));
+        }
+        Ok(())
     }
 
     fn kept(&self, vault: &Vault) -> Option<Arc<VaultKeys>> {
@@ -109,6 +129,9 @@ impl Keyring {
     pub fn forget(&self, vault: VaultId) {
         if let Ok(mut known) = self.vaults.write() {
             known.retain(|(id, _), _| *id != vault);
+        }
+        if let Ok(mut known) = self.verified.write() {
+            known.remove(&vault);
         }
     }
 }
