@@ -42,6 +42,7 @@ mod m0032_certificates_by_serial;
 mod m0033_ends_and_rotations;
 mod m0034_ages_of_secrets;
 mod m0035_what_lists_are_searched_by;
+mod m0036_audit_by_reason_address_and_kind;
 
 use sea_orm_migration::{
     MigrationTrait, MigratorTrait, SchemaManager, SchemaManagerConnection,
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0033_ends_and_rotations::Migration),
             Box::new(m0034_ages_of_secrets::Migration),
             Box::new(m0035_what_lists_are_searched_by::Migration),
+            Box::new(m0036_audit_by_reason_address_and_kind::Migration),
         ]
     }
 }

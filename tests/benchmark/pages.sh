@@ -79,6 +79,11 @@ run_pages() {
     page 'audit, of part of many names' '/audit?principal=worker&range=24h'
     page 'audit, of an operation' '/audit?operation=SecretList&range=24h'
     page 'audit, of an operation there is none of' '/audit?operation=CertificateNearExpiry'
+    page 'audit, of a reason' '/audit?reason=no-role&vault=figures-1'
+    page 'audit, of a reason there is none of' '/audit?reason=nothing'
+    page 'audit, from an address' '/audit?client=10.46.3.7&outcome=denied'
+    page 'audit, of a kind there is none of' '/audit?kind=issuer'
+    page 'audit, repeats grouped' '/audit?group=yes&range=24h'
     page 'audit, of an object' '/audit?vault=figures&object=s-77'
     page 'API: audit, denied' '/api/v1/audit?outcome=denied'
 }

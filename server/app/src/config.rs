@@ -300,9 +300,10 @@ impl Issuer {
             (Some(claim), Some(value)) => Some(WorkloadWhen { claim, value }),
             _ => anyhow::bail!("workload_claim and workload_value of an issuer go together"),
         };
-        // Records are searched by what stands first in them under this name, and claims stand before it.
-        if self.claims.iter().flatten().any(|claim| claim == "operation") {
-            anyhow::bail!("claims of an issuer: none may be called operation, because records are found by theirs");
+        // Records are searched by what stands first in them under these names, and claims stand before it.
+        let found_by = ["operation", "client", "outcome"];
+        if let Some(claim) = self.claims.iter().flatten().find(|claim| found_by.contains(&claim.as_str())) {
+            anyhow::bail!("claims of an issuer: none may be called {claim}, because records are found by theirs");
         }
         Ok(IssuerConfig {
             kind: match self.kind {

@@ -20,6 +20,8 @@ use crate::{Store, entity::audit_record, fault::unavailable_or_long, rows};
 const MAX_SUBJECTS: usize = 20;
 /// Most subjects that are gone through for a part of one.
 const MAX_STEPS: usize = 5000;
+/// Longest reason that its index holds whole, in bytes.
+const MOST_OF_REASON: usize = 100;
 /// Every subject once: each step goes to the next one in the index.
 const SUBJECTS: &str = "\
     WITH RECURSIVE subjects (subject) AS (\
@@ -178,15 +180,21 @@ impl Store {
         use audit_record::Column;
 
         let mut all = Condition::all();
+        let by = Leads::of(filter);
+        // Not to be asked for by an index of their own, where another one narrows more. PostgreSQL knows by itself which does.
+        let sqlite = self.reader.get_database_backend() == DbBackend::Sqlite;
+        let beside = sqlite && matches!(by, Leads::Client | Leads::Reason);
         if let Some(outcome) = filter.outcome {
-            all = all.add(Column::Outcome.eq(outcome.as_str()));
-            if outcome != Outcome::Allowed {
+            let column = if beside { Expr::cust("outcome || ''") } else { Expr::col(Column::Outcome) };
+            all = all.add(column.eq(outcome.as_str()));
+            if outcome != Outcome::Allowed && !beside {
                 // In the words of the index, so that it is used: it is over these records alone.
                 all = all.add(Expr::cust("outcome <> 'allowed'"));
             }
         }
         if let Some(vault) = &filter.vault {
-            all = all.add(Column::Vault.eq(rows::filter_text(vault)));
+            let column = if beside { Expr::cust("vault || ''") } else { Expr::col(Column::Vault) };
+            all = all.add(column.eq(rows::filter_text(vault)));
         }
         if let Some(object) = &filter.object {
             let whole = Column::Object.eq(rows::filter_text(object));
@@ -207,8 +215,7 @@ impl Store {
         }
         if let Some(operation) = &filter.operation {
             // Whose or of what it is narrows more, and those have indexes too: not to be asked for by this one.
-            let by_another = filter.principal.is_some() || filter.whole_principal.is_some() || of_one_object(filter);
-            all = match by_another {
+            all = match by == Leads::Whose || beside {
                 true => all.add(self.place_of(operation)?.gt(0)),
                 false => all.add(Expr::cust(self.operation()).eq(operation.as_str())),
             };
@@ -220,13 +227,21 @@ impl Store {
                 any = any.add(self.place_in_body(reason_in_body(outcome, reason)?).gt(0));
             }
             all = all.add(any);
+            if by == Leads::Reason {
+                // In the words of the index, so that it is used: it has no entry of those of which nothing is to be said.
+                all = all.add(Expr::cust(self.reason()).eq(reason.as_str())).add(Expr::cust(self.has_a_reason()));
+            }
         }
         if let Some(client) = &filter.client {
             // With what follows it, so that nothing else that is called so is taken for it.
             all = all.add(self.place_in_body(format!("\"client\":\"{client}\",\"listener\":")).gt(0));
+            if by == Leads::Client {
+                all = all.add(Expr::cust(self.client()).eq(client.to_string()));
+            }
         }
         if let Some(kind) = filter.kind {
-            all = all.add(Expr::cust(self.kind()).eq(kind.as_str()));
+            let told = if by == Leads::Kind { self.kind().to_owned() } else { format!("{} || ''", self.kind()) };
+            all = all.add(Expr::cust(told).eq(kind.as_str()));
         }
         if filter.changes_of_people {
             all = all.add(Expr::cust(self.changes_of_people()));
@@ -299,10 +314,37 @@ impl Store {
     fn kind(&self) -> &'static str {
         match self.reader.get_database_backend() {
             DbBackend::Postgres => {
-                r#"split_part(split_part(split_part(body, '"operation":"', 2), '"kind":"', 2), '"', 1)"#
+                r#"left(split_part(split_part(split_part(body, '"operation":"', 2), '"kind":"', 2), '"', 1), 31)"#
             }
             _ => {
                 r#"substr(substr(substr(body, instr(body, '"operation":"')), instr(substr(body, instr(body, '"operation":"')), '"kind":"') + 8, 32), 1, instr(substr(substr(body, instr(body, '"operation":"')), instr(substr(body, instr(body, '"operation":"')), '"kind":"') + 8, 32), '"') - 1)"#
+            }
+        }
+    }
+
+    /// The reason of a body, in the words of its index: what follows the outcome.
+    fn reason(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => {
+                r#"left(split_part(split_part(body, '"outcome":"' || outcome || '","reason":"', 2), '"', 1), 127)"#
+            }
+            _ => {
+                r#"substr(substr(body, instr(body, '"outcome":"' || outcome || '","reason":"') + 23 + length(outcome), 128), 1, instr(substr(body, instr(body, '"outcome":"' || outcome || '","reason":"') + 23 + length(outcome), 128), '"') - 1)"#
+            }
+        }
+    }
+
+    /// Of which records there are reasons in their index.
+    fn has_a_reason(&self) -> String {
+        format!(r#"{}(body, '"outcome":"allowed","reason":"ok",') = 0"#, self.position())
+    }
+
+    /// The address that a request came from, in the words of its index.
+    fn client(&self) -> &'static str {
+        match self.reader.get_database_backend() {
+            DbBackend::Postgres => r#"left(split_part(split_part(body, '"client":"', 2), '"', 1), 45)"#,
+            _ => {
+                r#"substr(substr(body, instr(body, '"client":"') + 10, 46), 1, instr(substr(body, instr(body, '"client":"') + 10, 46), '"') - 1)"#
             }
         }
     }
@@ -333,15 +375,58 @@ impl Store {
     }
 }
 
+/// Which index a question is to be answered by: one serves it, and what else is asked for is compared record by record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    /// Who asked, or the one object that it is about.
+    Whose,
+    /// The address.
+    Client,
+    /// The reason, which stands behind its outcome.
+    Reason,
+    /// The kind, where nothing else is asked for that an index finds.
+    Kind,
+    /// Whichever the database finds best: outcome, vault, operation, time.
+    Others,
+}
+
+impl Leads {
+    fn of(filter: &RecordFilter) -> Self {
+        let alone = filter.outcome.is_none() && filter.vault.is_none() && filter.operation.is_none();
+        if filter.principal.is_some() || filter.whole_principal.is_some() || of_one_object(filter) {
+            Self::Whose
+        } else if filter.client.is_some() {
+            Self::Client
+        } else if filter.reason.as_deref().is_some_and(has_entry) {
+            Self::Reason
+        } else if filter.kind.is_some() && alone {
+            Self::Kind
+        } else {
+            Self::Others
+        }
+    }
+}
+
+/// Whether the index of reasons has an entry of this one as it is: it is cut, and holds what a body holds.
+fn has_entry(reason: &str) -> bool {
+    reason != "ok"
+        && reason.len() <= MOST_OF_REASON
+        && !reason.chars().any(|c| c.is_control() || matches!(c, '"' | '\\'))
+}
+
 /// What of a filter an index finds by itself.
 fn by_index(filter: &RecordFilter) -> RecordFilter {
-    RecordFilter {
-        outcome: filter.outcome,
-        vault: filter.vault.clone(),
-        operation: filter.operation.clone(),
-        from: filter.from,
-        until: filter.until,
-        ..RecordFilter::default()
+    let time = RecordFilter { from: filter.from, until: filter.until, ..RecordFilter::default() };
+    match Leads::of(filter) {
+        Leads::Client => RecordFilter { client: filter.client, ..time },
+        Leads::Reason => RecordFilter { reason: filter.reason.clone(), ..time },
+        Leads::Kind => RecordFilter { kind: filter.kind, ..time },
+        Leads::Whose | Leads::Others => RecordFilter {
+            outcome: filter.outcome,
+            vault: filter.vault.clone(),
+            operation: filter.operation.clone(),
+            ..time
+        },
     }
 }
 
@@ -414,8 +499,11 @@ mod tests {
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
         INSERT INTO audit_records (id, at, outcome, vault, object, principal, body, node, seq) \
         SELECT ID, i * 1000, CASE WHEN i % 50 = 0 THEN 'denied' ELSE 'allowed' END, 'v' || (i % 6), 's-' || (i % 1000), \
-          'worker-' || (i % 100), '{\"principal_kind\":\"workload\",\"operation\":\"' || \
-          CASE WHEN i % 97 = 0 THEN 'KeySign' ELSE 'SecretGet' END || '\",\"vault\":\"v\"}', 'node-1', i FROM n";
+          'worker-' || (i % 100), '{\"principal_kind\":\"workload\",\"client\":\"10.0.0.' || (i % 50) || \
+          '\",\"listener\":\"main\",\"operation\":\"' || CASE WHEN i % 97 = 0 THEN 'KeySign' ELSE 'SecretGet' END || \
+          '\",\"vault\":\"v\",\"kind\":\"' || CASE WHEN i % 1000 = 0 THEN 'issuer' ELSE 'secret' END || \
+          '\",\"outcome\":\"' || CASE WHEN i % 50 = 0 THEN 'denied\",\"reason\":\"no-role' ELSE 'allowed\",\"reason\":\"ok' \
+          END || '\",\"status\":200}', 'node-1', i FROM n";
 
     /// A long log on either database, with the statement by which it says how it goes about another one.
     async fn with_a_long_log(url: &str) -> Store {
@@ -455,7 +543,34 @@ mod tests {
         let day = || RecordFilter { from: Some(19_000_000), ..all.clone() };
         let without = Without { challenges: true, reads_of: Some(ada.clone()), allowed: vec!["Page".to_owned()] };
         let operation = |name: &str| Some(name.to_owned());
+        let reason = |reason: &str| Some(reason.to_owned());
+        let (client, kind) = ("10.0.0.7".parse().ok(), Some(ObjectKind::Issuer));
         let cases = [
+            (RecordFilter { reason: reason("no-role"), ..all.clone() }, vec!["audit_records_by_reason"]),
+            (
+                RecordFilter {
+                    reason: reason("no-role"),
+                    outcome: Some(Outcome::Denied),
+                    vault: Some("v1".to_owned()),
+                    kind,
+                    ..day()
+                },
+                vec!["audit_records_by_reason"],
+            ),
+            (RecordFilter { client, ..all.clone() }, vec!["audit_records_by_client"]),
+            (
+                RecordFilter {
+                    client,
+                    outcome: Some(Outcome::Denied),
+                    vault: Some("v1".to_owned()),
+                    operation: operation("SecretGet"),
+                    reason: reason("no-role"),
+                    ..day()
+                },
+                vec!["audit_records_by_client"],
+            ),
+            (RecordFilter { kind, ..all.clone() }, vec!["audit_records_by_kind"]),
+            (RecordFilter { kind, vault: Some("v1".to_owned()), ..all.clone() }, vec!["audit_records_by_vault"]),
             (RecordFilter { without, ..all.clone() }, vec!["audit_records_by_time"]),
             (RecordFilter { outcome: Some(Outcome::Denied), ..day() }, vec!["audit_records_by_outcome"]),
             (RecordFilter { vault: Some("v1".to_owned()), ..all.clone() }, vec!["audit_records_by_vault"]),
