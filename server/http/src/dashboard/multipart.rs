@@ -26,9 +26,12 @@ struct Part<'a> {
     is_file: bool,
 }
 
+/// Fields of a form by their names, as they were typed.
+pub(super) type Typed = Vec<(String, Zeroizing<String>)>;
+
 /// What was typed into such a form, and whether it brought a file; none for what is no such form. It proves nothing of
 /// where it comes from.
-pub(super) fn texts(content_type: &str, body: &[u8]) -> Option<(Vec<(String, Zeroizing<String>)>, bool)> {
+pub(super) fn texts(content_type: &str, body: &[u8]) -> Option<(Typed, bool)> {
     let parts = parts(body, boundary(content_type)?)?;
     let brought = parts.iter().any(|part| part.is_file && !part.bytes.is_empty());
     let text = |part: &Part<'_>| {

@@ -16,7 +16,7 @@ impl Story {
     }
 
     /// What the guard is in now, and what the newest record of a change says of reviews.
-    fn guard(&self) -> (AttachmentState, Option<String>, bool) {
+    fn guard_state(&self) -> (AttachmentState, Option<String>, bool) {
         let image = self.world.store.image();
         let vault = image.vaults.values().find(|vault| vault.name == self.vault).unwrap();
         let told = self.log().into_iter().rfind(|record| record.details.contains_key("reviewed"));
@@ -50,7 +50,7 @@ async fn what_would_change_is_reviewed_before_a_module_is_enforced() {
     assert!(shown.contains("not reviewed: look at them first") && shown.contains(&replay), "{shown}");
     let refused = story.enforce(&cookie, "").await;
     assert!(refused.status == 409 && refused.text.contains("are not reviewed"), "{}", refused.text);
-    assert_eq!(story.guard(), (AttachmentState::Shadow, None, false));
+    assert_eq!(story.guard_state(), (AttachmentState::Shadow, None, false));
 
     let review = format!("{replay}/review");
     assert_eq!(story.submit(&review, &cookie, &format!("group={}", groups + 1)).await.status, 400, "there is none");
@@ -66,7 +66,7 @@ async fn what_would_change_is_reviewed_before_a_module_is_enforced() {
 
     assert!(story.get(&format!("{GUARD}/enforce"), &cookie).await.text.contains("change groups of the newest replay"));
     assert_eq!(story.enforce(&cookie, "").await.header("location"), Some(GUARD));
-    let (state, reviewed, emergency) = story.guard();
+    let (state, reviewed, emergency) = story.guard_state();
     assert_eq!((state, emergency), (AttachmentState::Enforce, false));
     assert!(reviewed.unwrap().starts_with(&format!("guard: {groups} of {groups} groups of replay ")));
 }
@@ -80,7 +80,7 @@ async fn an_emergency_enforces_what_nobody_reviewed_and_says_why() {
     assert!(long.status == 400 && long.text.contains("at most 200 characters"), "{}", long.text);
     let done = story.enforce(&cookie, "&reason=INC-7").await;
     assert_eq!(done.header("location"), Some(GUARD), "{}", done.text);
-    assert_eq!(story.guard(), (AttachmentState::Enforce, Some("guard: no replay".to_owned()), true));
+    assert_eq!(story.guard_state(), (AttachmentState::Enforce, Some("guard: no replay".to_owned()), true));
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn what_is_attached_to_be_enforced_begins_in_shadow() {
     story.world.policies.answer("guard", Verdict::Says(Effect::Abstain));
     let made = story.submit(&attach, &cookie, "where=demo&name=guard&settings=%7B%7D&state=enforce").await;
     assert_eq!(made.header("location"), Some(format!("{GUARD}/enforce").as_str()), "{}", made.text);
-    assert_eq!(story.guard(), (AttachmentState::Shadow, None, false));
+    assert_eq!(story.guard_state(), (AttachmentState::Shadow, None, false));
 }
 
 /// What this node did not see yet is not told as nothing.
