@@ -23,10 +23,11 @@ use crate::{
     identity::{Begun, Session, UsedAssertion, Workload},
     keyring::{Keyring, KeyringError},
     ports::IdentityStore,
-    principal::PrincipalId,
+    principal::{Principal, PrincipalId},
     record::{FloodGate, HowItWent, NoRecord, Outcome, Record, Recorder},
     sign_in::{SignIn, SignedIn, TokenExplanation},
     throttle::{Rate, Throttle, TooMany, network_of},
+    time::uuid_v7,
 };
 
 /// What a client shows to prove who it is.
@@ -196,6 +197,8 @@ pub const REFUSED_BY_CLIENT: Rate = Rate { burst: 20, every_millis: 1000 };
 /// Tokens for one client: 200 at once, then 20 a second.
 pub const GRANTED_BY_CLIENT: Rate = Rate { burst: 200, every_millis: 50 };
 
+/// Most sessions that somebody has, in browsers and of the command line: the oldest ends when another one begins.
+pub const MAX_SESSIONS: usize = 50;
 /// How long a dashboard session lasts at most, in seconds.
 pub const SESSION_SECONDS: i64 = 8 * 3600;
 
@@ -325,6 +328,7 @@ impl Entrance {
         who: SignedIn,
         program: Option<String>,
     ) -> Result<SecretText, EntranceError> {
+        self.make_room(ctx, &who.principal, None).await?;
         let mut random = zeroize::Zeroizing::new([0u8; 32]);
         self.entropy.fill(random.as_mut_slice()).map_err(|_| EntranceError::Unavailable)?;
         let secret = SecretText::new(data_encoding::BASE64URL_NOPAD.encode(random.as_slice()));
@@ -347,6 +351,32 @@ impl Entrance {
         session.principal.kind.as_str().clone_into(&mut record.principal_kind);
         let cookie = self.shown_at(&secret, created);
         self.change(ctx, permit, record, Change::BeginSession(Box::new(session)), cookie).await
+    }
+
+    /// Ends the oldest sessions of somebody who has as many as one has, so that another one may begin. Whoever begins one
+    /// after the other would make the ends of all of them, which are wanted at once when they are, a long job.
+    async fn make_room(
+        &self,
+        ctx: &RequestContext,
+        whose: &Principal,
+        but: Option<&[u8; 32]>,
+    ) -> Result<(), EntranceError> {
+        let all = self.sessions_of(&whose.id, ctx.now).await?;
+        let whose = Arc::new(whose.clone());
+        for old in all.iter().skip(MAX_SESSIONS - 1).filter(|session| Some(&session.id_hash) != but) {
+            let further = self.further(ctx, &whose)?;
+            let Case { permit, mut record, .. } = self.gate.proven(&further, Action::SessionChange);
+            "SessionEnd".clone_into(&mut record.operation);
+            record.detail("because", "too-many-sessions");
+            self.change(&further, permit, record, Change::EndSession { id_hash: old.id_hash }, ()).await?;
+        }
+        Ok(())
+    }
+
+    /// One more change for the same request, with a record of its own.
+    fn further(&self, ctx: &RequestContext, whose: &Arc<Principal>) -> Result<RequestContext, EntranceError> {
+        let id = uuid_v7(ctx.now, &*self.entropy).map_err(|_| EntranceError::Unavailable)?;
+        Ok(RequestContext::new(id, Arc::clone(whose), ctx.client, ctx.listener.clone(), ctx.now))
     }
 
     /// Ends a dashboard session, at once.

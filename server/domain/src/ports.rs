@@ -617,11 +617,18 @@ pub trait IdentityStore: Send + Sync {
         limit: usize,
     ) -> Held<Result<Page<Arc<Workload>>, StoreError>>;
 
-    /// The sessions of a principal, in no order; expired ones may be given too.
+    /// The sessions of a principal, in no order; expired ones may be given too. Found without a look at those of others,
+    /// by a column that is not authenticated: one whose column was edited may be missing, and counts for nothing.
     ///
     /// # Errors
     /// When the store cannot say.
     async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError>;
+
+    /// The same by what is authenticated of them, so that none is hidden from whoever ends them.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    async fn sessions_to_end(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError>;
 
     /// All sessions in order of their hashes, after `after` (exclusive), without those that cannot be read and so
     /// count for nothing. For ending those of issuers that are no more.
@@ -630,7 +637,8 @@ pub trait IdentityStore: Send + Sync {
     /// When the store cannot say.
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError>;
 
-    /// The sessions that came from one session at a provider, in no order; expired ones may be given too.
+    /// The sessions that came from one session at a provider, in no order and by what is authenticated of them; expired ones
+    /// may be given too.
     ///
     /// # Errors
     /// When the store cannot say.

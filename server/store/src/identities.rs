@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use strongroom_domain::{
     action::Action,
     identity::{Session, Workload},
@@ -22,6 +22,7 @@ use crate::{
     fault::{damaged, store_error, why_damaged},
     reading::row,
     rows,
+    search::contains,
 };
 
 /// Sessions of one SELECT.
@@ -45,11 +46,14 @@ impl Store {
         Ok(Page { items, next })
     }
 
-    /// The sessions that are meant by what is authenticated of them: one whose columns say something else must be
-    /// found by whoever ends it. So all of them are looked at.
-    async fn sessions_that(&self, is_meant: impl Fn(&Session) -> bool) -> Result<Vec<Arc<Session>>, StoreError> {
+    /// The sessions among those of a filter that are meant by what is authenticated of them.
+    async fn sessions_that(
+        &self,
+        among: Expr,
+        is_meant: impl Fn(&Session) -> bool,
+    ) -> Result<Vec<Arc<Session>>, StoreError> {
         let (mut found, mut after) = (Vec::new(), None);
-        while let Some((page, last)) = self.page_of_sessions(after, PAGE).await? {
+        while let Some((page, last)) = self.page_of_sessions(after, PAGE, Some(among.clone())).await? {
             after = Some(last);
             // What does not read at all lets nobody in.
             let read = page.into_iter().filter_map(|row| rows::session_whatever_its_columns(row.ok()?).ok());
@@ -58,15 +62,24 @@ impl Store {
         Ok(found)
     }
 
+    /// The rows whose body holds this member, which the database looks for: one whose columns say something else must be
+    /// found by whoever ends it. A quote within a text of the body is escaped, so that no text looks like a member.
+    fn holding(&self, member: &str, value: &impl serde::Serialize) -> Result<Expr, StoreError> {
+        let part = format!("\"{member}\":{}", rows::json(value)?);
+        Ok(contains(self.reader.get_database_backend(), Expr::col(session::Column::Body), part))
+    }
+
     /// Sessions in order of what is found by, each by itself, with the last one's place; none behind the last one.
     async fn page_of_sessions(
         &self,
         after: Option<Vec<u8>>,
         limit: u64,
+        among: Option<Expr>,
     ) -> Result<Option<(Vec<Result<session::Model, StoreError>>, Vec<u8>)>, StoreError> {
         // After nothing means after no bytes: what is no bytes at all is nobody's session, and leaves no place to go on.
         let query = session::Entity::find()
             .filter(session::Column::IdHash.gt(after.unwrap_or_default()))
+            .filter(Condition::all().add_option(among))
             .order_by_asc(session::Column::IdHash)
             .limit(limit)
             .into_model::<FoundRow<session::Entity>>();
@@ -112,12 +125,18 @@ impl IdentityStore for Store {
     }
 
     async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
-        self.sessions_that(|session| session.principal.id == *principal).await
+        let among = session::Column::Principal.eq(rows::principal_key(principal));
+        self.sessions_that(among, |session| session.principal.id == *principal).await
+    }
+
+    async fn sessions_to_end(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        let among = self.holding("id", principal)?;
+        self.sessions_that(among, |session| session.principal.id == *principal).await
     }
 
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
         let (mut found, mut after) = (Vec::new(), after.map(Vec::from));
-        while let Some((page, last)) = self.page_of_sessions(after, limit as u64).await? {
+        while let Some((page, last)) = self.page_of_sessions(after, limit as u64, None).await? {
             after = Some(last);
             found.extend(page.into_iter().filter_map(|row| kept(row.and_then(rows::session))));
             // A page of damaged rows alone is not the end.
@@ -132,7 +151,7 @@ impl IdentityStore for Store {
         let is_there = |session: &Session| {
             session.principal.id.issuer == issuer && session.provider_session.as_deref() == Some(provider_session)
         };
-        self.sessions_that(is_there).await
+        self.sessions_that(self.holding("provider_session", &provider_session)?, is_there).await
     }
 
     async fn session(&self, id_hash: &[u8; 32]) -> Result<Option<Arc<Session>>, StoreError> {

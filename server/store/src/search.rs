@@ -46,7 +46,7 @@ fn of_vault(vault: VaultId, kind: ObjectKind, after: Option<&ObjectName>) -> Sel
 }
 
 /// Whether a text is in another.
-fn contains(backend: DbBackend, text: Expr, part: String) -> Expr {
+pub(crate) fn contains(backend: DbBackend, text: Expr, part: String) -> Expr {
     let found = match backend {
         DbBackend::Postgres => Func::cust("strpos"),
         _ => Func::cust("instr"),

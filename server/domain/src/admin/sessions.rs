@@ -24,7 +24,7 @@ impl Administration {
     pub async fn end_sessions(&self, ctx: &RequestContext, of: &PrincipalId) -> Result<EndedSessions, AdminError> {
         let mut case = self.admit(ctx, Ask::server(Action::SessionRevoke)).await?;
         case.record.object = Some(of.to_string());
-        let found = self.gate.identities.sessions(of).await?;
+        let found = self.gate.identities.sessions_to_end(of).await?;
         let more = found.len() > MAX_ENDED_SESSIONS;
         let sessions: Vec<_> = found.iter().take(MAX_ENDED_SESSIONS).map(|session| session.id_hash).collect();
         let ended = EndedSessions { ended: sessions.len(), more };

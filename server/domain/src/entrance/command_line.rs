@@ -206,6 +206,7 @@ impl Entrance {
             self.rates.refused_address.check(&network_of(ctx.client), ctx.now)?;
             return Err(self.refuse_code(ctx, record, permit).await);
         };
+        self.make_room(ctx, &code.principal, Some(&code.allowed_from)).await?;
         let token = BASE64URL_NOPAD.encode(&self.keyring.command_line_token(&code.seed));
         let token = SecretText::new(format!("{TOKEN_PREFIX}{token}"));
         let created = ctx.seconds();

@@ -14,9 +14,8 @@ use crate::{
     sign_in::LogoutToken,
 };
 
-/// Most sessions that one token ends: more than a person makes in the half day that a session lasts, and what one
-/// statement of the database takes.
-pub const MAX_ENDED_AT_PROVIDER: usize = 30_000;
+/// Most sessions that one record of it names.
+pub const MAX_ENDED_AT_PROVIDER: usize = 1000;
 
 impl Entrance {
     /// Ends what a logout token names: the sessions that came from one session at the provider, those of the
@@ -32,26 +31,36 @@ impl Entrance {
         let mut sessions: Vec<[u8; 32]> = found.iter().map(|session| session.id_hash).collect();
         sessions.sort_unstable();
         sessions.dedup();
-        if sessions.len() > MAX_ENDED_AT_PROVIDER {
-            // Not some of them: the provider is told, and may order it again.
-            tracing::error!(sessions = sessions.len(), "a logout token names more sessions than one ends");
-            return Err(EntranceError::Unavailable);
-        }
         let ended = sessions.len();
-        let Case { permit, mut record, .. } = self.gate.proven(ctx, Action::SessionChange);
-        "SessionEndByProvider".clone_into(&mut record.operation);
         let whose = told.subject.or_else(|| found.first().map(|session| session.principal.id.subject.clone()));
-        if let Some(subject) = whose {
-            record.principal = Some(PrincipalId { issuer: told.issuer, subject });
-            PrincipalKind::User.as_str().clone_into(&mut record.principal_kind);
-        }
-        let change = Change::EndSessionsAtProvider { sessions, token: told.once };
-        let (change, held) = permit.apply(change, ended).map_err(|error| {
+        let whose = whose.map(|subject| PrincipalId { issuer: told.issuer, subject });
+        let begin = |ctx: &RequestContext, action| {
+            let Case { permit, mut record, .. } = self.gate.proven(ctx, action);
+            "SessionEndByProvider".clone_into(&mut record.operation);
+            if let Some(id) = &whose {
+                record.principal = Some(id.clone());
+                PrincipalKind::User.as_str().clone_into(&mut record.principal_kind);
+            }
+            (permit, record)
+        };
+        // The token is used up with the first of them, or whoever repeats it would end what began since. Of what a crash
+        // leaves to stand the provider is not told that it ended.
+        let mut parts = sessions.chunks(MAX_ENDED_AT_PROVIDER);
+        let first = parts.next().unwrap_or_default().to_vec();
+        let (permit, record) = begin(ctx, Action::SessionChange);
+        let change = Change::EndSessionsAtProvider { sessions: first, token: told.once };
+        let (change, held) = permit.apply(change, ()).map_err(|error| {
             tracing::error!(%error, "a change did not fit its permit");
             EntranceError::Unavailable
         })?;
         // The token was used before: nothing happened, and the edge records the refusal.
-        self.recorder.commit(ctx, record, change, held).await?.ok_or(CredentialError::Invalid.into())
+        self.recorder.commit(ctx, record, change, held).await?.ok_or(CredentialError::Invalid)?;
+        for part in parts {
+            let further = self.further(ctx, &ctx.principal)?;
+            let (permit, record) = begin(&further, Action::SessionRevoke);
+            self.change(&further, permit, record, Change::EndSessions(part.to_vec()), ()).await?;
+        }
+        Ok(ended)
     }
 
     async fn named_by(&self, told: &LogoutToken) -> Result<Vec<Arc<Session>>, crate::ports::StoreError> {
@@ -66,7 +75,7 @@ impl Entrance {
             // Where the provider named one of its sessions, another one of the same person goes on; one of which
             // it is not known where it came from does not.
             let meant = |s: &Arc<Session>| told.session.is_none() || s.provider_session.is_none();
-            found.extend(self.identities.sessions(&id).await?.into_iter().filter(meant));
+            found.extend(self.identities.sessions_to_end(&id).await?.into_iter().filter(meant));
         }
         // A row that nobody made is no session, however many of them there are.
         found.retain(|session| self.keyring.verify_session(session).is_ok());

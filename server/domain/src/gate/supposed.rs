@@ -290,6 +290,10 @@ impl IdentityStore for Supposed {
         self.identities.sessions(principal).await
     }
 
+    async fn sessions_to_end(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.identities.sessions_to_end(principal).await
+    }
+
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
         self.identities.all_sessions(after, limit).await
     }

@@ -1,5 +1,7 @@
 //! The contracts of `VaultStore` and `IdentityStore`, and the installation.
 
+use std::sync::Arc;
+
 use strongroom_domain::{
     action::Action,
     change::{Change, Remaining},
@@ -322,8 +324,14 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
     for (byte, whole) in [(1, false), (2, false), (3, true), (4, false)] {
         assert_eq!(s.store.session(&[byte; 32]).await.is_ok(), whole, "{byte}");
     }
-    let mut found: Vec<_> = s.store.sessions(&ada.id).await.unwrap().iter().map(|session| session.id_hash).collect();
-    found.sort_unstable();
+    let hashes = |found: Vec<Arc<Session>>| {
+        let mut hashes: Vec<_> = found.iter().map(|session| session.id_hash).collect();
+        hashes.sort_unstable();
+        hashes
+    };
+    // What is shown is found without a look at those of others, what is ended by what is authenticated.
+    assert_eq!(hashes(s.store.sessions(&ada.id).await.unwrap()), [[3; 32], [4; 32]]);
+    let found = hashes(s.store.sessions_to_end(&ada.id).await.unwrap());
     assert_eq!(found, [[1; 32], [2; 32], [3; 32], [4; 32]]);
     let at_provider = s.store.sessions_at("https://idp", "theirs").await.unwrap();
     assert_eq!(at_provider.iter().map(|session| session.id_hash).collect::<Vec<_>>(), [[4; 32]]);
@@ -335,9 +343,8 @@ async fn a_session_that_is_hidden_counts_no_more_and_can_be_ended(place: Place) 
     }
     assert_eq!(damaged.len(), 3, "{damaged:?}");
     let permit = permit(Action::SessionRevoke, test_support::server_ref(), None);
-    let hashes = found.clone();
-    assert_eq!(s.put(entry(permit, Change::EndSessions(hashes))).await, Settled::Recorded);
-    assert!(s.store.sessions(&ada.id).await.unwrap().is_empty());
+    assert_eq!(s.put(entry(permit, Change::EndSessions(found))).await, Settled::Recorded);
+    assert!(s.store.sessions_to_end(&ada.id).await.unwrap().is_empty());
 }
 
 async fn there_is_one_installation(place: Place) {

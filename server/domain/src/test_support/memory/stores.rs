@@ -497,6 +497,10 @@ impl IdentityStore for MemoryStore {
         Ok(durable.sessions.values().filter(|session| session.principal.id == *principal).cloned().collect())
     }
 
+    async fn sessions_to_end(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
+        self.sessions(principal).await
+    }
+
     async fn all_sessions(&self, after: Option<[u8; 32]>, limit: usize) -> Result<Vec<Session>, StoreError> {
         self.pause().await;
         let mut all: Vec<Session> = self.durable().sessions.values().map(|session| (**session).clone()).collect();

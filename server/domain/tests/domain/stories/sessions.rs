@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use strongroom_crypto::SecretText;
 use strongroom_domain::{
-    entrance::{CredentialError, Entrance, EntranceError, IDLE_SECONDS, SESSION_SECONDS, TokenRates},
+    entrance::{
+        CredentialError, Entrance, EntranceError, IDLE_SECONDS, MAX_ENDED_AT_PROVIDER, MAX_SESSIONS, SESSION_SECONDS,
+        TokenRates,
+    },
     identity::UsedAssertion,
     principal::Principal,
     record::{FloodGate, Outcome},
@@ -132,5 +135,59 @@ async fn a_logout_token_counts_once() {
     door.world.clock.advance(1_000);
     let replayed = door.told(1, Some("ada"), None).await;
     assert!(matches!(replayed, Err(EntranceError::Credential(CredentialError::Invalid))));
+    assert!(door.stands(again.expose()).await);
+}
+
+#[tokio::test]
+async fn somebody_has_so_many_sessions_and_the_oldest_ends_for_another_one() {
+    let door = Door::new();
+    let bob = door.begin("bob", None).await;
+    let mut all = Vec::new();
+    for _ in 0..MAX_SESSIONS + 2 {
+        door.world.clock.advance(1000);
+        all.push(door.begin("ada", None).await);
+    }
+    let now = door.ctx().now;
+    assert_eq!(door.entrance.sessions_of(&person("ada").id, now).await.unwrap().len(), MAX_SESSIONS);
+    for (index, cookie) in all.iter().enumerate() {
+        assert_eq!(door.stands(cookie.expose()).await, index >= 2, "{index}");
+    }
+    assert!(door.stands(bob.expose()).await, "others are not concerned");
+    let image = door.world.store.image();
+    let ended = image.log.iter().map(|logged| &logged.record).filter(|record| record.operation == "SessionEnd");
+    let told: Vec<_> = ended.map(|record| (record.principal.clone(), record.changed.len())).collect();
+    assert_eq!(told, [(Some(person("ada").id.clone()), 1), (Some(person("ada").id.clone()), 1)], "each is on record");
+}
+
+/// However many there are, and however they came to be.
+#[tokio::test]
+async fn a_provider_ends_more_sessions_than_one_record_names() {
+    const MANY: usize = 2 * MAX_ENDED_AT_PROVIDER + 1;
+    let door = Door::new();
+    door.begin("ada", None).await;
+    let one = door.world.store.image().sessions.values().next().unwrap().clone();
+    door.world.store.meddle(|image| {
+        for number in 1..MANY {
+            let mut session = (*one).clone();
+            session.id_hash[..8].copy_from_slice(&number.to_be_bytes());
+            session.tag = door.world.keyring.tag_session(&session).unwrap();
+            image.sessions.insert(session.id_hash, Arc::new(session));
+        }
+    });
+    let before = door.world.store.image().log.len();
+    assert_eq!(door.told(1, Some("ada"), None).await.unwrap(), MANY);
+    let image = door.world.store.image();
+    assert!(image.sessions.is_empty());
+    let records = image.log[before..].iter().map(|logged| &logged.record);
+    let told: Vec<_> = records.map(|record| (record.operation.as_str(), record.changed.len())).collect();
+    assert_eq!(told.iter().map(|(_, rows)| rows).sum::<usize>(), MANY, "each is named by a record");
+    assert!(
+        told.iter().all(|(operation, rows)| *operation == "SessionEndByProvider" && *rows <= MAX_ENDED_AT_PROVIDER),
+        "{told:?}"
+    );
+    // Whoever repeats the token ends nothing that began since.
+    let again = door.begin("ada", None).await;
+    door.world.clock.advance(1_000);
+    assert!(door.told(1, Some("ada"), None).await.is_err());
     assert!(door.stands(again.expose()).await);
 }
