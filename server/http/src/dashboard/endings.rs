@@ -10,7 +10,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Body, Cell, Coming, Lane, Lanes, Panel, Row, Table, Tone, say};
 
-use super::{frame::Viewer, kinds::Kind, links, secret_filter, view};
+use super::{frame::Viewer, kinds::Kind, links, nearing, needs::Attention, secret_filter, view};
 
 const DAY: i64 = 86_400;
 /// How far is looked ahead, in days.
@@ -33,6 +33,8 @@ pub(super) struct Ending {
     pub(super) panel: Option<Panel>,
     /// What is behind, by vault.
     pub(super) rotation: Option<Panel>,
+    /// What of it needs somebody.
+    pub(super) needs: Vec<Attention>,
     /// What is hidden, and which role is missing.
     pub(super) hidden: Vec<String>,
     /// Why nothing could be looked at.
@@ -40,7 +42,7 @@ pub(super) struct Ending {
 }
 
 pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
-    let mut ending = Ending { panel: None, rotation: None, hidden: Vec::new(), unread: None };
+    let mut ending = Ending { panel: None, rotation: None, needs: Vec::new(), hidden: Vec::new(), unread: None };
     if vaults.is_empty() {
         return ending;
     }
@@ -60,6 +62,7 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
     match viewer.services.objects.ending(&ctx, &names, &ahead).await {
         Ok(lanes) => {
             ending.hidden.extend(lanes.iter().filter_map(hidden));
+            ending.needs = nearing::needs(&lanes, now);
             let looked_at = vaults.len().min(MAX_VAULTS_AT_ONCE);
             if lanes.iter().any(|lane| lane.hidden < looked_at) {
                 ending.panel = Some(panel(&lanes, now, vaults.len()));
@@ -72,7 +75,7 @@ pub(super) async fn look(viewer: &Viewer<'_>, vaults: &[Arc<Vault>]) -> Ending {
     ending
 }
 
-fn kind(lane: &EndingSoon) -> Kind {
+pub(super) fn kind(lane: &EndingSoon) -> Kind {
     match lane.kind {
         ObjectKind::Key => Kind::Key,
         ObjectKind::Certificate => Kind::Certificate,
@@ -138,7 +141,7 @@ fn rotation(found: &[EndingSoon]) -> Panel {
         };
         let late = match late {
             0 => Cell::None(say!("endings-none").to_owned()),
-            late => Cell::text(counted(*late)),
+            late => Cell::link(counted(*late), links::vault(vault)),
         };
         Row::new(vec![Cell::link(vault.to_string(), links::vault(vault)), old, late])
     };
@@ -160,12 +163,13 @@ fn rotation(found: &[EndingSoon]) -> Panel {
 }
 
 /// A count that ends somewhere.
-fn counted(count: u64) -> String {
+pub(super) fn counted(count: u64) -> String {
     let words = view::grouped(count);
     if count < MOST_BEHIND { words } else { say!("endings-words-or-more", words = words) }
 }
 
-fn end(item: &SecretItem) -> i64 {
+/// When the current version ends.
+pub(super) fn end(item: &SecretItem) -> i64 {
     item.version.attributes.expires.unwrap_or_default()
 }
 
@@ -217,7 +221,7 @@ fn lane(lane: &EndingSoon, now: i64) -> Lane {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use strongroom_domain::{
@@ -227,9 +231,9 @@ mod tests {
 
     use super::*;
 
-    const NOW: i64 = 1_800_000_000;
+    pub(in crate::dashboard) const NOW: i64 = 1_800_000_000;
 
-    fn ending_soon(kind: ObjectKind) -> EndingSoon {
+    pub(in crate::dashboard) fn ending_soon(kind: ObjectKind) -> EndingSoon {
         EndingSoon {
             kind,
             items: Vec::new(),
@@ -241,7 +245,7 @@ mod tests {
         }
     }
 
-    fn ending(name: &str, days: i64) -> (VaultName, SecretItem) {
+    pub(in crate::dashboard) fn ending(name: &str, days: i64) -> (VaultName, SecretItem) {
         let version = ObjectVersion::parse("0123456789abcdef0123456789abcdef").unwrap();
         let attributes = SecretAttributes {
             enabled: true,

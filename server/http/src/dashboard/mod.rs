@@ -41,6 +41,7 @@ mod links;
 mod live;
 mod me;
 pub(crate) mod multipart;
+mod nearing;
 mod needs;
 mod network;
 mod network_hits;

@@ -88,6 +88,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         found.notices.push(say!("overview-not-all-certificates-were-looked").to_owned());
     }
     let ending = endings::look(viewer, &vaults).await;
+    found.attention.extend(ending.needs);
     found.hidden.extend(ending.hidden);
     if let Some(why) = ending.unread {
         found.unread(say!("overview-what-ends-soon-at-all"), Some(why));

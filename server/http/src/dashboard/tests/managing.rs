@@ -575,6 +575,19 @@ async fn the_overview_says_what_needs_somebody() {
 }
 
 #[tokio::test]
+async fn what_ends_within_days_is_what_the_overview_begins_with() {
+    let story = Story::start();
+    let cookie = story.sign_in("ada").await;
+    let ends = crate::dashboard::view::for_field(story.world.clock.now_millis() / 1000 + 5 * 86_400 + 7200);
+    for name in ["soon", "sooner"] {
+        let fields = format!("name={name}&value=x&enabled=yes&expires={ends}");
+        location(&story.submit("/vaults/demo/new-secret", &cookie, &fields).await);
+    }
+    let page = story.get("/overview", &cookie).await.text;
+    assert!(page.contains("<h1>2 things need attention</h1>") && page.contains("demo/soon ends in 5 d"), "{page}");
+}
+
+#[tokio::test]
 async fn the_overview_counts_every_denial_and_leaves_nobody_out() {
     let story = Story::start();
     story.set("db", "x").await;
