@@ -179,6 +179,7 @@ routes! {
     Base Get "/vaults/{vault}/access" Session VaultAccessPage;
     Base Get "/vaults/{vault}/access-policy" Session AccessPolicyPage;
     Base Post "/vaults/{vault}/access-policy" Session AccessPolicyForm;
+    Base Get "/vaults/{vault}/access-policy/remove" Session AccessPolicyRemovePage;
     Base Post "/vaults/{vault}/access-policy/remove" Session AccessPolicyRemoveForm;
     Base Get "/access" Session AccessPage;
     Base Get "/access/grants" Session GrantsPage;

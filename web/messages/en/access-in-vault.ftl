@@ -20,5 +20,4 @@ access-in-vault-access-by-mode-network-rules = Access by { $mode }. Network rule
 access-in-vault-access-to-vault = Access to { $vault }
 access-in-vault-none = None.
 access-in-vault-change = Change
-access-in-vault-access-policy-of-names = access policy of { $names }
 access-in-vault-none-2 = None

@@ -225,7 +225,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::DocumentRemovePage => "PolicyDocumentRead",
         Endpoint::PolicyDocumentPut | Endpoint::NewDocumentForm | Endpoint::DocumentEditForm => "PolicyDocumentPut",
         Endpoint::PolicyDocumentRemove | Endpoint::DocumentRemoveForm => "PolicyDocumentDelete",
-        Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage => "AccessPolicyRead",
+        Endpoint::AccessPolicyList | Endpoint::AccessPolicyPage | Endpoint::AccessPolicyRemovePage => "AccessPolicyRead",
         Endpoint::AccessPolicyPut
         | Endpoint::AccessPolicyRemove
         | Endpoint::AccessPolicyForm

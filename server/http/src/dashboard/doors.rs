@@ -147,7 +147,7 @@ fn asked<'a>(
         Page::IssuerDeletePage => one(ObjectKind::Issuer, Action::IssuerDelete),
         Page::VaultDeletePage => of_vault(Action::VaultDelete),
         Page::VaultProtectPage => of_vault(Action::VaultUpdate),
-        Page::AccessPolicyPage => of_vault(Action::AccessPolicyWrite),
+        Page::AccessPolicyPage | Page::AccessPolicyRemovePage => of_vault(Action::AccessPolicyWrite),
         Page::NewVaultPage => of_vault(Action::VaultCreate),
         Page::NewWorkloadPage => server(Action::WorkloadCreate),
         Page::WorkloadDeletePage => workload(Action::WorkloadDelete),

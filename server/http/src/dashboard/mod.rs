@@ -340,6 +340,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::VaultAccessPage => boxed(|| access::in_vault::show(viewer)),
         Endpoint::AccessPolicyPage => boxed(|| access::policies::edit(viewer, request)),
         Endpoint::AccessPolicyForm => boxed(|| access::policies::put(viewer, request)),
+        Endpoint::AccessPolicyRemovePage => boxed(|| access::policies::ask_remove(viewer, request)),
         Endpoint::AccessPolicyRemoveForm => boxed(|| access::policies::remove(viewer, request)),
         Endpoint::AccessPage => boxed(|| access::assignments::list(viewer, request)),
         Endpoint::GrantsPage => boxed(|| access::grants::list(viewer, request)),

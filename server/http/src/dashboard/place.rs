@@ -103,6 +103,7 @@ impl Place {
                 Endpoint::VaultAccessPage
                 | Endpoint::AccessPolicyPage
                 | Endpoint::AccessPolicyForm
+                | Endpoint::AccessPolicyRemovePage
                 | Endpoint::AccessPolicyRemoveForm,
                 Ok(vault),
                 _,

@@ -94,7 +94,9 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::RoleDeleteForm
             | Endpoint::AccessPolicyPage
             | Endpoint::AccessPolicyForm
+            | Endpoint::AccessPolicyRemovePage
             | Endpoint::AccessPolicyRemoveForm
+            | Endpoint::TokenKeysRotateForm
             | Endpoint::CommandLinePage
             | Endpoint::CommandLineAllow
             | Endpoint::NewClientSecretForm
@@ -169,6 +171,7 @@ pub(super) fn beforehand(viewer: &Viewer<'_>) -> Option<String> {
             | Endpoint::CertificatePage
             | Endpoint::CertificateVersionPage
             | Endpoint::VaultAccessPage
+            | Endpoint::SettingsPage
     );
     if has_one && viewer.kept.is_none() && !is_proven(viewer) { href(viewer, None) } else { None }
 }

@@ -137,7 +137,6 @@ fn noted(panel: Panel, note: Option<&str>) -> Panel {
 
 async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolicy], writable: bool) -> Table {
     let names = whom::names(viewer, all.iter().map(|policy| &policy.grantee)).await;
-    let token = viewer.form_token();
     let rows = all.iter().map(|policy| {
         let mut acts = Vec::new();
         if writable {
@@ -149,18 +148,11 @@ async fn policy_table(viewer: &Viewer<'_>, vault: &VaultName, all: &[AccessPolic
                 links::in_vault(vault, "access-policy", &query),
                 Icon::Pencil,
             ));
-            acts.push(Act::Post {
-                label: say!("access-in-vault-remove").to_owned(),
-                of: say!("access-in-vault-access-policy-of-names", names = whom::words(&policy.grantee, &names)),
-                action: links::in_vault(vault, "access-policy/remove", &[]),
-                csrf_token: token.clone(),
-                icon: Some(Icon::Trash),
-                fields: parts
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .filter(|(_, v)| !v.is_empty())
-                    .collect(),
-            });
+            acts.push(Act::link(
+                say!("access-in-vault-remove"),
+                links::in_vault(vault, "access-policy/remove", &query),
+                Icon::Trash,
+            ));
         }
         let secrets: Vec<&str> = policy.permissions.secrets.iter().map(|permission| permission.as_str()).collect();
         let keys: Vec<&str> = policy.permissions.keys.iter().map(|permission| permission.as_str()).collect();

@@ -1,7 +1,7 @@
 //! The access policy of one grantee in a vault: what they may do with what is in it.
 
 use strongroom_domain::{
-    access_policy::{CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
+    access_policy::{AccessPolicy, CertificatePermission, KeyPermission, ObjectPermissions, SecretPermission},
     names::VaultName,
 };
 use strongroom_web::{Body, Fact, Field, Form, Panel, PanelsPage, say};
@@ -14,7 +14,7 @@ use crate::{
         frame::{Place, Viewer},
         links, redirect,
         refusal::{self, Refusal, revision_of},
-        snippets::{self, Commands},
+        snippets::{self, Commands, quoted},
     },
     message::{Request, Response},
     problem::Problem,
@@ -110,6 +110,24 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     }
 }
 
+/// GET /vaults/{vault}/access-policy/remove?issuer=&subject=&group=&client_id=: what is taken away. One that is gone
+/// leads to those that are there.
+///
+/// # Errors
+/// The gate's denial, or why the access policies cannot be read.
+pub(crate) async fn ask_remove(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
+    let vault = vault(viewer)?;
+    let all = viewer.services.admin.list_access_policies(&viewer.call.ctx, &vault).await?;
+    let asked = |name: &str| request.query(name).unwrap_or_default();
+    let alike = |policy: &&AccessPolicy| {
+        whom::parts(viewer, &policy.grantee).iter().all(|(name, value)| asked(name) == value.as_str())
+    };
+    match all.policies.iter().find(alike) {
+        Some(held) => Ok(remove_page(viewer, &vault, held, None).await),
+        None => Ok(redirect(links::in_vault(&vault, "access", &[]))),
+    }
+}
+
 /// POST /vaults/{vault}/access-policy/remove
 ///
 /// # Errors
@@ -118,8 +136,69 @@ pub(crate) async fn remove(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     let sent = Sent::accept(viewer, request, SHORT)?;
     let vault = vault(viewer)?;
     let grantee = whom::read_held(viewer, &sent)?;
-    viewer.services.admin.remove_access_policy(&viewer.call.ctx, &vault, &grantee).await?;
-    Ok(redirect(links::in_vault(&vault, "access", &[])))
+    match viewer.services.admin.remove_access_policy(&viewer.call.ctx, &vault, &grantee).await {
+        Ok(()) => Ok(redirect(links::in_vault(&vault, "access", &[]))),
+        Err(error) => {
+            let failure = Failure::from(error);
+            let all = viewer.services.admin.list_access_policies(&viewer.further()?, &vault).await?;
+            let Some(held) = all.policies.iter().find(|policy| policy.grantee == grantee) else { return Err(failure) };
+            Ok(remove_page(viewer, &vault, held, Some(&Refusal::of(failure)?)).await)
+        }
+    }
+}
+
+async fn remove_page(
+    viewer: &Viewer<'_>,
+    vault: &VaultName,
+    held: &AccessPolicy,
+    refusal: Option<&Refusal>,
+) -> Response {
+    let names = whom::names(viewer, std::iter::once(&held.grantee)).await;
+    let who = whom::words(&held.grantee, &names);
+    let mut parts = whom::parts(viewer, &held.grantee).to_vec();
+    parts.retain(|(_, value)| !value.is_empty());
+    let query: Vec<(&str, Option<&str>)> = parts.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect();
+    let told = |(name, value): &(&str, String)| {
+        let option = if *name == "client_id" { "workload" } else { *name };
+        format!(" --{option} {}", quoted(value))
+    };
+    let told: String = parts.iter().map(told).collect();
+    let form = Form {
+        action: links::in_vault(vault, "access-policy/remove", &[]),
+        csrf_token: Some(viewer.form_token()),
+        fields: parts.iter().map(|(name, value)| Field::hidden(name, value.as_str())).collect(),
+        submit: say!("access-policies-remove-from-the-next-request").to_owned(),
+        danger: true,
+        cancel_href: Some(links::in_vault(vault, "access", &[])),
+        ..Form::default()
+    };
+    let form = refusal::form(viewer, form, refusal).await;
+    let whom = Fact { name: say!("access-policies-who").to_owned(), value: whom::cell(viewer, &held.grantee, &names) };
+    let mut main = vec![Panel::new(say!("access-policies-access-policy"), Body::Facts(vec![whom]))];
+    // Nothing is gained by it.
+    let nothing = ObjectPermissions::default();
+    main.extend(
+        preview::of_policy(viewer, vault, &held.grantee, (&held.permissions, &nothing)).await.into_iter().take(1),
+    );
+    main.push(Panel::new(say!("access-policies-confirm"), Body::Form(form)));
+    let commands = Commands::of_installation(viewer.services);
+    let place = Place::VaultAccess(vault.clone()).below(say!("access-policies-remove"));
+    let page = PanelsPage {
+        main,
+        aside: vec![snippets::panel(vec![
+            commands.server(&format!("access-policy remove {vault}{told}")),
+            commands.curl_server(
+                "DELETE",
+                &links::asked(&format!("/api/v1/vaults/{vault}/access-policies"), &query),
+                None,
+            ),
+        ])],
+        ..PanelsPage::new(
+            viewer.shell(&place).await,
+            say!("access-policies-take-the-access-policy-from", vault = vault, who = who),
+        )
+    };
+    refusal::answer(&page, refusal)
 }
 
 async fn page(

@@ -277,7 +277,12 @@ async fn custom_roles_and_access_policies_are_written_and_removed() {
     let made = story.submit("/vaults/demo/access-policy", &cookie, put).await;
     assert!(made.status == 412 && made.text.contains("Stored now") && made.text.contains("get, list"), "{}", made.text);
     let whom = "issuer=https%3A%2F%2Fi.example&subject=eve";
+    let asked = story.get(&format!("/vaults/demo/access-policy/remove?{whom}"), &cookie).await;
+    assert!(asked.status == 200 && asked.text.contains("Taken away") && asked.text.contains("eve"), "{}", asked.text);
+    assert!(story.get("/vaults/demo/access", &cookie).await.text.contains("get, list"), "a link takes nothing away");
     location(&story.submit("/vaults/demo/access-policy/remove", &cookie, whom).await);
+    let gone = story.get(&format!("/vaults/demo/access-policy/remove?{whom}"), &cookie).await;
+    assert_eq!(location(&gone), "/vaults/demo/access");
     let late = story.submit("/vaults/demo/access-policy", &cookie, &format!("{put}&revision={seen}")).await;
     assert!(late.status == 412 && late.text.contains("name=\"revision\" value=\"0\""), "{}", late.text);
     assert!(!story.get("/vaults/demo/access", &cookie).await.text.contains("get, list"));

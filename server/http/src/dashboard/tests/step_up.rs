@@ -111,7 +111,6 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::RecoverForm,
     Endpoint::NewWorkloadForm,
     Endpoint::WorkloadDisableForm,
-    Endpoint::TokenKeysRotateForm,
     Endpoint::LookForm,
     Endpoint::PinForm,
     Endpoint::AuditViewForm,
