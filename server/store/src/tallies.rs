@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Statement};
 use serde::Deserialize;
 use strongroom_domain::{
     action::Action,
@@ -44,6 +44,10 @@ const DENIED: &str = "SELECT at, body FROM audit_records \
                       WHERE node = $1 AND seq > $2 AND seq <= $3 AND outcome || '' = 'denied'";
 /// How far behind a question may find the count and still bring it up to date itself.
 const MOST_BEHIND: u64 = 20_000;
+/// The same of when grants were last used: what is further behind is said not to be known.
+const USES_BEHIND: u64 = 2000;
+/// Characters of a trace in which its grants stand: stages before them are few and short.
+const TRACE: usize = 1500;
 
 /// Name of a vault, operation or reader of the log, by its number. The last one stands for all that have none.
 type Number = u32;
@@ -375,7 +379,7 @@ impl Store {
     /// When grants were last used, up to what is recorded now; none while much is still to be counted.
     pub(crate) async fn used_lately(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {
         let mut counted = self.tallies.0.lock().await;
-        let left = self.count_more(&mut counted, MOST_BEHIND).await?;
+        let left = self.count_more(&mut counted, USES_BEHIND).await?;
         Ok((left == 0).then(|| counted.uses.told(grants)))
     }
 
@@ -457,34 +461,25 @@ impl Store {
     }
 
     /// Of some positions the last record of each operation with each grant. The database only tells them apart; what a
-    /// record rested on, it says itself. By position alone: there may be many of other times.
+    /// record rested on, it says itself. By position alone: there may be many of other times. A body is long and is looked
+    /// at once: what is made of it is made of the two pieces.
     pub(crate) fn newest_uses(&self) -> String {
-        let (operation, role, policy) = (self.operation(), self.granted_by("grants"), self.granted_by("access-policy"));
+        let position = self.position();
+        let (role, policy) = (granted_by(position, "grants"), granted_by(position, "access-policy"));
         format!(
-            "SELECT r.body AS body FROM (\
-               SELECT MAX(seq) AS seq FROM (\
-                 SELECT seq, vault, principal, {operation} AS operation, {role} AS role, {policy} AS policy \
-                 FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3 \
-                   AND outcome || '' IN ('allowed', 'failed')\
-               ) found WHERE role <> '' OR policy <> '' \
-               GROUP BY operation, role, policy, CASE WHEN policy <> '' THEN vault END, \
-                 CASE WHEN policy <> '' THEN principal END\
-             ) newest JOIN audit_records r ON r.node = $1 AND r.seq = newest.seq"
+            r#"WITH found AS MATERIALIZED (
+                 SELECT seq, vault, principal, substr(body, {position}(body, '"operation":"') + 13, 64) AS named,
+                   substr(body, {position}(body, '"trace":['), {TRACE}) AS trace
+                 FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3 AND outcome || '' IN ('allowed', 'failed')
+               ), granted AS MATERIALIZED (
+                 SELECT seq, vault, principal, substr(named, 1, {position}(named || '"', '"') - 1) AS operation,
+                   {role} AS role, {policy} AS policy FROM found
+               ), newest AS (
+                 SELECT MAX(seq) AS seq FROM granted WHERE role <> '' OR policy <> ''
+                 GROUP BY operation, role, policy, CASE WHEN policy <> '' THEN vault END,
+                   CASE WHEN policy <> '' THEN principal END
+               ) SELECT r.body AS body FROM newest JOIN audit_records r ON r.node = $1 AND r.seq = newest.seq"#
         )
-    }
-
-    /// The grant that a stage of a body names, or what stands there instead: as long as an id. Empty where the stage did
-    /// not allow. Inside a text of a body every quotation mark is escaped, so nothing that a caller wrote looks like this.
-    fn granted_by(&self, stage: &str) -> String {
-        let stage = format!(r#""stage":"{stage}","effect":"allow""#);
-        match self.reader.get_database_backend() {
-            DbBackend::Postgres => {
-                format!(r#"substr(split_part(split_part(body, '{stage}', 2), '"detail":"', 2), 1, 36)"#)
-            }
-            _ => format!(
-                r#"CASE WHEN instr(body, '{stage}') > 0 THEN substr(substr(body, instr(body, '{stage}')), instr(substr(body, instr(body, '{stage}')), '"detail":"') + 10, 36) ELSE '' END"#
-            ),
-        }
     }
 
     /// The records of some positions, counted by what they count as. The bodies of reads of the log are told, because
@@ -501,4 +496,14 @@ impl Store {
              ) found GROUP BY minute, outcome, vault, operation, challenge, CASE WHEN {read} THEN body END"
         )
     }
+}
+
+/// The grant that a stage of a trace names, or what stands there instead: as long as an id. Empty where the stage did not
+/// allow. Inside a text of a body every quotation mark is escaped, so nothing that a caller wrote looks like this.
+fn granted_by(position: &str, stage: &str) -> String {
+    let stage = format!(r#""stage":"{stage}","effect":"allow""#);
+    let from = format!("substr(trace, {position}(trace, '{stage}'))");
+    format!(
+        r#"CASE WHEN {position}(trace, '{stage}') > 0 THEN substr({from}, {position}({from}, '"detail":"') + 10, 36) ELSE '' END"#
+    )
 }
