@@ -34,3 +34,5 @@ html-secrets-rows-on-this-page = { $rows } on this page
 html-secrets-first-page = First page
 html-secrets-next-page = Next page
 html-secrets-the-command = the command
+html-secrets-last-read = Last read
+html-secrets-readers = Readers

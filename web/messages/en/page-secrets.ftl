@@ -13,3 +13,5 @@ page-secrets-no-secrets = No secrets
 page-secrets-one-secret = One secret
 page-secrets-count-secrets = { $count } secrets
 page-secrets-not-for-a-year = Not for a year
+page-secrets-last-read = Last read
+page-secrets-readers-24-h = Readers, 24 h

@@ -6,3 +6,5 @@ secrets-this-page-is-not-one = This page is not one of this list: begin at its f
 secrets-change-several = Change several
 secrets-delete-several = Delete several
 secrets-import = Import .env
+secrets-seeing-reads = Seeing reads
+secrets-version-rotated = v{ $version }, rotated { $day }

@@ -27,7 +27,7 @@ pub use not_found::NotFoundPage;
 pub use panels::{PanelsPage, Tab};
 pub(crate) use secret::Run;
 pub use secret::{ReasonField, RevealForm, Revealed, SecretPage, VersionRow};
-pub use secrets::{BulkForm, SecretFilter, SecretRow, SecretsPage};
+pub use secrets::{BulkForm, RowReads, SecretFilter, SecretRow, SecretsPage};
 pub use setup::SetupPage;
 pub use sign_in::{Provider, SignInPage};
 pub use signed_out::SignedOutPage;

@@ -96,10 +96,27 @@ pub struct SecretRow {
     pub state: ItemState,
     /// When the current version or its attributes last changed.
     pub updated: Moment,
+    /// Which version is the current one, and since when: `v7, rotated 12 Nov 2026`.
+    pub made: Option<String>,
     /// When the current version expires, if it does.
     pub expires: Option<Moment>,
     /// Tags of the current version.
     pub tags: Vec<Tag>,
+    /// Who reads it; of all rows or of none.
+    pub reads: Option<RowReads>,
+}
+
+/// Who read a secret of the list lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowReads {
+    /// When last, if lately.
+    pub last: Option<Moment>,
+    /// What is said where that is not known: `Not in 24 h`.
+    pub unread: String,
+    /// How many did.
+    pub readers: String,
+    /// Some of them.
+    pub names: Option<String>,
 }
 
 impl SecretsPage {
@@ -122,7 +139,8 @@ impl SecretsPage {
 
     /// The headings that have something below them, each with how its column sorts.
     fn heads(&self) -> Vec<(&'static str, Option<&ColumnSort>)> {
-        let shown = [true, true, true, self.any_expires(), self.any_tags()];
+        let reads = self.any_reads();
+        let shown = [true, true, true, self.any_expires(), self.any_tags(), reads, reads];
         let sorts = self.sorts.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let heads = [
             say!("page-secrets-name"),
@@ -130,6 +148,8 @@ impl SecretsPage {
             say!("page-secrets-updated"),
             say!("page-secrets-expires"),
             say!("page-secrets-tags"),
+            say!("page-secrets-last-read"),
+            say!("page-secrets-readers-24-h"),
         ]
         .into_iter()
         .zip(sorts)
@@ -143,6 +163,10 @@ impl SecretsPage {
 
     fn any_tags(&self) -> bool {
         self.rows.iter().any(|row| !row.tags.is_empty())
+    }
+
+    fn any_reads(&self) -> bool {
+        self.rows.iter().any(|row| row.reads.is_some())
     }
 
     /// Whether there is anything to search: an empty vault needs no search field.
@@ -217,6 +241,13 @@ impl SecretsPage {
                             tags: vec![],
                             content_type: None,
                             state: ItemState::Enabled,
+                            made: Some("v7, rotated 12 Nov 2026".into()),
+                            reads: Some(RowReads {
+                                last: row.expires.is_none().then(|| samples::moment("2026-11-23T03:10:40Z")),
+                                unread: "Not in 24 h".into(),
+                                readers: if row.expires.is_none() { "2" } else { "Nobody" }.into(),
+                                names: row.expires.is_none().then(|| "ledger-worker, <Ines>".into()),
+                            }),
                             ..row
                         })
                         .take(2)
@@ -296,6 +327,8 @@ fn sample_rows() -> Vec<SecretRow> {
                 updated: samples::moment(updated),
                 expires: expires.map(samples::moment),
                 tags: samples::tags(tags),
+                made: None,
+                reads: None,
             }
         };
     vec![

@@ -85,7 +85,7 @@ pub(super) async fn before_sending(
         }
     }
     let mut offers = Offers::new(viewer, place);
-    offers.close(reason, ask.action, say!("doors-what-this-page-is-for"));
+    offers.close(reason, &ask, say!("doors-what-this-page-is-for"));
     offers.told().1
 }
 

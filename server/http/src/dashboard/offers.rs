@@ -1,7 +1,7 @@
 //! What a page offers to do, and what it does not: an act that grants would not let through is named
 //! with the role that is missing. Judged but not recorded, so it promises nothing.
 
-use strongroom_domain::{action::Action, decision::DenyReason, gate::Ask, role::Role};
+use strongroom_domain::{decision::DenyReason, gate::Ask, role::Role};
 use strongroom_web::{Act, say};
 
 use super::frame::{Place, Viewer};
@@ -24,7 +24,8 @@ struct Closed {
 
 #[derive(PartialEq, Eq)]
 enum Why {
-    Role(&'static str),
+    /// Its name, and where it would have to be given.
+    Role(&'static str, &'static str),
     AccessPolicy,
     Other(String),
 }
@@ -52,14 +53,16 @@ impl<'a> Offers<'a> {
     /// Whether something is open; if not, its name is told with what is missing.
     pub(super) async fn open(&mut self, ask: &Ask<'_>, label: &str) -> bool {
         let Some(reason) = self.viewer.services.admin.obstacle(&self.viewer.call.ctx, ask).await else { return true };
-        self.close(reason, ask.action, label);
+        self.close(reason, ask, label);
         false
     }
 
     /// Something is not open, for this reason (its code).
-    pub(super) fn close(&mut self, reason: String, action: Action, label: &str) {
-        let why = match (reason.as_str(), Role::least_for(action)) {
-            (code, Some(role)) if code == DenyReason::NoRole.code() => Why::Role(role.name()),
+    pub(super) fn close(&mut self, reason: String, ask: &Ask<'_>, label: &str) {
+        // What is about the installation is given there, whatever the page is about.
+        let scope = if ask.vault.is_some() { self.scope } else { say!("place-on-the-installation") };
+        let why = match (reason.as_str(), Role::least_for(ask.action)) {
+            (code, Some(role)) if code == DenyReason::NoRole.code() => Why::Role(role.name(), scope),
             (code, _) if code == DenyReason::NoAccessPolicy.code() => Why::AccessPolicy,
             _ => Why::Other(reason),
         };
@@ -83,13 +86,9 @@ impl<'a> Offers<'a> {
             let verb = if labels.len() == 1 { "needs" } else { "need" };
             let labels = listed(labels);
             match why {
-                Why::Role(role) => say!(
-                    "offers-labels-verb-the-role-role",
-                    labels = labels,
-                    verb = verb,
-                    role = role,
-                    scope = self.scope
-                ),
+                Why::Role(role, scope) => {
+                    say!("offers-labels-verb-the-role-role", labels = labels, verb = verb, role = role, scope = scope)
+                }
                 Why::AccessPolicy => say!("offers-labels-verb-an-access-policy", labels = labels, verb = verb),
                 Why::Other(code) => say!("offers-labels-not-open-to-you", labels = labels, code = code),
             }

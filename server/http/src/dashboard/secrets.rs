@@ -14,7 +14,7 @@ use strongroom_domain::{
 use strongroom_web::{Act, BulkForm, Choice, Icon, Paging, PostForm, SecretRow, SecretsPage, say};
 
 use super::{
-    Failure, bulk,
+    Failure, before_deletion, bulk,
     form::Sent,
     frame::{Place, Viewer},
     kinds::Kind,
@@ -81,9 +81,8 @@ async fn page(
         next_href: next.map(|next| filter.address(Kind::Secret, &vault, Some(&next))),
         ..Paging::default()
     });
-    let rows: Vec<SecretRow> = found.items.iter().map(|item| row(&vault, item, now)).collect();
     let filtered = filter.is_set();
-    let untouched = rows.is_empty() && !filtered && after.is_none();
+    let untouched = found.items.is_empty() && !filtered && after.is_none();
     let address = viewer.services.addresses.vault(&vault);
     let place = Place::Secrets(vault.clone());
     let mut offers = Offers::new(viewer, &place);
@@ -98,6 +97,13 @@ async fn page(
     let deletes = Ask::secrets(Action::SecretDelete, &vault);
     let may_delete = several && offers.open(&deletes, say!("secrets-delete-several")).await;
     let may_change = may_update || may_delete;
+    let audits = several && offers.open(&Ask::server(Action::AuditRead), say!("secrets-seeing-reads")).await;
+    let readers = if audits { before_deletion::readers_lately(viewer, &vault).await.ok() } else { None };
+    let row = |item: &SecretItem| SecretRow {
+        reads: readers.as_ref().map(|readers| readers.row(item.secret.name.as_str())),
+        ..row(&vault, item, now)
+    };
+    let rows: Vec<SecretRow> = found.items.iter().map(row).collect();
     let (acts, cannot) = offers.told();
     let commands = Commands::of_vault(viewer.services, &vault);
     Ok(SecretsPage {
@@ -229,7 +235,9 @@ fn row(vault: &VaultName, item: &SecretItem, now: i64) -> SecretRow {
         content_type: version.attributes.content_type.clone(),
         state: view::state(&version.attributes, now),
         updated: view::moment(version.updated),
+        made: Some(say!("secrets-version-rotated", version = version.ordinal, day = view::day(version.created))),
         expires: version.attributes.expires.map(view::moment),
         tags: view::tags(&version.attributes.tags),
+        reads: None,
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn asking(viewer: &Viewer<'_>, vault: &VaultName) -> Asking {
             Ahead::ByModule => by_module = true,
             Ahead::Obstacle(reason) => {
                 let mut offers = Offers::new(viewer, &place);
-                offers.close(reason, ask.action, say!("untold-to-see-what-would-come-of-it"));
+                offers.close(reason, &ask, say!("untold-to-see-what-would-come-of-it"));
                 missing.extend(offers.told().1);
             }
         }

@@ -1,7 +1,12 @@
 //! The list of vaults, page by page, and the frame that does not grow with it.
 
 use strongroom_domain::{
-    grant::Scope, names::VaultName, principal::Grantee, role::Role, test_support::world::person, vault::VaultSettings,
+    grant::Scope,
+    names::VaultName,
+    principal::Grantee,
+    role::Role,
+    test_support::world::{name, person},
+    vault::VaultSettings,
 };
 
 use super::Story;
@@ -58,4 +63,21 @@ async fn the_list_tells_what_is_in_each_and_what_is_hidden() {
     let hidden = story.get("/vaults", &story.sign_in("bob").await).await.text;
     assert!(hidden.contains("Seeing denials needs the role Strongroom Auditor on the installation."), "{hidden}");
     assert!(!hidden.contains("outcome=denied"), "{hidden}");
+}
+
+#[tokio::test]
+async fn the_list_of_secrets_tells_who_read_them_lately_to_whoever_may_read_the_log() {
+    let story = Story::start();
+    story.set("read", "v").await;
+    story.set("unread", "v").await;
+    let request = story.world.request(&story.ada);
+    story.services.secrets.get(&request, &story.vault, &name("read").unwrap(), None).await.unwrap();
+    let list = story.get("/vaults/demo/secrets", &story.sign_in("ada").await).await.text;
+    for told in ["v1, rotated", "Last read", "Readers, 24 h", ">nobody<", "Not in 24 h"] {
+        assert!(list.contains(told), "{told}: {list}");
+    }
+    story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Reader, Scope::Server).unwrap();
+    let hidden = story.get("/vaults/demo/secrets", &story.sign_in("bob").await).await.text;
+    assert!(!hidden.contains("Last read"), "{hidden}");
+    assert!(hidden.contains("Seeing reads needs the role Strongroom Auditor on the installation."), "{hidden}");
 }
