@@ -22,7 +22,6 @@ access-assignments-over = Over
 access-assignments-the-end = The end
 access-assignments-role = Role
 access-assignments-its-name-or-its-id = Its name or its id.
-access-assignments-key-vault-secrets-user = Key Vault Secrets User
 access-assignments-what-each-contains-is-listed = What each contains is listed under Roles.
 access-assignments-where = Where
 access-assignments-for-the-installation-vaults-name = / for the installation, /vaults/NAME for a vault, /vaults/NAME/secrets/NAME for one secret.

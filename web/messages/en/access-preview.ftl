@@ -20,4 +20,3 @@ access-preview-denials-not-read = Their denials could not be read just now.
 access-preview-denials = Denied to them in the last 24 hours of what they would gain: { $count }.
 access-preview-at-least-denials = Denied to them in the last 24 hours of what they would gain: at least { $count }. The newest { $most } denials were looked through.
 access-preview-roles-are-not-asked = This vault does not ask roles for its contents, so what the role permits there sleeps.
-access-preview-microsoft-authorization = Microsoft.Authorization/

@@ -20,7 +20,6 @@ deleted-certificates = Certificates
 deleted-not-deleted = Not deleted
 deleted-never = Never
 deleted-soon = Soon
-deleted-purgeable = Purgeable
 deleted-deleted-word = Deleted { $word }
 deleted-name = Name
 deleted-deleted = Deleted

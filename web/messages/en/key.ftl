@@ -52,3 +52,4 @@ key-not-a-secret = not a secret
 key-current = current
 key-back-up = Back up
 key-seeing-uses = Seeing uses
+key-nothing = nothing

@@ -31,4 +31,3 @@ secret-forms-save-attributes = Save attributes
 secret-forms-the-value-stays-as-it = The value stays as it is. A date that is set can be moved and not taken away, as in Azure: an empty field changes nothing.
 secret-forms-attributes = Attributes
 secret-forms-attributes-of-name = Attributes of { $name }
-secret-forms-rolled-back-to-this-version = Rolled back to this version

@@ -19,7 +19,6 @@ secret-import-not-open-to-you = Storing it is not open to you now ({ $code }).
 secret-import-a-policy-module-refuses-it = A policy module would refuse it.
 secret-import-its-value-is-empty = Its value is empty.
 secret-import-its-value-is-too-long = Its value is longer than the { $most } bytes that a secret may have.
-secret-import-compared-before-an-import = Compared before an import
 secret-import-it-is-there-and-you-may-not-read-it = A new version: what is there is not compared, because you may not read it.
 secret-import-whether-it-is-there-is-hidden = Whether it is there already is hidden from you.
 secret-import-file = File

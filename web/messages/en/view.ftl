@@ -9,7 +9,6 @@ view-expired = Expired
 view-not-yet-valid = Not yet valid
 view-disabled = Disabled
 view-none = None
-view-purgeable = Purgeable
 view-recoverable-for-days-days = Recoverable for { $days } days
 view-recoverable-for-days-days-purge = Recoverable for { $days } days, purge protected
 view-until-then-it-can-also = until then it can also be purged for good.

@@ -23,6 +23,10 @@ use crate::{
     problem::Problem,
 };
 
+/// What the records of the two reads say why; whoever reads the log has one language.
+const WITH_CURRENT: &str = "compared with the current version";
+/// See [`WITH_CURRENT`].
+const WITH_EARLIER: &str = "compared with an earlier version";
 /// Most fields that are listed.
 const MOST_FIELDS: usize = 200;
 
@@ -85,10 +89,10 @@ pub(super) async fn with_current(viewer: &Viewer<'_>, request: &Request) -> Resu
     let Named { vault, name, version } = Named::of(viewer)?;
     let version = version.ok_or_else(Problem::no_route)?;
     let ctx = &viewer.call.ctx;
-    ctx.state_reason(say!("compare-compared-with-the-current-version")).map_err(|_| Problem::internal())?;
+    ctx.state_reason(WITH_CURRENT).map_err(|_| Problem::internal())?;
     let old = viewer.services.secrets.get(ctx, &vault, &name, Some(&version)).await?;
     let further = viewer.further()?;
-    further.state_reason(say!("compare-compared-with-an-earlier-version")).map_err(|_| Problem::internal())?;
+    further.state_reason(WITH_EARLIER).map_err(|_| Problem::internal())?;
     let new = viewer.services.secrets.get(&further, &vault, &name, None).await?;
     let found = changes(&old.value, &new.value);
     let OpenedSecret { secret, meta: current, .. } = new;

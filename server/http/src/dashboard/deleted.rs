@@ -60,7 +60,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request, kind: Kind) -> 
     let place = Place::Deleted(vault.clone(), kind);
     let mut offers = Offers::new(viewer, &place);
     let recover = offers.open(&kind.ask(kind.recovering(), &vault), say!("deleted-recover")).await;
-    let purge = purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), say!("deleted-purge")).await;
+    let purge =
+        view::is_purgeable(facts) && offers.open(&kind.ask(kind.purging(), &vault), say!("deleted-purge")).await;
     let who = who(viewer, kind, &vault, &page.items).await;
     match &who {
         Ok(Some(_)) => {}
@@ -202,10 +203,6 @@ fn dates(item: &SecretItem, now: i64) -> (Cell, Cell) {
     }
 }
 
-fn purgeable(facts: VaultFacts) -> bool {
-    facts.recovery_level.contains(say!("deleted-purgeable"))
-}
-
 /// POST /vaults/{vault}/deleted/{name}/recover, and of a key
 ///
 /// # Errors
@@ -264,7 +261,7 @@ async fn purge_page(
             fact(say!("deleted-purged"), purged),
         ]),
     );
-    let confirm = if purgeable(facts) {
+    let confirm = if view::is_purgeable(facts) {
         let form = Form {
             action: links::deleted_act(kind, vault, name, "purge"),
             csrf_token: Some(viewer.form_token()),

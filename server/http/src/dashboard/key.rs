@@ -49,7 +49,7 @@ fn words(operation: KeyOperation) -> &'static str {
 /// What a key may be used for, as a sentence without an end.
 pub(super) fn operations(operations: &BTreeSet<KeyOperation>) -> String {
     match operations.len() {
-        0 => "nothing".to_owned(),
+        0 => say!("key-nothing").to_owned(),
         _ => operations.iter().map(|operation| operation.as_str()).collect::<Vec<_>>().join(", "),
     }
 }

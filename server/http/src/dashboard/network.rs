@@ -328,8 +328,8 @@ fn word(action: NetworkAction) -> &'static str {
 
 fn word_past(action: NetworkAction) -> &'static str {
     match action {
-        NetworkAction::Allow => "allowed",
-        NetworkAction::Deny => "denied",
+        NetworkAction::Allow => say!("network-allowed-word"),
+        NetworkAction::Deny => say!("network-denied-word"),
     }
 }
 
@@ -344,10 +344,10 @@ fn write_rule(rule: &NetworkRule) -> String {
         line.push_str(&format!(" {network}"));
     }
     if let Some(listener) = &rule.listener {
-        line.push_str(&say!("network-listener-listener", listener = listener));
+        line.push_str(&format!(" listener {listener}"));
     }
     if let Some(end) = rule.ends_at {
-        line.push_str(&say!("network-until-end", end = view::audit_time(end).iso));
+        line.push_str(&format!(" until {}", view::audit_time(end).iso));
     }
     line
 }

@@ -23,6 +23,8 @@ use crate::{
     problem::Problem,
 };
 
+/// What the record of the read says why when somebody rolls back; whoever reads the log has one language.
+const ROLLED_BACK: &str = "rolled back to this version";
 /// Rows for tags that a form has beyond those in use.
 const SPARE_TAGS: usize = 3;
 
@@ -399,7 +401,7 @@ pub(super) async fn roll_back(viewer: &Viewer<'_>, request: &Request) -> Result<
     let Named { vault, name, version } = Named::of(viewer)?;
     let secrets = &viewer.services.secrets;
     let read = viewer.further()?;
-    read.state_reason(say!("secret-forms-rolled-back-to-this-version")).map_err(|_| Problem::internal())?;
+    read.state_reason(ROLLED_BACK).map_err(|_| Problem::internal())?;
     let old = secrets.get(&read, &vault, &name, version.as_ref()).await?;
     let before = old.meta.attributes;
     let expires = before.expires.filter(|expires| *expires > viewer.now());

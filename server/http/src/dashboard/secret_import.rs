@@ -42,6 +42,8 @@ use crate::{
 
 /// What a file under way is sealed as.
 const LABEL: &str = "secret-import";
+/// What the record of such a read says why; whoever reads the log has one language.
+const COMPARED: &str = "compared before an import";
 /// What records call it when something was stored; each is in a record of its own.
 const IMPORT: &str = "SecretImport";
 /// Longest file in bytes: it comes back with the second form.
@@ -250,7 +252,7 @@ async fn compared(
     let secrets = &viewer.services.secrets;
     if viewer.may(&Ask::secret(Action::SecretGet, vault, name)).await {
         let ctx = viewer.further()?;
-        ctx.state_reason(say!("secret-import-compared-before-an-import")).map_err(|_| Problem::internal())?;
+        ctx.state_reason(COMPARED).map_err(|_| Problem::internal())?;
         match secrets.get(&ctx, vault, name, None).await {
             Ok(found) if found.secret.managed => return Ok(Step::Refused(Kind::Secret.managed_words(name))),
             Ok(found) if found.value.expose() == value.as_str() => return Ok(Step::Same),

@@ -145,10 +145,18 @@ pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
     tags.iter().map(|(name, value)| Tag { name: name.clone(), value: value.clone() }).collect()
 }
 
+/// What a recovery level says, among other words, where something can be purged before its date.
+const PURGEABLE: &str = "Purgeable";
+
+/// Whether what is deleted can be purged before its date.
+pub(super) fn is_purgeable(facts: VaultFacts) -> bool {
+    facts.recovery_level.contains(PURGEABLE)
+}
+
 /// What deletion means in a vault.
 pub(super) fn recovery(facts: VaultFacts) -> String {
     let days = facts.recoverable_days;
-    if facts.recovery_level.contains(say!("view-purgeable")) {
+    if is_purgeable(facts) {
         say!("view-recoverable-for-days-days", days = days)
     } else {
         say!("view-recoverable-for-days-days-purge", days = days)
@@ -157,11 +165,7 @@ pub(super) fn recovery(facts: VaultFacts) -> String {
 
 /// Whether anything goes before its purge date, as the end of a sentence.
 pub(super) fn purge_words(facts: VaultFacts) -> &'static str {
-    if facts.recovery_level.contains(say!("view-purgeable")) {
-        say!("view-until-then-it-can-also")
-    } else {
-        say!("view-nothing-in-this-vault-is")
-    }
+    if is_purgeable(facts) { say!("view-until-then-it-can-also") } else { say!("view-nothing-in-this-vault-is") }
 }
 
 /// Somebody, by the words of records: `user`, `workload`, `system`.

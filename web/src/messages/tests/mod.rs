@@ -94,6 +94,24 @@ fn no_sentence_stands_in_code() {
     assert!(found.is_empty(), "texts that stand in code: {found:#?}");
 }
 
+/// A message is another text in another language: nothing is concluded from one, and none goes on record.
+#[test]
+fn no_message_is_data() {
+    let takes = ["contains(", "starts_with(", "ends_with(", "strip_prefix(", "strip_suffix(", "find(", "==", "!="];
+    let records = ["state_reason(", "detail(", "Record::of("];
+    let mut found = Vec::new();
+    for source in sources::all().into_iter().filter(Source::is_code) {
+        let program = source.program();
+        for (at, _) in program.match_indices("say!(") {
+            let before = program[..at].trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '&' | '*'));
+            if takes.iter().chain(&records).any(|taker| before.ends_with(taker)) {
+                found.push(format!("{}: {}", source.path, program[at..].lines().next().unwrap_or_default()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "messages that are taken for data: {found:#?}");
+}
+
 #[test]
 fn the_best_language_is_spoken() {
     assert_eq!(Language::of_header(None), Language::ENGLISH);

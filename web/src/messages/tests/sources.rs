@@ -47,7 +47,7 @@ impl Source {
     }
 
     /// Without what is only for tests, which stands last.
-    fn program(&self) -> &str {
+    pub(super) fn program(&self) -> &str {
         self.before("#[cfg(test)]\nmod tests {")
     }
 

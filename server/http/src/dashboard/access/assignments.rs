@@ -7,6 +7,7 @@ use strongroom_domain::{
     admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
     gate::Ask,
     principal::{Grantee, PrincipalId},
+    role::Role,
 };
 use strongroom_web::{
     Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone, say,
@@ -290,7 +291,7 @@ async fn new_page(
             "role",
             say!("access-assignments-role"),
             &options,
-            if role.is_empty() { say!("access-assignments-key-vault-secrets-user") } else { &role },
+            if role.is_empty() { Role::SecretsUser.name() } else { &role },
         )
         .hint(say!("access-assignments-what-each-contains-is-listed"))
     };

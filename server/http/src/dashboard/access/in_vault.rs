@@ -57,14 +57,12 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     offers
         .offer(
             &Ask::vault(Action::AccessPolicyWrite, &vault),
-            Act::link(say!("access-in-vault-set-access-policy"), put, Icon::Plus),
+            Act::link(say!("access-in-vault-set-access-policy"), put.clone(), Icon::Plus),
         )
         .await;
     let removable = offers.open(&Ask::vault(Action::AssignmentRemove, &vault), say!("access-in-vault-remove")).await;
     let (mut acts, cannot) = offers.told();
-    let writable = acts
-        .iter()
-        .any(|act| matches!(act, Act::Link { label, .. } if *label == say!("access-in-vault-set-access-policy")));
+    let writable = acts.iter().any(|act| matches!(act, Act::Link { href, .. } if *href == put));
     let reaching = [("scope", Some(at.to_string())), ("above", Some("true".to_owned()))];
     let reaching: Vec<(&str, Option<&str>)> = reaching.iter().map(|(name, value)| (*name, value.as_deref())).collect();
     acts.push(Act::link(say!("access-in-vault-who-uses-it"), links::asked(links::GRANTS, &reaching), Icon::Try));

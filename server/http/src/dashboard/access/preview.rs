@@ -21,6 +21,8 @@ use crate::dashboard::{form::Sent, frame::Viewer, view};
 const HELD: usize = 200;
 /// Denials that are looked through.
 const DENIALS: u16 = 1000;
+/// How the actions begin that say who may do what: those that are asked of an object that is no secret, key or certificate.
+const AUTHORIZATION: &str = "Microsoft.Authorization/";
 /// How far back, in milliseconds: a day.
 const BACK: i64 = 86_400_000;
 
@@ -190,7 +192,7 @@ fn reaches(action: Action, at: &ScopeRequest) -> bool {
     if action.is_data() {
         return action.object_kind() == kind;
     }
-    action.data_action().starts_with(say!("access-preview-microsoft-authorization"))
+    action.data_action().starts_with(AUTHORIZATION)
 }
 
 /// How many of the grantee's denials of the last day were of what would be gained.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_web::messages::PSEUDO;
 use zeroize::Zeroizing;
 
-use super::{Page, Story, VALUE};
+use super::{BASE, Page, Story, VALUE};
 use crate::edge::{Body, RawRequest, answer};
 
 /// Pages that are looked at most.
@@ -41,6 +41,17 @@ fn unmarked(page: &str) -> BTreeSet<String> {
     }
     found.extend(text.split('>').skip(1).filter_map(|rest| rest.split('<').next()).map(shape));
     found.retain(|text| !text.contains('⟦') && text.chars().filter(|c| c.is_alphabetic()).count() > 1);
+    found
+}
+
+/// What a page leads to and asks for, whatever it says: links, forms, fields and what can be chosen in them, each once.
+fn skeleton(page: &str) -> BTreeSet<String> {
+    let masked = |text: &str| text.chars().map(|c| if c.is_ascii_hexdigit() { '0' } else { c }).collect::<String>();
+    let mut found = BTreeSet::new();
+    for part in [" href=\"", " action=\"", " name=\"", "<option value=\""] {
+        let all = page.split(part).skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(all.map(|text| format!("{part}{}", masked(text))));
+    }
     found
 }
 
@@ -86,6 +97,11 @@ async fn every_word_of_a_page_comes_from_a_catalogue() {
         seen += 1;
         let place = target.split('?').next().unwrap_or_default();
         look(&shape(&place.replace('/', " / ")), &page);
+        // What was looked at is in the log by then.
+        if !place.starts_with("/audit") {
+            let english = get(&story, &target, &ada, "en").await;
+            assert_eq!(skeleton(&page.text), skeleton(&english.text), "{target}: language changes nothing but text");
+        }
         for href in page.text.split("href=\"/").skip(1).filter_map(|rest| rest.split('"').next()) {
             let link = format!("/{}", href.split(['?', '#']).next().unwrap_or_default());
             let known = ["/assets", "/auth", "/audit/", "/why/"].iter().any(|aside| link.starts_with(aside));
@@ -104,4 +120,31 @@ async fn every_word_of_a_page_comes_from_a_catalogue() {
     let list: Vec<String> = untold.into_keys().collect();
     insta::assert_snapshot!("untranslated", list.join("\n"));
     assert!(get(&story, "/vaults", &ada, "de, fr").await.text.contains("<html lang=\"en\""), "English for the others");
+}
+
+#[tokio::test]
+async fn what_goes_on_record_is_in_one_language() {
+    let story = Story::start();
+    let first = story.set("db-password", "x").await;
+    story.set("db-password", VALUE).await;
+    let ada = story.sign_in("ada").await;
+    let token = story.get("/vaults", &ada).await.form_token().to_owned();
+    for language in ["en", PSEUDO] {
+        for (act, reasons) in [
+            ("compare", ["compared with the current version", "compared with an earlier version"].as_slice()),
+            ("roll-back", ["rolled back to this version"].as_slice()),
+        ] {
+            let before = story.log().len();
+            let raw = RawRequest {
+                cookies: Some(ada.clone()),
+                accept_language: Some(language.into()),
+                origin: Some(BASE.into()),
+                body: Body::Read(Zeroizing::new(format!("csrf_token={token}").into_bytes())),
+                ..super::raw("POST", &format!("/vaults/demo/secrets/db-password/{first}/{act}"))
+            };
+            assert!(matches!(answer(story.services.clone(), raw).await.status, 200 | 303), "{act}");
+            let told = story.log().split_off(before).into_iter().filter_map(|record| record.stated_reason);
+            assert_eq!(told.collect::<Vec<_>>(), reasons, "{act} in {language}");
+        }
+    }
 }
