@@ -197,6 +197,8 @@ routes! {
     Base Post "/access/roles/{id}/edit" Session RoleEditForm;
     Base Get "/access/roles/{id}/delete" Session RoleDeletePage;
     Base Post "/access/roles/{id}/delete" Session RoleDeleteForm;
+    Base Get "/access/end-sessions" Session EndSessionsPage;
+    Base Post "/access/end-sessions" Session EndSessionsForm;
     Base Get "/access/workloads" Session WorkloadsPage;
     Base Get "/access/new-workload" Session NewWorkloadPage;
     Base Post "/access/new-workload" Session NewWorkloadForm;

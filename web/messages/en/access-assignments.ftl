@@ -40,3 +40,4 @@ access-assignments-what-is-left-afterwards = What is left afterwards
 access-assignments-groups-aside = groups aside
 access-assignments-confirm = Confirm
 access-assignments-take-role-at-scope-from = Take { $role } at { $scope } from { $who }?
+access-assignments-end-sessions = End sessions

@@ -151,6 +151,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::SignedOut
         // What is asked there is a request of its own.
         | Endpoint::WhyPage
+        | Endpoint::EndSessionsPage
         | Endpoint::NewWorkloadPage => "Page",
         Endpoint::VaultList
         | Endpoint::VaultsPage
@@ -269,7 +270,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         Endpoint::TokenKeyList | Endpoint::SettingsPage | Endpoint::TokenKeysRevokePage => "TokenKeyRead",
         Endpoint::TokenKeyRotate | Endpoint::TokenKeysRotateForm => "TokenKeyRotate",
         Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",
-        Endpoint::SessionsEnd => "SessionRevoke",
+        Endpoint::SessionsEnd | Endpoint::EndSessionsForm => "SessionRevoke",
         Endpoint::WorkloadList | Endpoint::WorkloadsPage => "WorkloadList",
         Endpoint::WorkloadShow
         | Endpoint::WorkloadPage

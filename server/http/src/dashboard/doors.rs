@@ -150,6 +150,7 @@ fn asked<'a>(
         Page::AccessPolicyPage | Page::AccessPolicyRemovePage => of_vault(Action::AccessPolicyWrite),
         Page::NewVaultPage => of_vault(Action::VaultCreate),
         Page::NewWorkloadPage => server(Action::WorkloadCreate),
+        Page::EndSessionsPage => server(Action::SessionRevoke),
         Page::WorkloadDeletePage => workload(Action::WorkloadDelete),
         Page::ClientSecretRemovePage | Page::CertificateRemovePage | Page::FederationRemovePage => {
             workload(Action::WorkloadCredential)

@@ -195,6 +195,8 @@ pub(super) const ROLES: &str = "/access/roles";
 pub(super) const NEW_ROLE: &str = "/access/new-role";
 /// The workload identities.
 pub(super) const WORKLOADS: &str = "/access/workloads";
+/// Ends the sessions of somebody else.
+pub(super) const END_SESSIONS: &str = "/access/end-sessions";
 /// The form that makes a workload identity.
 pub(super) const NEW_WORKLOAD: &str = "/access/new-workload";
 

@@ -357,6 +357,8 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::NewRoleForm | Endpoint::RoleEditForm => boxed(|| access::roles::put(viewer, request)),
         Endpoint::RoleDeletePage => boxed(|| access::roles::ask_delete(viewer)),
         Endpoint::RoleDeleteForm => boxed(|| access::roles::delete(viewer, request)),
+        Endpoint::EndSessionsPage => boxed(|| access::sessions::ask(viewer, request)),
+        Endpoint::EndSessionsForm => boxed(|| access::sessions::end(viewer, request)),
         Endpoint::WorkloadsPage => boxed(|| access::workloads::list(viewer, request)),
         Endpoint::WorkloadPage => boxed(|| access::workloads::show(viewer)),
         Endpoint::NewWorkloadPage => boxed(|| access::workloads::new(viewer)),

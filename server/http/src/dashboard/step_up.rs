@@ -84,6 +84,8 @@ pub(super) fn is_asked_for(endpoint: Endpoint) -> bool {
             | Endpoint::AssignmentRemoveForm
             | Endpoint::UnusedGrantsPage
             | Endpoint::UnusedGrantsForm
+            | Endpoint::EndSessionsPage
+            | Endpoint::EndSessionsForm
             | Endpoint::DropRolePage
             | Endpoint::DropRoleForm
             | Endpoint::NewRolePage

@@ -75,6 +75,8 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             Act::primary(say!("access-assignments-give-a-role"), new, Icon::Plus),
         )
         .await;
+    let sessions = Act::link(say!("access-assignments-end-sessions"), links::END_SESSIONS, Icon::SignOut);
+    offers.offer(&Ask::server(Action::SessionRevoke), sessions).await;
     let removable = offers.open(&Ask::server(Action::AssignmentRemove), say!("access-assignments-remove")).await;
     let (acts, cannot) = offers.told();
     let mut table = table(viewer, &page.items, removable).await;

@@ -11,6 +11,7 @@ pub(super) mod owners;
 pub(super) mod policies;
 mod preview;
 pub(super) mod roles;
+pub(super) mod sessions;
 pub(super) mod try_token;
 pub(super) mod uncredential;
 pub(super) mod unused;

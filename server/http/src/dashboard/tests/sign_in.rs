@@ -273,3 +273,25 @@ async fn pinned_vaults_stand_first_for_whoever_pinned_them_and_name_none_that_is
     let none = unpinned.cookie("__Host-pins").unwrap();
     assert!(pins.starts_with(&none) && pins.len() == none.len() + 33, "{pins} {none}");
 }
+
+#[tokio::test]
+async fn an_administrator_ends_the_sessions_of_somebody_else_after_a_fresh_sign_in() {
+    let story = Story::start();
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    let end = "/access/end-sessions";
+    assert!(story.get("/access", &ada).await.text.contains(&format!("href=\"{end}\"")));
+    let form = story.get(&format!("{end}?issuer=https%3A%2F%2Fpeople.example&subject=bob"), &ada).await.text;
+    assert!(form.contains("value=\"bob\"") && form.contains("session end --issuer"), "{form}");
+    let whom = "issuer=https%3A%2F%2Fpeople.example&subject=bob";
+    assert_eq!(story.submit(end, &bob, whom).await.status, 403, "nobody without the role");
+    assert_eq!(story.submit(end, &ada, "issuer=&subject=bob").await.status, 400);
+    let ended = story.submit(end, &ada, whom).await;
+    assert!(ended.status == 200 && ended.text.contains("One session was ended"), "{}", ended.text);
+    let record = story.last();
+    assert_eq!((record.operation.as_str(), record.outcome), ("SessionRevoke", Outcome::Allowed));
+    assert_eq!(story.get("/vaults", &bob).await.status, 303, "at once");
+    assert!(story.submit(end, &ada, whom).await.text.contains("Nobody of this issuer and subject"));
+    story.world.clock.advance(15 * 60_000);
+    assert_eq!(story.submit(end, &ada, whom).await.status, 403);
+    assert_eq!(story.last().reason, "step-up-required");
+}
