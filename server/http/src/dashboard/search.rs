@@ -45,13 +45,15 @@ const MOST_VAULTS_TOLD: usize = 8;
 const MOST_PAGES: usize = 24;
 
 /// Pages to go to by their names.
-fn go_to() -> [(&'static str, &'static str); 18] {
+fn go_to() -> [(&'static str, &'static str); 20] {
     [
         (say!("search-overview"), links::OVERVIEW),
         (say!("search-vaults"), links::VAULTS),
         (say!("search-new-vault"), links::NEW_VAULT),
         (say!("search-deleted-vaults"), links::DELETED_VAULTS),
         (say!("search-access-assignments"), links::ACCESS),
+        (say!("search-access-effective"), links::GRANTS),
+        (say!("search-remove-unused-access"), links::UNUSED_GRANTS),
         (say!("search-give-a-role"), links::NEW_ASSIGNMENT),
         (say!("search-roles"), links::ROLES),
         (say!("search-new-role"), links::NEW_ROLE),
