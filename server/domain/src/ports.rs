@@ -26,8 +26,8 @@ use crate::{
     policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Repeats, Settled, Tally,
-        TreeCheckpoint, UsedGrant, Uses,
+        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Repeats, Settled, StretchToVerify,
+        Tally, TreeCheckpoint, UsedGrant, Uses, VerifiedStretch,
     },
     role::RoleDefinition,
     rotation::LifetimeAction,
@@ -127,6 +127,14 @@ pub trait AuditLog: Send + Sync {
         after: u64,
         limit: usize,
     ) -> Held<Result<Vec<ChainedRecord>, StoreError>>;
+
+    /// Verifies the records of a stretch of time: each as it was written, the links between them, and what is signed of
+    /// them. As many of the newest as are verified at once.
+    async fn verify_stretch(
+        &self,
+        permit: Permit,
+        stretch: &StretchToVerify,
+    ) -> Held<Result<VerifiedStretch, StoreError>>;
 
     /// The newest checkpoint of the whole log, if there is one.
     async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>>;

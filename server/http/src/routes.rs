@@ -262,6 +262,7 @@ routes! {
     Base Get "/audit" Session AuditPage;
     Base Get "/audit/live" Session AuditLive;
     Base Get "/audit/export" Session AuditExportPage;
+    Base Get "/audit/verify" Session AuditVerifyPage;
     Base Get "/audit/{id}" Session AuditEntryPage;
     Base Get "/command-line" Session CommandLinePage;
     Base Post "/command-line" Session CommandLineAllow;

@@ -11,8 +11,8 @@ use strongroom_domain::{
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Repeats, Settled, Tally,
-        TreeCheckpoint, UsedGrant, Uses,
+        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Repeats, Settled,
+        StretchToVerify, Tally, TreeCheckpoint, UsedGrant, Uses, VerifiedStretch,
     },
     secret::Page,
 };
@@ -106,6 +106,15 @@ impl AuditLog for Store {
     ) -> Held<Result<Vec<ChainedRecord>, StoreError>> {
         let page = self.chain_page(node, after, limit.clamp(1, MAX_CHAIN_PAGE)).await;
         permit.hold(page)
+    }
+
+    async fn verify_stretch(
+        &self,
+        permit: Permit,
+        stretch: &StretchToVerify,
+    ) -> Held<Result<VerifiedStretch, StoreError>> {
+        let found = self.verified(stretch).await;
+        permit.hold(found)
     }
 
     async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>> {

@@ -10,7 +10,10 @@ use crate::{
     places::{Place, Places},
     ports::MAX_CHAIN_PAGE,
     principal::PrincipalId,
-    record::{ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Repeats, Tally, TreeCheckpoint},
+    record::{
+        ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Repeats, StretchToVerify, Tally, TreeCheckpoint,
+        VerifiedStretch,
+    },
     secret::Page,
 };
 
@@ -105,6 +108,22 @@ impl Administration {
         let (case, _place) = self.look(ctx).await?;
         let limit = limit.clamp(1, MAX_CHAIN_PAGE);
         let held = self.audit.chain(case.permit, node, after, limit).await.map(|page| page.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Verifies the records of a stretch of time. Which one is on record.
+    ///
+    /// # Errors
+    /// [`AdminError`]. What is wrong with the log is in what was found.
+    pub async fn verify_audit(
+        &self,
+        ctx: &RequestContext,
+        stretch: &StretchToVerify,
+    ) -> Result<VerifiedStretch, AdminError> {
+        let (mut case, _place) = self.look(ctx).await?;
+        case.record.detail("verified_from", stretch.from);
+        case.record.detail("verified_until", stretch.until);
+        let held = self.audit.verify_stretch(case.permit, stretch).await.map(|found| found.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

@@ -262,6 +262,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditEntryPage
         | Endpoint::WhyDecisionPage
         | Endpoint::AuditExportPage
+        | Endpoint::AuditVerifyPage
         | Endpoint::AuditLive
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain

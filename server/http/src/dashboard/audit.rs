@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     Failure, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
-    audit_lines, audit_views, audit_who, changed,
+    audit_lines, audit_verify, audit_views, audit_who, changed,
     frame::{Place, Viewer, without_scheme},
     links, rendered,
     snippets::Commands,
@@ -103,7 +103,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         answer,
         chart,
         uncounted,
-        acts: ranges.chain([reload, audit_lines::other_way(&asked), export]).chain(ways).collect(),
+        acts: ranges
+            .chain([reload, audit_lines::other_way(&asked), audit_verify::act(&asked), export])
+            .chain(ways)
+            .collect(),
         copy_as: vec![
             commands.server(&command),
             commands.curl_server("GET", &address, None),

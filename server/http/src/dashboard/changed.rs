@@ -14,8 +14,9 @@ use super::{audit, frame::Viewer, links, view};
 
 /// Between what something was and what it is, as details tell it.
 const ARROW: &str = " -> ";
-/// Details that tell a moment, in seconds; `ends_at` tells milliseconds.
+/// Details that tell a moment, in seconds and in milliseconds.
 const MOMENTS: [&str; 2] = ["nbf", "exp"];
+const MILLIS: [&str; 3] = [ENDS_AT, "verified_from", "verified_until"];
 const ENDS_AT: &str = "ends_at";
 /// Details that are names as somebody wrote them, in which an arrow is no change.
 const NAMES: [&str; 8] =
@@ -235,7 +236,7 @@ fn row((name, told): (&String, &String)) -> Row {
 fn moment(name: &str, told: &str) -> Option<Cell> {
     let number: i64 = told.parse().ok()?;
     match name {
-        ENDS_AT => Some(Cell::Moment(view::moment_millis(number))),
+        name if MILLIS.contains(&name) => Some(Cell::Moment(view::moment_millis(number))),
         name if MOMENTS.contains(&name) => Some(Cell::Moment(view::moment(number))),
         _ => None,
     }

@@ -13,6 +13,7 @@ mod audit;
 mod audit_export;
 mod audit_filter;
 mod audit_lines;
+mod audit_verify;
 mod audit_views;
 mod audit_who;
 mod before_deletion;
@@ -427,6 +428,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::EndOthersForm => boxed(|| me::end_others(viewer, request)),
         Endpoint::SessionEndForm => boxed(|| me::end(viewer, request)),
         Endpoint::AuditExportPage => boxed(|| audit_export::file(viewer, request)),
+        Endpoint::AuditVerifyPage => boxed(|| audit_verify::show(viewer, request)),
         Endpoint::AuditLive => boxed(|| live::batch(viewer, request)),
         Endpoint::AuditPage => boxed(|| audit::list(viewer, request)),
         Endpoint::SignOut => boxed(|| session::sign_out(viewer, request)),

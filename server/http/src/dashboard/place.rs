@@ -124,7 +124,10 @@ impl Place {
                 _,
             ) => Self::Settings(vault),
             (Endpoint::WhyPage | Endpoint::WhyDecisionPage, ..) => Self::Why,
-            (Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage, ..) => Self::Audit,
+            (
+                Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage | Endpoint::AuditVerifyPage,
+                ..,
+            ) => Self::Audit,
             (
                 Endpoint::SecretsPage
                 | Endpoint::NewSecretPage

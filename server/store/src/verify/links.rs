@@ -105,6 +105,11 @@ impl Follower {
         }
     }
 
+    /// The same from behind a position on.
+    pub(super) fn behind(node: &str, last: u64, head: [u8; 32]) -> Self {
+        Self { last, ..Self::new(node, head) }
+    }
+
     /// Takes the next link there is; gives what is wrong with it at once. Goes on from the head that
     /// stands there, so that one change is one finding.
     pub(super) fn follow(&mut self, link: Link) -> Option<Finding> {

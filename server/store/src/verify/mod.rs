@@ -22,6 +22,7 @@ mod once;
 mod records;
 mod sketch;
 mod stored;
+mod stretch;
 mod trees;
 mod walk;
 

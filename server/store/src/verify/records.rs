@@ -67,6 +67,15 @@ pub(super) fn edited(node: &str, link: &Link, body: Option<&str>) -> Finding {
     }
 }
 
+/// A record at its place, and what is wrong with it by itself.
+pub(super) fn judged(node: &str, Chained { link, row }: Chained) -> (Link, Result<Record, Finding>) {
+    let judged = match row {
+        Ok(row) => judge_record(node, &link, &row),
+        Err(body) => Err(edited(node, &link, body.as_deref())),
+    };
+    (link, judged)
+}
+
 pub(super) fn judge_record(node: &str, link: &Link, row: &audit_record::Model) -> Result<Record, Finding> {
     let (node, seq, id) = (node.to_owned(), link.seq, link.record);
     if chain::record_hash(row.id.as_bytes(), row.body.as_bytes()) != link.record_hash {

@@ -18,7 +18,7 @@ use super::{
     expected::{changed, is_early},
     links::Follower,
     once::Once,
-    records::{Chained, Id, Node, NodeCell, edited, hash, judge_record},
+    records::{Chained, Id, Node, NodeCell, hash, judged},
     sketch::Sketch,
 };
 use crate::{
@@ -207,17 +207,15 @@ impl Walk<'_> {
         let mut chain = chain.stream(self.moment).await.map_err(database)?;
         while let Some(found) = chain.try_next().await.map_err(database)? {
             records = records.saturating_add(1);
-            let Chained { link, row } = match found {
-                FoundRow::Read(_, chained) => chained,
+            let (link, judged) = match found {
+                FoundRow::Read(_, chained) => judged(node, chained),
                 FoundRow::Unreadable(_, row) => {
                     self.is_sound = false;
                     self.report.add(row.into());
                     continue;
                 }
             };
-            match row
-                .map_or_else(|body| Err(edited(node, &link, body.as_deref())), |row| judge_record(node, &link, &row))
-            {
+            match judged {
                 Ok(record) => {
                     self.untracked |= is_early(&record);
                     if let Some(used) = &record.used_once {

@@ -3,8 +3,10 @@
 use sqlx::Connection;
 use strongroom_crypto::{AuditSigner, CheckpointBody, SeededEntropy, chain};
 use strongroom_domain::{
+    action::Action,
     ports::AuditLog,
-    record::{Checkpoint, Entry},
+    record::{Checkpoint, Entry, StretchToVerify, VerifiedChain},
+    test_support,
 };
 use strongroom_store::{
     Store,
@@ -12,11 +14,12 @@ use strongroom_store::{
 };
 use uuid::Uuid;
 
-use crate::support::{Place, Started, id, note, on_both, record};
+use crate::support::{Place, Started, id, note, on_both, permit, record};
 
 on_both!(
     an_untouched_trail_is_intact,
     an_edited_record_is_named,
+    a_stretch_is_verified_by_itself,
     a_hidden_record_is_named,
     a_dropped_record_is_named,
     exchanged_positions_are_named,
@@ -103,6 +106,33 @@ async fn an_edited_record_is_named(place: Place) {
     assert!(!report.is_intact());
     assert!(expected.to_string().contains("position 5") && expected.to_string().contains("edited"));
     assert_eq!(report.findings, [expected]);
+}
+
+async fn a_stretch_is_verified_by_itself(place: Place) {
+    let t = trail(place).await;
+    let verify = async |from: i64, until: i64| {
+        let stretch = StretchToVerify { from, until, public_keys: Vec::new() };
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        test_support::open(t.s.store.verify_stretch(permit, &stretch).await).unwrap()
+    };
+    let whole = verify(i64::MIN, i64::MAX).await;
+    assert_eq!((whole.findings.len(), whole.cut, whole.checkpoint), (0, false, None), "{:?}", whole.findings);
+    let chain = VerifiedChain { node: t.node(), first: 1, last: 10, records: 10, covered: None };
+    assert_eq!(whole.chains, [chain]);
+    assert!(verify(i64::MIN, i64::MIN).await.chains.is_empty());
+    // By the moment of each record: from the fifth to the eighth.
+    let at = |seq: usize| i64::try_from(t.records[seq].as_u128() & 0xffff_ffff).unwrap();
+    let part = verify(at(5), at(8) + 1).await;
+    let chain = VerifiedChain { node: t.node(), first: 5, last: 8, records: 4, covered: None };
+    assert_eq!((part.findings.len(), part.chains), (0, vec![chain]));
+    let edit = format!(
+        "UPDATE audit_records SET body = replace(body, '127.0.0.1', '127.0.0.2') WHERE id = {}",
+        t.sql(t.records[6])
+    );
+    t.place.tamper(&[&edit]).await;
+    let expected = Finding::RecordEdited { node: t.node(), seq: 6, record: t.records[6] };
+    assert_eq!(verify(at(5), at(8) + 1).await.findings, [expected.to_string()]);
+    assert!(verify(at(7), at(8) + 1).await.findings.is_empty(), "of another stretch");
 }
 
 async fn a_hidden_record_is_named(place: Place) {

@@ -27,7 +27,7 @@ use crate::{
     ports::{AppendError, AuditLog, StoreError},
     record::{
         ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Folding, Outcome, Proof, Record, RecordFilter, Repeats,
-        Settled, Tally, TreeCheckpoint, UseCount, UsedGrant, Uses,
+        Settled, StretchToVerify, Tally, TreeCheckpoint, UseCount, UsedGrant, Uses, VerifiedChain, VerifiedStretch,
     },
     secret::Page,
 };
@@ -390,6 +390,28 @@ impl AuditLog for MemoryStore {
             head: logged.head,
         });
         permit.hold(Ok(chained.take(limit).collect()))
+    }
+
+    async fn verify_stretch(
+        &self,
+        permit: Permit,
+        stretch: &StretchToVerify,
+    ) -> Held<Result<VerifiedStretch, StoreError>> {
+        self.pause().await;
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
+        let durable = self.durable();
+        let within = stretch.from..stretch.until;
+        let mut told = VerifiedStretch::default();
+        for logged in durable.log.iter().filter(|logged| within.contains(&logged.record.at)) {
+            let (node, seq) = (logged.node.clone(), logged.seq);
+            match told.chains.iter_mut().find(|chain| chain.node == node) {
+                Some(chain) => (chain.last, chain.records) = (seq, chain.records + 1),
+                None => told.chains.push(VerifiedChain { node, first: seq, last: seq, records: 1, covered: None }),
+            }
+        }
+        permit.hold(Ok(told))
     }
 
     async fn checkpoint(&self, permit: Permit) -> Held<Result<Option<TreeCheckpoint>, StoreError>> {

@@ -307,6 +307,24 @@ async fn wherever_a_denial_is_listed_it_leads_to_its_why() {
 }
 
 #[tokio::test]
+async fn the_time_that_the_audit_list_shows_is_verified_from_there() {
+    let story = Story::start();
+    story.set("db", VALUE).await;
+    let ada = story.sign_in("ada").await;
+    let list = story.get("/audit?range=1h&outcome=denied&group=yes", &ada).await.text;
+    assert!(list.contains("href=\"/audit/verify?outcome=denied&#38;range=1h\""), "{list}");
+    let page = story.get("/audit/verify?outcome=denied&range=1h", &ada).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    for text in ["records are as they were written", "Intact", "What was checked", "Copy as", "/audit?outcome=denied"] {
+        assert!(page.text.contains(text), "{text}: {}", page.text);
+    }
+    let record = story.log().into_iter().rev().find(|record| record.details.contains_key("verified_from")).unwrap();
+    assert_eq!((record.operation.as_str(), record.outcome), ("AuditRead", Outcome::Allowed));
+    let eve = story.sign_in("eve").await;
+    assert_eq!(story.get("/audit/verify", &eve).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_filter_is_saved_under_a_name_for_whoever_saved_it() {
     let story = Story::start();
     let ada = story.sign_in("ada").await;
