@@ -39,6 +39,10 @@ export async function story(options, tell) {
       if (['error', 'warning'].includes(message.type()) && !refusedPage) complaints.push(message.text());
     });
     context.on('weberror', (error) => complaints.push(String(error.error())));
+    context.on('dialog', (dialog) => {
+      complaints.push(`a dialog says ${dialog.message()}`);
+      return dialog.dismiss();
+    });
     const foreign = [];
     context.on('request', (request) => {
       const { hostname } = new URL(request.url());
