@@ -14,6 +14,9 @@ use crate::{
     principal::PrincipalId,
 };
 
+/// In place of a vault where decisions of all of them were asked again: no vault has it.
+pub const ALL_VAULTS: VaultId = VaultId(Uuid::nil());
+
 /// How many are kept, of all vaults together.
 pub const MAX_REPLAYS: i64 = 50;
 
@@ -24,7 +27,7 @@ pub struct PolicyReplay {
     pub slot: i64,
     /// By which it is addressed: the id of the request that made it.
     pub id: Uuid,
-    /// On which vault's decisions.
+    /// On which vault's decisions; [`ALL_VAULTS`] for those of all.
     pub vault: VaultId,
     /// Who had it made.
     pub by: PrincipalId,
@@ -113,11 +116,12 @@ impl PolicyReplay {
         }
     }
 
-    /// Whether an attachment was tried in it enforced, as it is in all else: of a vault, or of all.
+    /// Whether an attachment was tried in it enforced, as it is in all else: of a vault, or of all. What is attached to all
+    /// vaults changes decisions in each of them, so one vault's do not tell enough.
     #[must_use]
     pub fn enforced(&self, vault: Option<VaultId>, attachment: &PolicyAttachment) -> bool {
         let PolicyAttachment { name, module, settings, authority, state: _, previous: _ } = attachment;
-        vault.map_or(self.everywhere, |vault| !self.everywhere && self.vault == vault)
+        vault.map_or(self.everywhere && self.vault == ALL_VAULTS, |vault| !self.everywhere && self.vault == vault)
             && self.candidate.iter().any(|tried| {
                 tried.state == AttachmentState::Enforce
                     && (&tried.name, &tried.module, &tried.settings, &tried.authority)
@@ -197,7 +201,7 @@ mod tests {
         PolicyReplay {
             slot: 0,
             id: Uuid::from_u128(u128::from(at.unsigned_abs())),
-            vault: VaultId(Uuid::nil()),
+            vault: VaultId(Uuid::from_u128(7)),
             by: ada(),
             at,
             settings_revision: 1,
@@ -230,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_newest_replay_counts_that_tried_it_as_it_is() {
-        let vault = VaultId(Uuid::nil());
+        let vault = VaultId(Uuid::from_u128(7));
         let shadow = attachment("guard", AttachmentState::Shadow);
         let (first, second) = (replay(1, &[]), replay(2, &[]));
         let mut without = replay(3, &[]);
@@ -238,8 +242,10 @@ mod tests {
         let mut in_shadow = replay(4, &[]);
         in_shadow.candidate = vec![shadow.clone()];
         let mut everywhere = replay(5, &[]);
-        everywhere.everywhere = true;
-        let kept = [second.clone(), first, without, in_shadow, everywhere.clone()];
+        (everywhere.everywhere, everywhere.vault) = (true, ALL_VAULTS);
+        let mut of_one = replay(6, &[]);
+        of_one.everywhere = true;
+        let kept = [second.clone(), first, without, in_shadow, everywhere.clone(), of_one];
         assert_eq!(newest_with(&kept, Some(vault), &shadow), Some(&second));
         assert_eq!(newest_with(&kept, None, &shadow), Some(&everywhere));
         assert_eq!(newest_with(&kept, Some(VaultId(Uuid::max())), &shadow), None);

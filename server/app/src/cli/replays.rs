@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{Connection, Output, StateWord};
+use super::{Connection, Output, StateWord, Which};
 
 /// `strongroom policy replays`
 #[derive(Subcommand)]
@@ -12,9 +12,9 @@ pub(crate) enum ReplaysCommand {
     Run {
         /// Name of the attachment.
         name: String,
-        /// The vault whose decisions are asked again.
-        #[arg(long)]
-        vault: String,
+        /// The vault whose decisions are asked again; of all vaults, where only that is said.
+        #[arg(long, required_unless_present = "all_vaults")]
+        vault: Option<String>,
         /// The attachment is one to all vaults.
         #[arg(long)]
         all_vaults: bool,
@@ -44,9 +44,8 @@ pub(crate) enum ReplaysCommand {
     },
     /// List the replays of a vault that are kept, the newest first: 50 of all vaults together.
     List {
-        /// The vault.
-        #[arg(long)]
-        vault: String,
+        #[command(flatten)]
+        which: Which,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,
@@ -57,9 +56,8 @@ pub(crate) enum ReplaysCommand {
     Review {
         /// Its id.
         id: String,
-        /// The vault.
-        #[arg(long)]
-        vault: String,
+        #[command(flatten)]
+        which: Which,
         /// Number of a group, from 1; can be given several times.
         #[arg(long, required = true)]
         group: Vec<u16>,
@@ -73,9 +71,8 @@ pub(crate) enum ReplaysCommand {
     Show {
         /// Its id.
         id: String,
-        /// The vault.
-        #[arg(long)]
-        vault: String,
+        #[command(flatten)]
+        which: Which,
         /// How to print.
         #[arg(long, value_enum, default_value = "table")]
         output: Output,

@@ -21,7 +21,7 @@ use crate::{
     gate::{Ask, Case, Judgement, Supposition},
     names::{VaultId, VaultName},
     policy::{ModuleDigest, PolicyAttachment},
-    policy_replay::{GroupReview, PolicyReplay, Reviewed, newest_with, next_place},
+    policy_replay::{ALL_VAULTS, GroupReview, PolicyReplay, Reviewed, newest_with, next_place},
     principal::PrincipalKind,
     record::Record,
     vault::{Vault, VaultUpdate},
@@ -45,27 +45,28 @@ impl Administration {
         candidate: &[PolicyAttachment],
         last: usize,
     ) -> Result<PolicyReplay, AdminError> {
-        self.replay_at(ctx, name, (candidate, Which::Vault), last).await
+        self.replay_at(ctx, Some(name), (candidate, Which::Vault), last).await
     }
 
-    /// The same with other attachments in place of those of all vaults. For who may see those, too.
+    /// The same with other attachments in place of those of all vaults, on the decisions of one vault, or of all where none is
+    /// named. For who may see those attachments, too.
     ///
     /// # Errors
     /// [`AdminError`].
     pub async fn replay_everywhere(
         &self,
         ctx: &RequestContext,
-        name: &VaultName,
+        name: impl Into<Option<&VaultName>>,
         candidate: &[PolicyAttachment],
         last: usize,
     ) -> Result<PolicyReplay, AdminError> {
-        self.replay_at(ctx, name, (candidate, Which::Everywhere), last).await
+        self.replay_at(ctx, name.into(), (candidate, Which::Everywhere), last).await
     }
 
     async fn replay_at(
         &self,
         ctx: &RequestContext,
-        name: &VaultName,
+        name: Option<&VaultName>,
         candidate: (&[PolicyAttachment], Which),
         last: usize,
     ) -> Result<PolicyReplay, AdminError> {
@@ -75,7 +76,7 @@ impl Administration {
         };
         for _ in 0..ATTEMPTS {
             let (case, vault) = self.admit_replay(ctx, Action::PolicyReplay, name, candidate.1).await?;
-            let (mut replay, replaces) = match self.replay_of(ctx, &vault, candidate, last).await {
+            let (mut replay, replaces) = match self.replay_of(ctx, vault.as_ref(), candidate, last).await {
                 Ok(made) => made,
                 Err(why) => return Err(self.refuse(ctx, case, why).await),
             };
@@ -93,19 +94,20 @@ impl Administration {
     async fn replay_of(
         &self,
         ctx: &RequestContext,
-        vault: &Vault,
+        vault: Option<&Vault>,
         (candidate, which): (&[PolicyAttachment], Which),
         last: usize,
     ) -> Result<(PolicyReplay, Option<i64>), AdminError> {
         let candidate = candidate.to_vec();
-        let (mut candidate, rule, settings_revision) = match which {
-            Which::Vault => {
+        let (mut candidate, rule, settings_revision) = match (which, vault) {
+            (Which::Vault, None) => return Err(AdminError::VaultNotFound),
+            (Which::Vault, Some(vault)) => {
                 let update = VaultUpdate { policies: Some(candidate), ..VaultUpdate::default() };
                 let settings = update.apply(&vault.settings)?;
                 let candidate = settings.policies.clone();
                 (candidate, supposed_vault(&self.keyring, vault, settings)?, vault.revision)
             }
-            Which::Everywhere => {
+            (Which::Everywhere, _) => {
                 let before = self.everywhere().await?;
                 let after = next_everywhere(&self.keyring, &before, candidate)?;
                 (after.policies.clone(), Supposition::Everywhere(Arc::new(after)), before.revision)
@@ -113,7 +115,7 @@ impl Administration {
         };
         self.loaded(&candidate).await?;
         candidate.iter_mut().for_each(|attachment| attachment.previous = None);
-        let records = self.newest_decisions(ctx, &vault.name, last).await?;
+        let records = self.newest_decisions(ctx, vault.map(|vault| &vault.name), last).await?;
         let what = WhatChanges { change: None, rule: Some(&rule), groups: REPLAY_GROUPS };
         let counted = self.replayed(ctx, &records, what, Instant::now() + PATIENCE).await;
         let kept = self.modules.policy_replays().await?;
@@ -121,7 +123,7 @@ impl Administration {
         let replay = PolicyReplay {
             slot,
             id: ctx.request_id,
-            vault: vault.id,
+            vault: vault.map_or(ALL_VAULTS, |vault| vault.id),
             by: ctx.principal.id.clone(),
             at: ctx.now,
             settings_revision,
@@ -136,22 +138,26 @@ impl Administration {
         Ok((replay, replaces))
     }
 
-    /// The results that are kept of a vault, the newest first.
+    /// The results that are kept of a vault's decisions, or of those of all vaults, the newest first.
     ///
     /// # Errors
     /// [`AdminError`].
-    pub async fn list_replays(&self, ctx: &RequestContext, name: &VaultName) -> Result<Vec<PolicyReplay>, AdminError> {
-        let (case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name, Which::Vault).await?;
+    pub async fn list_replays(
+        &self,
+        ctx: &RequestContext,
+        name: impl Into<Option<&VaultName>>,
+    ) -> Result<Vec<PolicyReplay>, AdminError> {
+        let (case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name.into(), Which::Vault).await?;
         let _place = match self.listing(ctx).await {
             Ok(place) => place,
             Err(why) => return Err(self.refuse(ctx, case, why).await),
         };
-        let found = self.replays_of(&vault).await;
+        let found = self.replays_of(vault.as_ref()).await;
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }
 
     /// The results that are kept in which a module was tried, the newest first, each with the name of the vault whose
-    /// decisions were asked again: of vaults whose settings the caller may see.
+    /// decisions were asked again, or none for those of all: of what the caller may see the settings of.
     ///
     /// # Errors
     /// [`AdminError`].
@@ -159,7 +165,7 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         module: ModuleDigest,
-    ) -> Result<Vec<(VaultName, PolicyReplay)>, AdminError> {
+    ) -> Result<Vec<(Option<VaultName>, PolicyReplay)>, AdminError> {
         let mut case = self.admit(ctx, Ask::server(Action::PolicyReplayRead)).await?;
         case.record.object = Some(module.to_string());
         let _place = match self.listing(ctx).await {
@@ -174,7 +180,7 @@ impl Administration {
         &self,
         ctx: &RequestContext,
         module: ModuleDigest,
-    ) -> Result<Vec<(VaultName, PolicyReplay)>, AdminError> {
+    ) -> Result<Vec<(Option<VaultName>, PolicyReplay)>, AdminError> {
         let mut kept = self.modules.policy_replays().await?;
         kept.retain(|replay| replay.candidate.iter().any(|tried| tried.module == module));
         if kept.is_empty() {
@@ -188,11 +194,13 @@ impl Administration {
                 seen.insert(id, name);
             }
         }
+        let of_all = self.may(ctx, &Ask::server(Action::PolicyRead)).await;
         let mut found = Vec::new();
         for replay in kept {
-            if let Some(name) = seen.get(&replay.vault) {
+            let name = seen.get(&replay.vault).cloned();
+            if name.is_some() || (of_all && replay.vault == ALL_VAULTS) {
                 self.keyring.verify_policy_replay(&replay)?;
-                found.push((name.clone(), replay));
+                found.push((name, replay));
             }
         }
         found.sort_by_key(|(_, replay)| std::cmp::Reverse((replay.at, replay.id)));
@@ -206,12 +214,12 @@ impl Administration {
     pub async fn show_replay(
         &self,
         ctx: &RequestContext,
-        name: &VaultName,
+        name: impl Into<Option<&VaultName>>,
         id: Uuid,
     ) -> Result<PolicyReplay, AdminError> {
-        let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name, Which::Vault).await?;
+        let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayRead, name.into(), Which::Vault).await?;
         case.record.object = Some(id.to_string());
-        let found = self.replays_of(&vault).await;
+        let found = self.replays_of(vault.as_ref()).await;
         let found = found.and_then(|all| all.into_iter().find(|one| one.id == id).ok_or(AdminError::ReplayNotFound));
         self.recorder.release(ctx, case.record, case.permit.hold(found)).await?
     }
@@ -224,16 +232,17 @@ impl Administration {
     pub async fn review_replay(
         &self,
         ctx: &RequestContext,
-        name: &VaultName,
+        name: impl Into<Option<&VaultName>>,
         id: Uuid,
         groups: &[usize],
     ) -> Result<PolicyReplay, AdminError> {
+        let name = name.into();
         for _ in 0..ATTEMPTS {
             let (mut case, vault) = self.admit_replay(ctx, Action::PolicyReplayReview, name, Which::Vault).await?;
             case.record.object = Some(id.to_string());
             let told = groups.iter().take(MAX_TOLD).map(usize::to_string).collect::<Vec<_>>().join(", ");
             case.record.detail("groups", told);
-            let found = match self.replays_of(&vault).await {
+            let found = match self.replays_of(vault.as_ref()).await {
                 Ok(all) => all.into_iter().find(|one| one.id == id).ok_or(AdminError::ReplayNotFound),
                 Err(why) => Err(why),
             };
@@ -310,9 +319,10 @@ impl Administration {
         }
     }
 
-    async fn replays_of(&self, vault: &Vault) -> Result<Vec<PolicyReplay>, AdminError> {
+    async fn replays_of(&self, vault: Option<&Vault>) -> Result<Vec<PolicyReplay>, AdminError> {
         let mut found = self.modules.policy_replays().await?;
-        found.retain(|replay| replay.vault == vault.id);
+        let of = vault.map_or(ALL_VAULTS, |vault| vault.id);
+        found.retain(|replay| replay.vault == of);
         for replay in &found {
             self.keyring.verify_policy_replay(replay)?;
         }
@@ -320,18 +330,20 @@ impl Administration {
         Ok(found)
     }
 
-    /// Admits who may read the records, and the settings of the vault; and what is attached to all, where that is varied.
+    /// Admits who may read the records, and the settings of the vault if one is named; and what is attached to all, where
+    /// that is varied.
     async fn admit_replay(
         &self,
         ctx: &RequestContext,
         action: Action,
-        name: &VaultName,
+        name: Option<&VaultName>,
         which: Which,
-    ) -> Result<(Case, Vault), AdminError> {
+    ) -> Result<(Case, Option<Vault>), AdminError> {
         let mut case = self.admit(ctx, Ask::server(action)).await?;
-        if which == Which::Everywhere {
+        if which == Which::Everywhere || name.is_none() {
             self.admit(ctx, Ask::server(Action::PolicyRead)).await?;
         }
+        let Some(name) = name else { return Ok((case, None)) };
         let of_vault = match self.gate.judge(ctx, &Ask::vault(Action::VaultRead, name)).await {
             Judgement::Permitted(of_vault) => of_vault,
             Judgement::Denied(record, denial) => {
@@ -341,7 +353,7 @@ impl Administration {
         };
         case.record.vault = Some(name.as_str().to_owned());
         match of_vault.vault {
-            Some((vault, _)) => Ok((case, (*vault).clone())),
+            Some((vault, _)) => Ok((case, Some((*vault).clone()))),
             None => Err(self.refuse(ctx, case, AdminError::VaultNotFound).await),
         }
     }

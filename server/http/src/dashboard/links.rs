@@ -247,9 +247,14 @@ pub(super) fn document_act(name: &str, act: &str) -> String {
     format!("{}/{act}", document(name))
 }
 
-/// What a replay of a vault's decisions found.
-pub(super) fn replay(vault: &VaultName, id: Uuid) -> String {
-    in_vault(vault, &format!("replays/{id}"), &[])
+/// The replays of a vault's decisions, or of those of all.
+pub(super) fn replays(of: &AttachedTo) -> String {
+    format!("{VAULTS}/{}/replays", of.segment())
+}
+
+/// What one of them found.
+pub(super) fn replay(of: &AttachedTo, id: Uuid) -> String {
+    format!("{}/{id}", replays(of))
 }
 
 /// A policy module as it is attached somewhere.

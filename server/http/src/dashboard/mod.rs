@@ -386,7 +386,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::ApprovalsPage => boxed(|| approvals::list(viewer)),
         Endpoint::ApprovalGrantForm => boxed(|| approvals::answer(viewer, request, Verdict::Grant)),
         Endpoint::ApprovalRefuseForm => boxed(|| approvals::answer(viewer, request, Verdict::Refuse)),
-        Endpoint::ReplaysPage => boxed(|| policies::replays::list(viewer, request)),
+        Endpoint::ReplaysPage => boxed(|| policies::replays::list(viewer)),
         Endpoint::ReplayForm => boxed(|| policies::replays::run(viewer, request)),
         Endpoint::ReplayPage => boxed(|| policies::replay::show(viewer)),
         Endpoint::ReplayReviewForm => boxed(|| policies::replay::review(viewer, request)),

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::cli::{Output, ReplaysCommand};
 
+/// In place of a vault's name, for the decisions of all.
+const ALL: &str = "_all";
+
 pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
     match command {
         ReplaysCommand::Run {
@@ -26,7 +29,7 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
             connection,
         } => {
             let server = Server::connect(&connection).await?;
-            let which = Which { vault: (!all_vaults).then(|| vault.clone()), all_vaults };
+            let which = Which { vault: vault.clone().filter(|_| !all_vaults), all_vaults };
             let mut attached = server.attached(&which).await?;
             let digest = match &module {
                 Some(module) => server.digest(module).await?,
@@ -42,27 +45,32 @@ pub(super) async fn run(command: ReplaysCommand) -> anyhow::Result<()> {
             wanted.put(&name, &mut attached.policies)?;
             let body =
                 serde_json::to_vec(&json!({ "policies": attached.policies, "all_vaults": all_vaults, "last": last }))?;
-            let url = server.at(&["vaults", &vault, "replays"])?;
+            let url = server.at(&["vaults", vault.as_deref().unwrap_or(ALL), "replays"])?;
             show(&server.client.send(Method::POST, url, Some(body)).await?, output);
         }
-        ReplaysCommand::List { vault, output, connection } => {
+        ReplaysCommand::List { which, output, connection } => {
             let server = Server::connect(&connection).await?;
-            let found = server.client.send(Method::GET, server.at(&["vaults", &vault, "replays"])?, None).await?;
+            let found = server.client.send(Method::GET, server.at(&["vaults", of(&which), "replays"])?, None).await?;
             list(&found, output);
         }
-        ReplaysCommand::Review { id, vault, group, output, connection } => {
+        ReplaysCommand::Review { id, which, group, output, connection } => {
             let server = Server::connect(&connection).await?;
-            let url = server.at(&["vaults", &vault, "replays", &id, "reviews"])?;
+            let url = server.at(&["vaults", of(&which), "replays", &id, "reviews"])?;
             let body = serde_json::to_vec(&json!({ "groups": group }))?;
             show(&server.client.send(Method::POST, url, Some(body)).await?, output);
         }
-        ReplaysCommand::Show { id, vault, output, connection } => {
+        ReplaysCommand::Show { id, which, output, connection } => {
             let server = Server::connect(&connection).await?;
-            let url = server.at(&["vaults", &vault, "replays", &id])?;
+            let url = server.at(&["vaults", of(&which), "replays", &id])?;
             show(&server.client.send(Method::GET, url, None).await?, output);
         }
     }
     Ok(())
+}
+
+/// Whose decisions were asked again, as addresses say it.
+fn of(which: &Which) -> &str {
+    which.vault.as_deref().unwrap_or(ALL)
 }
 
 fn list(found: &Value, output: Output) {

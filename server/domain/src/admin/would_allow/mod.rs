@@ -167,7 +167,7 @@ impl Administration {
             let open = wanted.filter(|wanted| wanted.writes.is_none() && wanted.refused_until.is_none());
             would_allow.approval = open.and_then(|wanted| wanted.request);
             let records = if trials.iter().any(|trial| trial.may.is_ok()) {
-                self.newest_decisions(ctx, vault, last).await?
+                self.newest_decisions(ctx, Some(vault), last).await?
             } else {
                 Vec::new()
             };

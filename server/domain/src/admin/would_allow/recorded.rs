@@ -118,17 +118,24 @@ pub(in crate::admin) struct WhatChanges<'a> {
 type Key = (Altered, String, String, String, String);
 
 impl Administration {
-    /// The newest decisions on a vault.
+    /// The newest decisions on a vault, or on all of them: of the newest records, those that are about one.
     pub(in crate::admin) async fn newest_decisions(
         &self,
         ctx: &RequestContext,
-        vault: &VaultName,
+        vault: Option<&VaultName>,
         last: usize,
     ) -> Result<Vec<Record>, AdminError> {
         let limit = last.min(MAX_REPLAYED);
         if limit == 0 {
             return Ok(Vec::new());
         }
+        let Some(vault) = vault else {
+            let newest = RecordFilter { limit: MAX_REPLAYED, ..RecordFilter::default() };
+            let mut found = self.records(ctx, newest).await?;
+            found.retain(|record| record.vault.is_some());
+            found.truncate(limit);
+            return Ok(found);
+        };
         self.records(ctx, RecordFilter { vault: Some(vault.as_str().to_owned()), limit, ..RecordFilter::default() })
             .await
     }

@@ -18,7 +18,7 @@ use strongroom_domain::{
     network::{NetworkAction, NetworkRule, NetworkRules},
     policy::{AttachedBefore, AttachmentState, Effect, ModuleDigest, PolicyAttachment},
     policy_module::ModuleLibrary as _,
-    policy_replay::MAX_REPLAYS,
+    policy_replay::{ALL_VAULTS, MAX_REPLAYS},
     principal::{Grantee, Principal},
     record::Outcome,
     role::Role,
@@ -754,6 +754,15 @@ async fn a_replay_varies_what_is_attached_to_all_vaults() {
     assert!(made.everywhere && made.candidate.len() == 1, "{made:?}");
     let shown = admin.show_replay(&story.demo.world.request(&story.olga), vault, made.id).await.unwrap();
     assert_eq!(shown, made);
+    // Those of all vaults are told as such, and one vault's do not stand for them.
+    let all = None::<&VaultName>;
+    let every =
+        admin.replay_everywhere(&story.demo.world.request(&story.olga), all, &made.candidate, 100).await.unwrap();
+    assert!(every.vault == ALL_VAULTS && every.counted.groups.iter().any(|group| group.samples == [read]), "{every:?}");
+    let of_all = admin.list_replays(&story.demo.world.request(&story.olga), all).await.unwrap();
+    assert_eq!(of_all, [every]);
+    let ada = admin.list_replays(&story.demo.request(), all).await;
+    assert!(matches!(ada, Err(AdminError::Denied(_))));
     // Nothing in place of nothing.
     let none = admin.replay_everywhere(&story.demo.world.request(&story.olga), vault, &[], 100).await.unwrap();
     assert_eq!((none.counted.newly_allowed, none.counted.newly_denied, none.counted.indeterminate), (0, 0, 0));

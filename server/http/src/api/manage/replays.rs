@@ -1,8 +1,10 @@
-//! `/api/v1/vaults/{vault}/replays`: recorded decisions, asked again with other policy modules; results are kept.
+//! `/api/v1/vaults/{vault}/replays`: recorded decisions, asked again with other policy modules; results are kept. `_all`
+//! stands for the decisions of all vaults.
 
 use serde::{Deserialize, Serialize};
 use strongroom_domain::{
     admin::{Counted, MAX_REPLAYED},
+    names::VaultName,
     policy::PolicyAttachment,
     policy_replay::{GroupReview, PolicyReplay},
     principal::PrincipalId,
@@ -20,6 +22,8 @@ use crate::{
     services::Services,
 };
 
+/// In place of a vault's name, for the decisions of all.
+const ALL: &str = "_all";
 /// Decisions that are asked again when nothing else is said.
 const LAST: usize = 200;
 
@@ -124,33 +128,43 @@ impl<'a> View<'a> {
 
 /// POST /api/v1/vaults/{vault}/replays
 pub(crate) async fn run(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    let vault = vault_name(call.parameter(0))?;
+    let vault = vault_of(call)?;
     let Body { policies, all_vaults, last } = wire::body(request)?;
     let last = last.unwrap_or(LAST);
     if last > MAX_REPLAYED {
         return Err(Problem::bad_parameter("last is at most 500."));
     }
-    let replay = if all_vaults {
-        services.admin.replay_everywhere(&call.ctx, &vault, &policies, last).await?
-    } else {
-        services.admin.replay(&call.ctx, &vault, &policies, last).await?
+    let replay = match vault {
+        Some(vault) if !all_vaults => services.admin.replay(&call.ctx, &vault, &policies, last).await?,
+        None if !all_vaults => {
+            return Err(Problem::bad_parameter("Of the decisions of all vaults, all_vaults is true."));
+        }
+        of => services.admin.replay_everywhere(&call.ctx, of.as_ref(), &policies, last).await?,
     };
     Ok(Response::json(201, &View::of(&replay)))
 }
 
 /// GET /api/v1/vaults/{vault}/replays
 pub(crate) async fn list(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let found = services.admin.list_replays(&call.ctx, &vault_name(call.parameter(0))?).await?;
+    let found = services.admin.list_replays(&call.ctx, vault_of(call)?.as_ref()).await?;
     Ok(Response::json(200, &List { value: found.iter().map(View::of).collect() }))
 }
 
 /// POST /api/v1/vaults/{vault}/replays/{id}/reviews
 pub(crate) async fn review(services: &Services, call: &Call, request: &Request) -> Result<Response, Problem> {
-    let vault = vault_name(call.parameter(0))?;
+    let vault = vault_of(call)?;
     let id = id(call)?;
     let Looked { groups } = wire::body(request)?;
-    let replay = services.admin.review_replay(&call.ctx, &vault, id, &groups).await?;
+    let replay = services.admin.review_replay(&call.ctx, vault.as_ref(), id, &groups).await?;
     Ok(Response::json(200, &View::of(&replay)))
+}
+
+/// The vault whose decisions are asked again; none for those of all, which no vault's name stands for.
+fn vault_of(call: &Call) -> Result<Option<VaultName>, Problem> {
+    match call.parameter(0) {
+        ALL => Ok(None),
+        name => vault_name(name).map(Some),
+    }
 }
 
 fn id(call: &Call) -> Result<Uuid, Problem> {
@@ -159,6 +173,6 @@ fn id(call: &Call) -> Result<Uuid, Problem> {
 
 /// GET /api/v1/vaults/{vault}/replays/{id}
 pub(crate) async fn show(services: &Services, call: &Call) -> Result<Response, Problem> {
-    let found = services.admin.show_replay(&call.ctx, &vault_name(call.parameter(0))?, id(call)?).await?;
+    let found = services.admin.show_replay(&call.ctx, vault_of(call)?.as_ref(), id(call)?).await?;
     Ok(Response::json(200, &View::of(&found)))
 }

@@ -5,7 +5,6 @@ use strongroom_domain::{
     action::Action,
     admin::{AttachmentShown, PoliciesShown},
     gate::{Ask, ShadowSeen},
-    names::VaultName,
     policy::{AttachedBefore, AttachmentState},
 };
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Row, Snippet, Table, say};
@@ -51,11 +50,8 @@ pub(super) async fn page(
     let place = Place::Attachment(to.clone(), name.to_owned());
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&to.ask_to_change(), say!("policies-attachment-changing-what-is-attached")).await;
-    let asked_again = replays::of(viewer, to).await;
-    if let Some(vault) = &asked_again {
-        let replays = Act::link(say!("policies-attachment-replay"), replays::address(vault, to), Icon::Compare);
-        offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
-    }
+    let replays = Act::link(say!("policies-attachment-replay"), links::replays(to), Icon::Compare);
+    offers.offer(&Ask::server(Action::PolicyReplayRead), replays).await;
     let (replays, cannot) = offers.told();
     let acts = Acts { to, name, token: viewer.form_token(), revision: all.revision };
     let mut main = vec![decides(attachment.state, if open { acts.states(shown) } else { Vec::new() })];
@@ -89,13 +85,10 @@ pub(super) async fn page(
     }
     let mut aside = vec![details(to, shown, &modules), fared::panel(shown)];
     let may_ask_again = all.policies.len() > 1 && viewer.may(&Ask::server(Action::PolicyReplay)).await;
-    let tries = match asked_again.filter(|_| may_ask_again) {
-        Some(vault) => acts.tries(&vault, all, index),
-        None => Vec::new(),
-    };
+    let tries = if may_ask_again { acts.tries(all, index) } else { Vec::new() };
     aside.push(order(&acts, all, index, open, tries));
     if attachment.state != AttachmentState::Enforce {
-        aside.insert(0, enforce::ready(viewer, to, shown).await);
+        aside.insert(0, enforce::ready(to, shown));
     }
     aside.push(commands(viewer, to, shown));
     let page = PanelsPage {
@@ -271,7 +264,7 @@ impl Acts<'_> {
     }
 
     /// What a replay with another order would change: decides nothing.
-    fn tries(&self, vault: &VaultName, all: &PoliciesShown, index: usize) -> Vec<Act> {
+    fn tries(&self, all: &PoliciesShown, index: usize) -> Vec<Act> {
         let others = [
             (index.checked_sub(1), say!("policies-attachment-replay-it-earlier")),
             (
@@ -284,10 +277,10 @@ impl Acts<'_> {
             .map(|(other, label)| Act::Post {
                 label: label.to_owned(),
                 of: self.name.to_owned(),
-                action: links::in_vault(vault, "replays", &[]),
+                action: links::replays(self.to),
                 csrf_token: self.token.clone(),
                 icon: Some(Icon::Compare),
-                fields: replays::swapped(self.to, vault, all, (index, other)),
+                fields: replays::swapped(all, (index, other)),
             })
             .collect()
     }

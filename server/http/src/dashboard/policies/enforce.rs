@@ -10,7 +10,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Fact, Field, Form, Icon, Panel, PanelsPage, Tone, say};
 
-use super::{AttachedTo, addressed, badge, replays, word};
+use super::{AttachedTo, addressed, badge, word};
 use crate::{
     dashboard::{
         Failure,
@@ -71,7 +71,7 @@ fn sentence(reviewed: Option<&Reviewed>) -> String {
 }
 
 /// What is known of it before it is enforced, with the way to the replay.
-pub(super) async fn ready(viewer: &Viewer<'_>, to: &AttachedTo, shown: &AttachmentShown) -> Panel {
+pub(super) fn ready(to: &AttachedTo, shown: &AttachmentShown) -> Panel {
     let reviewed = shown.reviewed.as_ref();
     let (tone, icon, text) = if is_reviewed(shown) {
         (Tone::Good, Icon::Check, say!("policies-enforce-reviewed"))
@@ -81,28 +81,21 @@ pub(super) async fn ready(viewer: &Viewer<'_>, to: &AttachedTo, shown: &Attachme
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
     let mut facts = vec![fact(say!("policies-enforce-change-groups"), Cell::badge(tone, icon, text))];
     let mut acts = Vec::new();
-    let vaults = viewer.vaults().await;
     if let Some(reviewed) = reviewed {
-        let vault = vaults.iter().find(|vault| vault.id == reviewed.vault);
-        let href = vault.map(|vault| links::replay(&vault.name, reviewed.replay));
-        let small = vault.map(|vault| vault.name.to_string());
+        let (href, small) = (links::replay(to, reviewed.replay), Some(to.title()));
         let moment = view::moment_millis(reviewed.at);
-        facts.push(fact(say!("policies-enforce-newest-replay"), Cell::When { moment, href: href.clone(), small }));
+        facts
+            .push(fact(say!("policies-enforce-newest-replay"), Cell::When { moment, href: Some(href.clone()), small }));
         let done = reviewed.groups.saturating_sub(reviewed.open);
         facts.push(Fact::text(
             say!("policies-enforce-groups-reviewed"),
             say!("policies-enforce-done-of-groups", done = done, groups = reviewed.groups),
         ));
-        acts.extend(href.map(|href| Act::link(say!("policies-enforce-review"), href, Icon::Compare)));
+        acts.push(Act::link(say!("policies-enforce-review"), href, Icon::Compare));
     }
-    if let Some(vault) = replays::of(viewer, to).await {
-        let again = if reviewed.is_some() {
-            say!("policies-enforce-ask-again")
-        } else {
-            say!("policies-enforce-replay-it-first")
-        };
-        acts.push(Act::link(again, replays::address(&vault, to), Icon::Try));
-    }
+    let again =
+        if reviewed.is_some() { say!("policies-enforce-ask-again") } else { say!("policies-enforce-replay-it-first") };
+    acts.push(Act::link(again, links::replays(to), Icon::Try));
     Panel::new(say!("policies-enforce-ready-to-enforce"), Body::Facts(facts)).foot(sentence(reviewed)).acts(acts)
 }
 
@@ -145,7 +138,7 @@ pub(super) async fn page(
     let page = PanelsPage {
         badges: vec![badge(shown.attachment.state)],
         lead: Some(say!("policies-enforce-what-it-denies-is-denied", words = to.words())),
-        main: vec![ready(viewer, to, shown).await, Panel::new(title, Body::Form(form))],
+        main: vec![ready(to, shown), Panel::new(title, Body::Form(form))],
         aside: vec![snippets::panel(vec![
             commands.server(&format!("policy attached {}", to.option())),
             commands.server(&format!("policy enforce {name} {}", to.option())),

@@ -4,7 +4,6 @@ use strongroom_domain::{
     action::Action,
     admin::{Altered, ChangedAlike, Counted},
     gate::Ask,
-    names::VaultName,
     policy::PolicyAttachment,
     policy_replay::PolicyReplay,
 };
@@ -12,14 +11,14 @@ use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Table,
 use uuid::Uuid;
 
 use super::{
-    Modules, badge_cell,
-    replays::{changed, tried, vault},
+    AttachedTo, Modules, badge_cell,
+    replays::{changed, place, tried, whose},
 };
 use crate::{
     dashboard::{
         Failure,
         form::{SHORT, Sent},
-        frame::{Place, Viewer, without_scheme},
+        frame::{Viewer, without_scheme},
         links, redirect, rendered,
         snippets::{self, Commands},
         sort, view,
@@ -41,9 +40,9 @@ fn nothing_to_ask() -> &'static str {
 /// # Errors
 /// The gate's denial, or why the result cannot be read.
 pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
-    let vault = vault(viewer)?;
+    let of = whose(viewer)?;
     let id = Uuid::try_parse(viewer.call.parameter(1)).map_err(|_| Problem::no_route())?;
-    let replay = viewer.services.admin.show_replay(&viewer.call.ctx, &vault, id).await?;
+    let replay = viewer.services.admin.show_replay(&viewer.call.ctx, of.vault(), id).await?;
     let modules = Modules::told(viewer).await;
     let PolicyReplay { counted, replayed, .. } = &replay;
     let mut notices = Vec::new();
@@ -56,18 +55,14 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
     }
     let reviews = viewer.may(&Ask::server(Action::PolicyReplayReview)).await;
     let commands = Commands::of_installation(viewer.services);
-    let place = Place::Vault(vault.clone()).below(say!("policies-replay-replay"));
+    let (place, option) = (place(&of, say!("policies-replay-replay")), of.option());
     let page = PanelsPage {
-        lead: Some(say!("policies-replay-replay-on-the-newest-decisions", replay = tried(&replay), vault = vault)),
-        acts: vec![Act::link(
-            say!("policies-replay-all-replays"),
-            links::in_vault(&vault, "replays", &[]),
-            Icon::Records,
-        )],
+        lead: Some(say!("policies-replay-replay-on-the-newest-decisions", replay = tried(&replay), vault = of.title())),
+        acts: vec![Act::link(say!("policies-replay-all-replays"), links::replays(&of), Icon::Records)],
         notices,
         main: vec![
             matrix(counted, *replayed),
-            groups(viewer, &vault, &replay, reviews),
+            groups(viewer, &of, &replay, reviews),
             candidate_panel(&replay, &modules),
         ],
         aside: vec![
@@ -89,11 +84,11 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
                 ]),
             ),
             snippets::panel(vec![
-                commands.server(&format!("policy replays show {id} --vault {vault}")),
+                commands.server(&format!("policy replays show {id} {option}")),
                 commands
-                    .server(&format!("policy replays review {id} --vault {vault} --group 1"))
+                    .server(&format!("policy replays review {id} {option} --group 1"))
                     .labelled(say!("policies-replay-review")),
-                commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays/{id}"), None),
+                commands.curl_server("GET", &format!("/api/v1/vaults/{}/replays/{id}", of.segment()), None),
             ]),
         ],
         ..PanelsPage::new(viewer.shell(&place).await, headline(counted, *replayed))
@@ -151,7 +146,7 @@ fn headline(counted: &Counted, replayed: u64) -> String {
     say!("policies-replay-it-would-change-how-many", how_many = how_many, told = view::grouped(told), which = which)
 }
 
-fn groups(viewer: &Viewer<'_>, vault: &VaultName, replay: &PolicyReplay, reviews: bool) -> Panel {
+fn groups(viewer: &Viewer<'_>, of: &AttachedTo, replay: &PolicyReplay, reviews: bool) -> Panel {
     fn title() -> &'static str {
         say!("policies-replay-what-would-change")
     }
@@ -177,7 +172,7 @@ fn groups(viewer: &Viewer<'_>, vault: &VaultName, replay: &PolicyReplay, reviews
             Cell::Code(group.reason.clone()),
             Cell::text(view::grouped(group.count)),
             Cell::Acts(samples.collect()),
-            reviewed(viewer, vault, replay, (index + 1, group), reviews),
+            reviewed(viewer, of, replay, (index + 1, group), reviews),
         ])
     };
     let rows = groups.iter().enumerate().map(row).collect();
@@ -195,7 +190,7 @@ fn groups(viewer: &Viewer<'_>, vault: &VaultName, replay: &PolicyReplay, reviews
 /// Who looked at a group and when, or the button that says so of oneself.
 fn reviewed(
     viewer: &Viewer<'_>,
-    vault: &VaultName,
+    of: &AttachedTo,
     replay: &PolicyReplay,
     (number, group): (usize, &ChangedAlike),
     reviews: bool,
@@ -207,7 +202,7 @@ fn reviewed(
         None if reviews => Cell::Acts(vec![Act::Post {
             label: say!("policies-replay-mark-as-reviewed").to_owned(),
             of: format!("{} {} {}", group.principal, group.operation, group.object),
-            action: links::in_vault(vault, &format!("replays/{}/review", replay.id), &[]),
+            action: format!("{}/review", links::replay(of, replay.id)),
             csrf_token: viewer.form_token(),
             icon: Some(Icon::Check),
             fields: vec![("group".to_owned(), number.to_string())],
@@ -222,11 +217,11 @@ fn reviewed(
 /// 403 for a form that is not ours, the gate's denial, or why it cannot be written.
 pub(crate) async fn review(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, SHORT)?;
-    let vault = vault(viewer)?;
+    let of = whose(viewer)?;
     let id = Uuid::try_parse(viewer.call.parameter(1)).map_err(|_| Problem::no_route())?;
     let group: usize = sent.number("group", say!("policies-replay-the-group"))?;
-    viewer.services.admin.review_replay(&viewer.call.ctx, &vault, id, &[group]).await?;
-    Ok(redirect(links::replay(&vault, id)))
+    viewer.services.admin.review_replay(&viewer.call.ctx, of.vault(), id, &[group]).await?;
+    Ok(redirect(links::replay(&of, id)))
 }
 
 fn candidate_panel(PolicyReplay { candidate, everywhere, .. }: &PolicyReplay, modules: &Modules) -> Panel {

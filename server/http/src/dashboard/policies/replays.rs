@@ -5,7 +5,6 @@ use strongroom_domain::{
     action::Action,
     admin::{Counted, MAX_REPLAYED, PoliciesShown},
     gate::Ask,
-    names::VaultName,
     policy::{AttachmentState, PolicyAttachment},
     policy_replay::PolicyReplay,
     vault::MAX_ATTACHMENTS,
@@ -35,35 +34,22 @@ const LAST: u32 = 200;
 const ROLLED_BACK: &str = "before";
 const DETACHED: &str = "detached";
 
-pub(super) fn vault(viewer: &Viewer<'_>) -> Result<VaultName, Problem> {
-    VaultName::parse(viewer.call.parameter(0)).map_err(|_| Problem::no_route())
+/// Whose decisions are asked again: those of a vault with other modules of its own, or those of all vaults with others of
+/// all.
+pub(super) fn whose(viewer: &Viewer<'_>) -> Result<AttachedTo, Problem> {
+    AttachedTo::parse(viewer.call.parameter(0)).ok_or_else(Problem::no_route)
 }
 
-/// What says in an address and in a form that what is attached to all vaults is varied.
-const OF: &str = "of";
-const ALL: &str = "all";
-
-/// The vault whose decisions are asked again for what is attached there: of all vaults, the first that one may see.
-pub(super) async fn of(viewer: &Viewer<'_>, to: &AttachedTo) -> Option<VaultName> {
-    match to {
-        AttachedTo::Vault(vault) => Some(vault.clone()),
-        AttachedTo::Everywhere => viewer.vaults().await.first().map(|vault| vault.name.clone()),
+/// A page of them.
+pub(super) fn place(of: &AttachedTo, title: &str) -> Place {
+    match of {
+        AttachedTo::Vault(vault) => Place::Vault(vault.clone()).below(title),
+        AttachedTo::Everywhere => Place::Policies.below(title),
     }
 }
 
-/// The form that asks a vault's decisions again, with other modules attached there.
-pub(super) fn address(vault: &VaultName, to: &AttachedTo) -> String {
-    let all = (*to == AttachedTo::Everywhere).then_some(ALL);
-    links::in_vault(vault, "replays", &[(OF, all)])
-}
-
 /// What the form sends that asks again with two attachments in each other's place.
-pub(super) fn swapped(
-    to: &AttachedTo,
-    vault: &VaultName,
-    all: &PoliciesShown,
-    (one, other): (usize, usize),
-) -> Vec<(String, String)> {
+pub(super) fn swapped(all: &PoliciesShown, (one, other): (usize, usize)) -> Vec<(String, String)> {
     let mut fields = Vec::new();
     for (index, shown) in all.policies.iter().enumerate() {
         let place = if index == one {
@@ -77,9 +63,6 @@ pub(super) fn swapped(
         fields.push((place_field(index), (place + 1).to_string()));
     }
     fields.push(("last".to_owned(), LAST.to_string()));
-    if *to == AttachedTo::Everywhere {
-        fields.extend([(OF.to_owned(), ALL.to_owned()), ("vault".to_owned(), vault.to_string())]);
-    }
     fields
 }
 
@@ -163,13 +146,12 @@ fn state_field(index: usize) -> String {
 ///
 /// # Errors
 /// The gate's denial, or why the results cannot be read.
-pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    let vault = vault(viewer)?;
-    let to = if request.query(OF) == Some(ALL) { AttachedTo::Everywhere } else { AttachedTo::Vault(vault.clone()) };
-    let kept = viewer.services.admin.list_replays(&viewer.call.ctx, &vault).await?;
-    let shown = to.read(viewer, &viewer.further()?).await.ok();
+pub(crate) async fn list(viewer: &Viewer<'_>) -> Result<Response, Failure> {
+    let of = whose(viewer)?;
+    let kept = viewer.services.admin.list_replays(&viewer.call.ctx, of.vault()).await?;
+    let shown = of.read(viewer, &viewer.further()?).await.ok();
     let draft = shown.as_ref().map(Draft::usual);
-    Ok(list_page(viewer, (&vault, &to), &kept, shown.as_ref().zip(draft.as_ref()), None).await)
+    Ok(list_page(viewer, &of, &kept, shown.as_ref().zip(draft.as_ref()), None).await)
 }
 
 /// POST /vaults/{vault}/replays
@@ -178,67 +160,52 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
 /// 403 for a form that is not ours, the gate's denial, or why nothing can be asked again.
 pub(crate) async fn run(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let sent = Sent::accept(viewer, request, LONG)?;
-    let own = vault(viewer)?;
-    // Of what is attached to all vaults, the decisions of any of them can be asked again.
-    let (vault, to) = if sent.text(OF) == ALL {
-        let chosen = VaultName::parse(sent.text("vault"));
-        (chosen.map_err(|_| Problem::bad_parameter(say!("policies-replays-choose-a-vault")))?, AttachedTo::Everywhere)
-    } else {
-        (own.clone(), AttachedTo::Vault(own))
-    };
-    let shown = to.read(viewer, &viewer.further()?).await?;
+    let of = whose(viewer)?;
+    let shown = of.read(viewer, &viewer.further()?).await?;
     let draft = Draft::of_sent(&sent, &shown);
     let last = draft.last.parse::<usize>().ok().filter(|last| (1..=MAX_REPLAYED).contains(last));
     let last = last.ok_or_else(|| Refusal::of_field("last", say!("policies-replays-from-1-to-500-decisions")));
     let refusal = match last.and_then(|last| Ok((last, draft.candidate(&shown)?))) {
         Ok((last, candidate)) => {
             let (admin, ctx) = (&viewer.services.admin, &viewer.call.ctx);
-            let made = match to {
-                AttachedTo::Everywhere => admin.replay_everywhere(ctx, &vault, &candidate, last).await,
-                AttachedTo::Vault(_) => admin.replay(ctx, &vault, &candidate, last).await,
+            let made = match &of {
+                AttachedTo::Everywhere => admin.replay_everywhere(ctx, of.vault(), &candidate, last).await,
+                AttachedTo::Vault(vault) => admin.replay(ctx, vault, &candidate, last).await,
             };
             match made {
-                Ok(replay) => return Ok(redirect(links::replay(&vault, replay.id))),
+                Ok(replay) => return Ok(redirect(links::replay(&of, replay.id))),
                 Err(error) => Refusal::of(error.into())?,
             }
         }
         Err(refusal) => refusal,
     };
-    let kept = viewer.services.admin.list_replays(&viewer.further()?, &vault).await?;
-    Ok(list_page(viewer, (&vault, &to), &kept, Some((&shown, &draft)), Some(&refusal)).await)
+    let kept = viewer.services.admin.list_replays(&viewer.further()?, of.vault()).await?;
+    Ok(list_page(viewer, &of, &kept, Some((&shown, &draft)), Some(&refusal)).await)
 }
 
 async fn list_page(
     viewer: &Viewer<'_>,
-    (vault, to): (&VaultName, &AttachedTo),
+    of: &AttachedTo,
     kept: &[PolicyReplay],
     candidate: Option<(&PoliciesShown, &Draft)>,
     refusal: Option<&Refusal>,
 ) -> Response {
-    let place = Place::Vault(vault.clone()).below(say!("policies-replays-replays"));
+    let place = place(of, say!("policies-replays-replays"));
     let mut offers = Offers::new(viewer, &place);
     let open = offers.open(&Ask::server(Action::PolicyReplay), say!("policies-replays-asking-decisions-again")).await;
-    let other = match to {
-        AttachedTo::Everywhere => Act::link(
-            say!("policies-replays-modules-of-the-vault"),
-            links::in_vault(vault, "replays", &[]),
-            Icon::Module,
-        ),
-        AttachedTo::Vault(_) => Act::link(
-            say!("policies-replays-modules-of-all-vaults"),
-            address(vault, &AttachedTo::Everywhere),
-            Icon::Module,
-        ),
-    };
-    offers.offer(&Ask::server(Action::PolicyRead), other).await;
+    if let AttachedTo::Vault(_) = of {
+        let all = links::replays(&AttachedTo::Everywhere);
+        let all = Act::link(say!("policies-replays-modules-of-all-vaults"), all, Icon::Module);
+        offers.offer(&Ask::server(Action::PolicyRead), all).await;
+    }
     let (acts, cannot) = offers.told();
-    let mut main = vec![kept_panel(viewer, vault, kept)];
+    let mut main = vec![kept_panel(viewer, of, kept)];
     match candidate.filter(|_| open) {
         Some((shown, draft)) => {
-            let form = refusal::form(viewer, form(viewer, (vault, to), shown, draft).await, refusal).await;
+            let form = refusal::form(viewer, form(viewer, of, shown, draft), refusal).await;
             main.insert(
                 0,
-                Panel::new(say!("policies-replays-what-if"), Body::Form(form)).note(to.title()).foot(match to {
+                Panel::new(say!("policies-replays-what-if"), Body::Form(form)).note(of.title()).foot(match of {
                     AttachedTo::Everywhere => say!("policies-replays-in-place-of-those-of-all"),
                     AttachedTo::Vault(_) => say!("policies-replays-recorded-decisions-are-asked-again"),
                 }),
@@ -254,7 +221,7 @@ async fn list_page(
         None => {}
     }
     let commands = Commands::of_installation(viewer.services);
-    let all = if *to == AttachedTo::Everywhere { " --all-vaults" } else { "" };
+    let option = of.option();
     let page = PanelsPage {
         lead: Some(say!("policies-replays-what-other-policy-modules-would").to_owned()),
         acts,
@@ -262,37 +229,25 @@ async fn list_page(
         main,
         aside: vec![snippets::panel(vec![
             commands
-                .server(&format!("policy replays run NAME --vault {vault}{all} --state enforce"))
+                .server(&format!("policy replays run NAME {option} --state enforce"))
                 .labelled(say!("policies-replays-ask-again")),
             commands
-                .server(&format!("policy replays list --vault {vault}"))
+                .server(&format!("policy replays list {option}"))
                 .labelled(say!("policies-replays-results-that-are-kept")),
-            commands.curl_server("GET", &format!("/api/v1/vaults/{vault}/replays"), None),
+            commands.curl_server("GET", &format!("/api/v1/vaults/{}/replays", of.segment()), None),
         ])],
-        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-replays-replays-of-vault", vault = vault))
+        ..PanelsPage::new(viewer.shell(&place).await, say!("policies-replays-replays-of-vault", vault = of.title()))
     };
     refusal::answer(&page, refusal)
 }
 
-async fn form(
-    viewer: &Viewer<'_>,
-    (vault, to): (&VaultName, &AttachedTo),
-    shown: &PoliciesShown,
-    draft: &Draft,
-) -> Form {
+fn form(viewer: &Viewer<'_>, of: &AttachedTo, shown: &PoliciesShown, draft: &Draft) -> Form {
     let choice = |value: &str, label: &str, chosen: &str| Choice {
         value: value.to_owned(),
         label: label.to_owned(),
         chosen: value == chosen,
     };
     let mut fields = Vec::new();
-    if *to == AttachedTo::Everywhere {
-        let vaults = viewer.vaults().await;
-        let names = vaults.iter().map(|known| choice(known.name.as_str(), known.name.as_str(), vault.as_str()));
-        let asked = FieldKind::Choice(names.collect());
-        fields.push(Field::new("vault", say!("policies-replays-decisions-of-the-vault"), asked).required());
-        fields.push(Field::hidden(OF, ALL));
-    }
     let drafted = draft.states.iter().zip(&draft.places);
     for (index, (one, (state, place))) in shown.policies.iter().zip(drafted).enumerate() {
         let mut choices = vec![
@@ -321,7 +276,7 @@ async fn form(
     let last = FieldKind::Number { value: draft.last.clone(), min: 1, max: most };
     fields.push(Field::new("last", say!("policies-replays-newest-decisions"), last).required());
     Form {
-        action: links::in_vault(vault, "replays", &[]),
+        action: links::replays(of),
         csrf_token: Some(viewer.form_token()),
         fields,
         submit: say!("policies-replays-ask-them-again").to_owned(),
@@ -329,13 +284,13 @@ async fn form(
     }
 }
 
-fn kept_panel(viewer: &Viewer<'_>, vault: &VaultName, kept: &[PolicyReplay]) -> Panel {
+fn kept_panel(viewer: &Viewer<'_>, of: &AttachedTo, kept: &[PolicyReplay]) -> Panel {
     let row = |replay: &PolicyReplay| {
         let Counted { newly_allowed, newly_denied, .. } = &replay.counted;
         Row::new(vec![
             Cell::When {
                 moment: view::moment_millis(replay.at),
-                href: Some(links::replay(vault, replay.id)),
+                href: Some(links::replay(of, replay.id)),
                 small: Some(replay.by.subject.clone()),
             },
             Cell::text(tried(replay)),

@@ -5,7 +5,7 @@ use strongroom_domain::{
 };
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, Tone, say};
 
-use super::{list::Attached, replays};
+use super::{AttachedTo, list::Attached, replays};
 use crate::dashboard::{Failure, frame::Viewer, links, sort, view};
 
 /// Attachments whose replays are offered.
@@ -21,10 +21,8 @@ pub(super) async fn panel(viewer: &Viewer<'_>, digest: &ModuleDigest, attached: 
     }
     let mut acts = Vec::new();
     for place in attached.iter().take(OFFERED) {
-        if let Some(vault) = replays::of(viewer, &place.to).await {
-            let label = say!("policies-tried-ask-again-in", place = place.to.title());
-            acts.push(Act::link(&label, replays::address(&vault, &place.to), Icon::Try));
-        }
+        let label = say!("policies-tried-ask-again-in", place = place.to.title());
+        acts.push(Act::link(&label, links::replays(&place.to), Icon::Try));
     }
     let Ok(found) = viewer.services.admin.replays_of_module(&viewer.further()?, *digest).await else {
         return Ok(said(say!("policies-tried-not-read")).acts(acts));
@@ -37,7 +35,8 @@ pub(super) async fn panel(viewer: &Viewer<'_>, digest: &ModuleDigest, attached: 
     Ok(sort::panel(viewer, title(), "replays", Table::new(&columns, rows), None).acts(acts))
 }
 
-fn row((vault, replay): &(VaultName, PolicyReplay)) -> Row {
+fn row((vault, replay): &(Option<VaultName>, PolicyReplay)) -> Row {
+    let of = vault.clone().map_or(AttachedTo::Everywhere, AttachedTo::Vault);
     let Counted { newly_allowed, newly_denied, .. } = &replay.counted;
     let reviewed = replay.reviewed();
     let done = reviewed.groups.saturating_sub(reviewed.open);
@@ -47,10 +46,10 @@ fn row((vault, replay): &(VaultName, PolicyReplay)) -> Row {
     Row::new(vec![
         Cell::When {
             moment: view::moment_millis(replay.at),
-            href: Some(links::replay(vault, replay.id)),
+            href: Some(links::replay(&of, replay.id)),
             small: Some(replay.by.subject.clone()),
         },
-        Cell::text(vault.to_string()),
+        Cell::text(of.title()),
         Cell::text(replays::tried(replay)),
         Cell::text(view::grouped(replay.replayed)),
         replays::changed(Tone::Bad, Icon::Ban, *newly_denied, say!("policies-tried-would-be-denied")),
