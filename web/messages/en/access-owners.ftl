@@ -12,3 +12,4 @@ access-owners-nobody-of-whom-you-may = Nobody of whom you may know.
 access-owners-on-the-installation = on the installation
 access-owners-on-this-vault = on this vault
 access-owners-what-is-in-it-is = What is in it is granted by policy modules; they may give the roles that manage it.
+access-owners-those-of-the-vault-are-not-told = Those of the vault itself are not told to you now.

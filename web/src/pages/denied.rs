@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::{RenderError, Section, Shell, Snippet, render, samples, say};
+use crate::{Body, Cell, Fact, Panel, RenderError, Section, Shell, Snippet, render, samples, say};
 
 /// The page for a request the gate refused. When even existence is hidden, the handler answers with
 /// [`crate::NotFoundPage`] instead.
@@ -35,6 +35,10 @@ pub struct DeniedPage {
     pub step_up_href: Option<String>,
     /// Where others are asked to approve it, with the page that it is for.
     pub ask: Option<(crate::PostForm, String)>,
+    /// What this person can see although that was refused.
+    pub seen: Vec<Panel>,
+    /// Who could give them access.
+    pub grants: Vec<Panel>,
     /// Commands that ask for the same, and for the why.
     pub copy_as: Vec<Snippet>,
     /// When that was, where the page is looked at later.
@@ -78,6 +82,14 @@ impl DeniedPage {
         Some(&self.shell)
     }
 
+    fn seen(&self) -> impl Iterator<Item = (String, &Panel)> {
+        self.seen.iter().enumerate().map(|(index, panel)| (format!("s{index}"), panel))
+    }
+
+    fn grants(&self) -> impl Iterator<Item = (String, &Panel)> {
+        self.grants.iter().enumerate().map(|(index, panel)| (format!("g{index}"), panel))
+    }
+
     fn snippets(&self) -> impl Iterator<Item = (String, &Snippet)> {
         self.copy_as.iter().enumerate().map(|(index, snippet)| (format!("snippet-{index}"), snippet))
     }
@@ -86,6 +98,10 @@ impl DeniedPage {
     #[must_use]
     pub fn samples() -> Vec<(&'static str, Self)> {
         let stage = |name: &str, state, detail: &str| Stage { name: name.into(), state, detail: Some(detail.into()) };
+        let seen = vec![
+            Fact::code("Identifier", "payments-prod/secrets/paylane-restricted-key"),
+            Fact { name: "Value".into(), value: Cell::None("Hidden".into()) },
+        ];
         let secret = Self {
             shell: Shell {
                 vaults: samples::nav(&["identity-prod", "payments-prod"], Some("payments-prod")),
@@ -110,6 +126,8 @@ impl DeniedPage {
             decision_href: Some("/why/019ab2f4-6c1e-7d30-8f52-0a1b2c3d4e5f".into()),
             step_up_href: None,
             ask: None,
+            seen: vec![Panel::new("What you can see", Body::Facts(seen))],
+            grants: vec![Panel::new("Owners", Body::Text(vec!["Owners are hidden.".into()]))],
             copy_as: vec![Snippet::new("Command line", "strongroom secret get paylane-restricted-key")],
             when: None,
             back_href: Some("/vaults/payments-prod/secrets".into()),
@@ -128,6 +146,8 @@ impl DeniedPage {
             decision_href: None,
             step_up_href: None,
             ask: None,
+            seen: vec![],
+            grants: vec![],
             copy_as: vec![],
             when: None,
             back_href: None,

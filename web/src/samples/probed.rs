@@ -87,7 +87,7 @@ filled! {
     CredentialPage: shell, headline, client_id, recorded_as, done_href, copy_as;
     Crumb: label, href;
     DeniedPage: shell, object, refused, headline, reason, reason_code, stages, missing_role, missing_scope,
-        decision_id, decision_href, step_up_href, ask, copy_as, when, back_href;
+        decision_id, decision_href, step_up_href, ask, seen, grants, copy_as, when, back_href;
     ErrorPage: shell, failed, cause, request_id, retry_href;
     Fact: name, value;
     Field: name, label, hint, kind, known, error;

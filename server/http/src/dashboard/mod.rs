@@ -23,6 +23,7 @@ mod changed;
 mod command_line;
 mod compare;
 mod deleted;
+mod denied_around;
 mod doors;
 mod endings;
 mod entry;

@@ -499,7 +499,7 @@ impl Place {
     }
 
     /// The place itself, without pages below it.
-    fn bottom(&self) -> &Self {
+    pub(super) fn bottom(&self) -> &Self {
         match self {
             Self::Below(above, _) => above.bottom(),
             place => place,

@@ -23,6 +23,7 @@ use strongroom_web::{Changed, DeniedPage, ErrorPage, NotFoundPage, PostForm, She
 use uuid::Uuid;
 
 use super::{
+    access, denied_around,
     frame::{Place, Viewer},
     links, question, rendered, step_up,
 };
@@ -135,7 +136,12 @@ pub(super) async fn answer(viewer: &Viewer<'_>, failure: Failure) -> Response {
                 _ => None,
             };
             let Denial { request_id, action, reason } = &denial;
+            // On the heap: few requests are denied, and all of them would carry it on their stack.
+            let seen = Box::pin(denied_around::seen(viewer, &place)).await;
+            let grants = Box::pin(access::owners::to_ask(viewer, place.vault())).await;
             let page = DeniedPage {
+                seen: seen.into_iter().collect(),
+                grants: vec![grants],
                 step_up_href,
                 ask: ask(viewer, reason),
                 copy_as: question::with_why(viewer, &place, *request_id),
@@ -244,6 +250,8 @@ pub(super) fn denied(
         decision_href: Some(links::why(decision)),
         step_up_href: None,
         ask: None,
+        seen: Vec::new(),
+        grants: Vec::new(),
         copy_as: Vec::new(),
         when: None,
         back_href: Some(match place {

@@ -1,7 +1,7 @@
 //! The owners of a vault: whom to ask for access to it. For those who may read its assignments; everybody else hears what
 //! it takes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use strongroom_domain::{
     access_policy::AccessMode,
@@ -9,7 +9,7 @@ use strongroom_domain::{
     admin::{AssignmentShown, ScopeRequest},
     gate::Ask,
     grant::Scope,
-    names::VaultId,
+    names::{VaultId, VaultName},
     principal::Grantee,
     role::RoleRef,
     vault::Vault,
@@ -57,6 +57,44 @@ pub(crate) async fn panel(viewer: &Viewer<'_>, vault: &Vault) -> Panel {
     let panel =
         Panel::new(title(), body(viewer, &owners).await).note(say!("access-owners-may-give-access")).acts(vec![all]);
     if foot.is_empty() { panel } else { panel.foot(foot.join(" ")) }
+}
+
+/// Whom to ask after a denial: who may give access in the vault that it was about, or on the installation. Those of the
+/// installation can mend what keeps everybody out of the vault as well.
+pub(crate) async fn to_ask(viewer: &Viewer<'_>, vault: Option<&VaultName>) -> Panel {
+    if let Some(name) = vault
+        && viewer.may(&Ask::vault(Action::AssignmentRead, name)).await
+        && let Some(vault) = visible(viewer, name).await
+    {
+        return panel(viewer, &vault).await;
+    }
+    if !viewer.may(&Ask::server(Action::AssignmentRead)).await {
+        let hidden = match vault {
+            Some(_) => say!("access-owners-owners-are-hidden-seeing-them"),
+            None => say!("access-owners-those-of-the-installation-are"),
+        };
+        return told(hidden);
+    }
+    let Some(mut owners) = read(viewer, &ScopeRequest::Server, AccessMode::Rbac).await else {
+        return told(say!("access-owners-those-of-the-installation-could"));
+    };
+    let more = owners.len().saturating_sub(SHOWN);
+    owners.truncate(SHOWN);
+    let panel = Panel::new(title(), body(viewer, &owners).await).note(say!("access-owners-may-give-access"));
+    let mut foot = Vec::new();
+    if more > 0 {
+        foot.push(say!("access-owners-more-more-may-give-access", more = more));
+    }
+    if vault.is_some() {
+        foot.push(say!("access-owners-those-of-the-vault-are-not-told").to_owned());
+    }
+    if foot.is_empty() { panel } else { panel.foot(foot.join(" ")) }
+}
+
+/// A vault, for whoever may see its settings.
+async fn visible(viewer: &Viewer<'_>, name: &VaultName) -> Option<Arc<Vault>> {
+    let found = viewer.services.admin.vaults_at_hand(&viewer.call.ctx, 0, |_, other| other == name).await;
+    found.ok()?.0.into_iter().next()
 }
 
 /// Who may give access by an assignment of a vault's own and by a built-in role, by vault, and whether not all assignments

@@ -58,7 +58,7 @@ use strongroom_domain::{
     policy::{AttachmentState, ModuleDigest, PolicyAttachment},
     principal::{Grantee, Principal},
     proofs::Proofs,
-    record::{FloodGate, Record},
+    record::{FloodGate, Outcome, Record},
     role::Role,
     secrets::Secrets,
     setup::Setup,
@@ -432,5 +432,10 @@ impl Story {
 
     fn last(&self) -> Record {
         self.log().pop().unwrap()
+    }
+
+    /// The last denial. Behind it stands what its page showed besides.
+    fn last_denied(&self) -> Record {
+        self.log().into_iter().rfind(|record| record.outcome == Outcome::Denied).unwrap()
     }
 }

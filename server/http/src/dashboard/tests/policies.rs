@@ -284,7 +284,7 @@ async fn who_may_not_is_told_what_it_takes() {
     ] {
         assert!(refused.status == 403 && refused.text.contains("role"), "{}", refused.text);
     }
-    assert_eq!((story.last().outcome, story.policies().len()), (Outcome::Denied, 1));
+    assert_eq!((story.last_denied().outcome, story.policies().len()), (Outcome::Denied, 1));
     let eve = story.sign_in("eve").await;
     let list = story.get("/policy", &eve).await;
     assert_eq!(list.status, 200);

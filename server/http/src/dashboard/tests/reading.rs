@@ -132,7 +132,11 @@ async fn someone_who_may_look_but_not_read_is_told_so() {
     let denied =
         story.post(&format!("/vaults/demo/secrets/db-password/{version}/reveal"), &cookie, page.form_token()).await;
     assert_eq!(denied.status, 403);
-    assert_eq!((story.last().operation.as_str(), story.last().outcome), ("SecretGet", Outcome::Denied));
+    assert_eq!(story.last_denied().operation, "SecretGet");
+    for told in ["What you can see", "demo/secrets/db-password", "Strongroom Auditor", "may give access", "ada"] {
+        assert!(denied.text.contains(told), "{told}: {}", denied.text);
+    }
+    assert!(!denied.text.contains(VALUE), "{}", denied.text);
 }
 
 #[tokio::test]

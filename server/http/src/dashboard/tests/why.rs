@@ -5,7 +5,6 @@ use strongroom_domain::{
     grant::Scope,
     policy::{Effect, ModuleDigest},
     principal::Grantee,
-    record::Outcome,
     role::Role,
     test_support::{Verdict, world::person},
 };
@@ -66,7 +65,7 @@ async fn what_a_module_keeps_from_an_auditor_is_not_offered_and_its_denial_leads
     assert!(page.text.contains("a policy module refuses the question in demo"), "{}", page.text);
     for asked in ["mode=now", "would-allow=yes"] {
         let page = story.get(&format!("{why}?{asked}"), &ada).await;
-        let denied = story.log().into_iter().rfind(|record| record.outcome == Outcome::Denied).unwrap();
+        let denied = story.last_denied();
         assert_eq!(denied.operation, "RoleAssignmentRead");
         let leads = format!("href=\"/why/{}\"", denied.id);
         assert!(page.text.contains("A policy module refused: guard.") && page.text.contains(&leads), "{}", page.text);
@@ -115,7 +114,7 @@ async fn who_lacks_an_approval_asks_for_it_on_the_page_and_approvers_see_that_it
     let reveal = format!("/vaults/demo/secrets/db-password/{version}/reveal");
     let asked = story.submit(&reveal, &eve, "").await;
     assert_eq!((asked.status, waiting()), (403, 1), "{}", asked.text);
-    assert_eq!(story.last().operation, "SecretGet", "what is asked for is the read");
+    assert_eq!(story.last_denied().operation, "SecretGet", "what is asked for is the read");
     let page = story.get("/vaults/demo/secrets/db-password", &eve).await;
     assert!(page.text.contains("waits for that") && !page.text.contains("Ask for approval"), "{}", page.text);
     assert_eq!(waiting(), 1);
