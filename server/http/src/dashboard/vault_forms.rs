@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use strongroom_domain::{
     access_policy::AccessMode,
     action::Action,
+    admin::ModuleShown,
     gate::Ask,
     names::VaultName,
     network::{NetworkAction, NetworkRule, NetworkRules},
+    policy::{AttachmentState, PolicyAttachment},
     vault::{DEFAULT_RETENTION_DAYS, MAX_TAGS, NewVault, Vault, VaultSettings, VaultUpdate},
 };
-use strongroom_web::{Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, say};
+use strongroom_web::{Act, Body, Cell, Choice, Fact, Field, FieldKind, Form, Icon, Panel, PanelsPage, Snippet, say};
 
 use super::{
     Failure, again,
@@ -20,7 +22,7 @@ use super::{
     offers::Offers,
     redirect,
     refusal::{self, Refusal},
-    snippets::{self, Commands},
+    snippets::{self, Commands, quoted},
     step_up,
     vaults::mode_words,
     view,
@@ -30,6 +32,8 @@ use crate::{
     problem::Problem,
 };
 
+/// What the button sends that shows the command and makes nothing.
+const PREVIEW: &str = "preview";
 /// Rows for tags that a form has beyond those in use.
 const SPARE_TAGS: usize = 3;
 
@@ -116,11 +120,15 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     if sent.ticked("purge_protection") && !step_up::is_proven(viewer) {
         return Ok(again::for_step_up(viewer, request).await);
     }
+    // Shows what it comes to, and makes nothing.
+    if sent.text("step") == PREVIEW {
+        return Ok(new_page(viewer, Some(&sent), None).await);
+    }
     let create = async {
         let name = VaultName::parse(sent.text("name")).map_err(|e| Problem::bad_parameter(format!("{e}.")))?;
         let settings = VaultSettings {
             network: networks(sent.text("networks"))?,
-            policies: Vec::new(),
+            policies: first_module(viewer, &sent).await?.into_iter().collect(),
             retention_days: sent.number("retention_days", say!("vault-forms-the-number-of-days"))?,
             purge_protection: sent.ticked("purge_protection"),
             tags: sent.pairs("tag", MAX_TAGS)?,
@@ -137,6 +145,66 @@ pub(super) async fn create(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     match create.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => Ok(new_page(viewer, Some(&sent), Some(&Refusal::of(failure)?)).await),
+    }
+}
+
+/// The modules that may be seen, to attach one of them at once.
+async fn modules(viewer: &Viewer<'_>) -> Vec<ModuleShown> {
+    if !viewer.may(&Ask::server(Action::PolicyModuleRead)).await {
+        return Vec::new();
+    }
+    let Ok(ctx) = viewer.further() else { return Vec::new() };
+    viewer.services.admin.list_modules(&ctx).await.unwrap_or_default()
+}
+
+/// The module that a new vault begins with, if one was chosen: in shadow, as any that is attached.
+async fn first_module(viewer: &Viewer<'_>, sent: &Sent) -> Result<Option<PolicyAttachment>, Failure> {
+    let Some(digest) = sent.given("module") else { return Ok(None) };
+    let module = modules(viewer).await.into_iter().find(|module| module.facts.digest.to_string() == digest);
+    let module = module.ok_or_else(|| Problem::bad_parameter(say!("vault-forms-there-is-no-such-module")))?;
+    Ok(Some(PolicyAttachment {
+        name: module.facts.name.clone(),
+        module: module.facts.digest,
+        settings: sent.given("module_settings").unwrap_or_else(|| "{}".to_owned()),
+        state: AttachmentState::Shadow,
+        authority: false,
+        previous: None,
+    }))
+}
+
+/// The commands that do what the form says; those of a vault with nothing chosen before it was filled in.
+fn create_command(commands: &Commands, sent: Option<&Sent>, modules: &[ModuleShown]) -> Snippet {
+    let Some(sent) = sent else { return commands.server("vault create NAME --retention-days 90") };
+    let name = sent.given("name").unwrap_or_else(|| "NAME".to_owned());
+    let mut command = format!("vault create {}", quoted(&name));
+    let mut add = |option: &str, value: &str| command.push_str(&format!(" --{option} {}", quoted(value)));
+    add("retention-days", sent.text("retention_days"));
+    if let Ok(mode) = mode(sent) {
+        add("access-mode", mode.as_str());
+    }
+    for network in sent.text("networks").split(|c: char| c.is_whitespace() || c == ',').filter(|one| !one.is_empty()) {
+        add("allow-network", network);
+    }
+    for (tag, value) in sent.pairs("tag", MAX_TAGS).unwrap_or_default() {
+        add("tag", &format!("{tag}={value}"));
+    }
+    if let Some(region) = sent.given("region") {
+        add("region", &region);
+    }
+    let flags = [("purge_protection", " --purge-protection"), ("force", " --force")];
+    command.extend(flags.into_iter().filter(|(field, _)| sent.ticked(field)).map(|(_, flag)| flag));
+    let create = commands.server(&command);
+    let chosen = sent.given("module");
+    match modules.iter().find(|module| chosen.as_deref() == Some(module.facts.digest.to_string().as_str())) {
+        None => create,
+        Some(module) => {
+            let settings = quoted(&sent.given("module_settings").unwrap_or_else(|| "{}".to_owned()));
+            let (called, digest) = (&module.facts.name, &module.facts.digest);
+            let attach =
+                format!("policy attach {called} --vault {} --module {digest} --settings {settings}", quoted(&name));
+            let attach = commands.server(&attach);
+            Snippet { code: format!("{}\n{}", create.code, attach.code), ..create }
+        }
     }
 }
 
@@ -164,8 +232,13 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
             .hint(say!("vault-forms-one-address-or-range-a", address = viewer.address())),
     ];
     fields.extend(label_fields(&text("region"), &tags));
+    let modules = modules(viewer).await;
+    if !modules.is_empty() {
+        fields.extend(module_fields(&modules, &text("module"), &text("module_settings")));
+    }
     fields.extend(force_field(refusal));
     let form = Form {
+        preview: Some(say!("vault-forms-show-as-a-command").to_owned()),
         action: links::NEW_VAULT.to_owned(),
         csrf_token: Some(viewer.form_token()),
         fields,
@@ -179,7 +252,7 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
         lead: Some(say!("vault-forms-policy-modules-are-attached-once").to_owned()),
         main: vec![Panel::new(say!("vault-forms-vault"), Body::Form(form)), who_at_first()],
         aside: vec![snippets::panel(vec![
-            commands.server("vault create NAME --retention-days 90"),
+            create_command(&commands, sent, &modules),
             commands.curl_server("POST", "/api/v1/vaults", Some(r#"{"name":"NAME","retention_days":90}"#)),
         ])],
         ..PanelsPage::new(
@@ -188,6 +261,22 @@ async fn new_page(viewer: &Viewer<'_>, sent: Option<&Sent>, refusal: Option<&Ref
         )
     };
     refusal::answer(&page, refusal)
+}
+
+fn module_fields(modules: &[ModuleShown], chosen: &str, settings: &str) -> [Field; 2] {
+    let choice = |value: String, label: String| Choice { chosen: value == chosen, value, label };
+    let named = |module: &ModuleShown| {
+        choice(module.facts.digest.to_string(), format!("{} {}", module.facts.name, module.facts.version))
+    };
+    let none = choice(String::new(), say!("vault-forms-no-module").to_owned());
+    let choices = std::iter::once(none).chain(modules.iter().map(named)).collect();
+    let settings = if settings.is_empty() { "{}" } else { settings };
+    [
+        Field::new("module", say!("vault-forms-policy-module-to-begin-with"), FieldKind::Choice(choices))
+            .hint(say!("vault-forms-it-is-attached-in-shadow")),
+        Field::code("module_settings", say!("vault-forms-its-settings"), settings, 3)
+            .hint(say!("vault-forms-as-its-schema-says")),
+    ]
 }
 
 /// The box that confirms a lock-out: only there when the change was refused for one.

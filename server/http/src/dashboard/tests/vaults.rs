@@ -81,3 +81,20 @@ async fn the_list_of_secrets_tells_who_read_them_lately_to_whoever_may_read_the_
     assert!(!hidden.contains("Last read"), "{hidden}");
     assert!(hidden.contains("Seeing reads needs the role Strongroom Auditor on the installation."), "{hidden}");
 }
+
+#[tokio::test]
+async fn a_new_vault_is_shown_as_a_command_before_it_is_made() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let fields = "name=fresh&access_mode=rbac&retention_days=30&region=eu-1&tag-name-1=team&tag-value-1=pay";
+    let shown = story.submit("/new-vault", &ada, &format!("{fields}&step=preview")).await;
+    assert_eq!(shown.status, 200, "{}", shown.text);
+    for told in
+        ["vault create ", "fresh", "--retention-days ", "--region ", "team=pay", "name=\"step\" value=\"preview\""]
+    {
+        assert!(shown.text.contains(told), "{told}: {}", shown.text);
+    }
+    assert_eq!(story.get("/vaults/fresh", &ada).await.status, 404, "nothing was made");
+    assert_eq!(story.submit("/new-vault", &ada, &format!("{fields}&module=none")).await.status, 400);
+    assert_eq!(story.submit("/new-vault", &ada, fields).await.status, 303);
+}
