@@ -1,25 +1,16 @@
 //! Text of others as pages show it: a character that nobody sees, or that turns the direction of reading, stands there
 //! as its number, so that two names that differ never look alike. Not for fields and values, which stay as they are.
 
+use unseen::is_unseen;
+
+#[path = "../../server/domain/src/unseen.rs"]
+mod unseen;
+
 /// Whether a reader would be deceived by it. The same as names are held to, but for what lays a text out.
 #[must_use]
 pub fn deceives(c: char) -> bool {
     let lays_out = matches!(c, '\n' | '\t');
-    (c.is_control() && !lays_out)
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'
-                | '\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
+    (c.is_control() && !lays_out) || is_unseen(c)
 }
 
 /// The text with every such character as its number.
@@ -52,6 +43,7 @@ mod tests {
     fn what_deceives_is_seen() {
         assert_eq!(visible("ada\u{200b}"), r"ada\u{200b}");
         assert_eq!(visible("app\u{202e}xslx"), r"app\u{202e}xslx");
+        assert_eq!(visible("ada\u{3164}\u{2800}\u{200d}"), r"ada\u{3164}\u{2800}\u{200d}");
         assert_eq!(visible("Zoë, 東京\nteam\tops"), "Zoë, 東京\nteam\tops");
     }
 }

@@ -3,9 +3,23 @@
 
 use strongroom_domain::text::deceives;
 
+/// Where letters begin that joiners and selectors change the look of, so that they are seen: Persian, Hindi, emoji.
+const SHAPED: char = '\u{600}';
+
+/// Each character, and whether it could deceive where it stands.
+fn judged(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut before = '\0';
+    text.chars().map(move |c| {
+        let is_seen = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}') && before >= SHAPED;
+        let hides = deceives(c) && !is_seen;
+        before = if hides { '\0' } else { c };
+        (c, hides)
+    })
+}
+
 /// The text on one line, with each character that could deceive made visible as U+FFFD.
 pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|c| if deceives(c) { '\u{fffd}' } else { c }).collect()
+    judged(text).map(|(c, hides)| if hides { '\u{fffd}' } else { c }).collect()
 }
 
 /// A document of JSON for programs that is harmless on a terminal too: what could deceive is escaped, which changes nothing
@@ -27,8 +41,8 @@ pub(crate) fn json(document: &impl std::fmt::Display) -> String {
 
 /// A value of several lines as it may stand on a terminal: none when it may stand there as it is.
 pub(crate) fn plain_lines(text: &str) -> Option<String> {
-    let acts = |c: char| deceives(c) && !matches!(c, '\n' | '\t');
-    text.contains(acts).then(|| text.chars().map(|c| if acts(c) { '\u{fffd}' } else { c }).collect())
+    let acts = |(c, hides): (char, bool)| hides && !matches!(c, '\n' | '\t');
+    judged(text).any(acts).then(|| judged(text).map(|one| if acts(one) { '\u{fffd}' } else { one.0 }).collect())
 }
 
 #[cfg(test)]
@@ -40,6 +54,7 @@ mod tests {
         assert_eq!(plain("a\u{1b}[2Jb\r\nc\u{7f}\u{9b}d"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}\u{fffd}d");
         assert_eq!(plain("user\u{202e}nimda\u{2066}x\u{200f}y\u{61c}"), "user\u{fffd}nimda\u{fffd}x\u{fffd}y\u{fffd}");
         assert_eq!(plain("pay\u{200b}ments\u{2028}\u{feff}"), "pay\u{fffd}ments\u{fffd}\u{fffd}");
+        assert_eq!(plain("ada\u{200d}\u{200c}\u{fe0f}\u{3164}"), "ada\u{fffd}\u{fffd}\u{fffd}\u{fffd}");
     }
 
     #[test]
@@ -95,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_people_write_stays() {
-        for text in ["", "payments", "zażółć gęślą jaźń", "ключ", "مفتاح", "鍵 🔑", "نمی\u{200c}خواهم"]
+        for text in ["", "payments", "zażółć gęślą jaźń", "ключ", "مفتاح", "鍵 🔑 \u{2764}\u{fe0f}", "نمی\u{200c}خواهم"]
         {
             assert_eq!(plain(text), text);
         }

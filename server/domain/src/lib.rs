@@ -63,4 +63,5 @@ pub mod text;
 pub mod throttle;
 pub mod time;
 pub mod token_keys;
+mod unseen;
 pub mod vault;

@@ -7,7 +7,7 @@ use strongroom_domain::{
     gate::Ask,
     names::ObjectName,
     principal::{Grantee, PrincipalId},
-    text::deceives,
+    text::deceives_in_names,
 };
 use url::{Host, Url};
 use uuid::Uuid;
@@ -74,7 +74,7 @@ pub(crate) fn with_an_issuer(grantee: Grantee) -> Result<Grantee, Problem> {
     let (Grantee::Principal { id: PrincipalId { issuer, subject: name } } | Grantee::Group { issuer, group: name }) =
         &grantee;
     // It would stand beside somebody else in every list and look the same.
-    if name.contains(deceives) || issuer.contains(deceives) {
+    if name.contains(deceives_in_names) || issuer.contains(deceives_in_names) {
         return Err(Problem::bad_parameter("A subject or group has no characters that nobody sees."));
     }
     if could_be_an_issuer(issuer) {
@@ -219,7 +219,9 @@ mod tests {
         {
             assert!(with_an_issuer(group(issuer)).is_err(), "{issuer}");
         }
-        for name in ["ada\u{200b}", "ada\u{202e}"] {
+        for name in
+            ["ada\u{200b}", "ada\u{202e}", "ada\u{200d}", "ada\u{3164}", "ada\u{2800}", "ada\u{fe0f}", "a\u{a0}b"]
+        {
             let issuer = || "https://login.example.com".to_owned();
             let id = PrincipalId { issuer: issuer(), subject: name.to_owned() };
             assert!(with_an_issuer(Grantee::Principal { id }).is_err(), "{name:?}");
