@@ -2,8 +2,8 @@
 
 use super::panels::{PanelsPage, Tab};
 use crate::{
-    Act, Body, Cell, ChainLink, Coming, Fact, Field, FieldKind, Form, Icon, Lane, Lanes, Look, NavVault, Paging, Panel,
-    PostForm, Row, Section, Shell, Snippet, Table, Theme, Tone, Undo, samples,
+    Act, Body, Cell, ChainLink, Coming, Door, Fact, Field, FieldKind, Form, Icon, Lane, Lanes, Look, NavVault, Paging,
+    Panel, PostForm, Row, Section, Shell, Snippet, Standing, StatusLine, Table, Theme, Tone, Undo, samples,
 };
 
 impl PanelsPage {
@@ -52,10 +52,22 @@ fn lanes() -> PanelsPage {
         axis: ["Today", "23 Dec 2026", "22 Jan 2027", "21 Feb 2027"].map(String::from).into(),
         list: Table::new(&["Name", "Kind", "Ends"], vec![row]),
     };
+    // And a frame in which nothing is well.
+    let bad = |text: &str| StatusLine { standing: Standing::Bad, text: text.into() };
+    let troubled = Shell {
+        more_vaults: true,
+        access: Door::Lacks("needs Key Vault Reader".into()),
+        audit: Door::Lacks("needs Key Vault Reader".into()),
+        step_up_href: Some("/auth/kestrel/start".into()),
+        cannot: vec!["To set this you need the role Owner.".into()],
+        seal: bad("Sealed"),
+        chain: bad("Audit chain broken"),
+        ..shell(&["Overview"])
+    };
     PanelsPage {
         main: vec![Panel::new("Ending in 90 days", Body::Lanes(lanes)).note("4 items")],
         aside: vec![Panel::new("Words", Body::Text(vec!["Beside them.".into()]))],
-        ..PanelsPage::new(shell(&["Overview"]), "Four things end soon")
+        ..PanelsPage::new(troubled, "Four things end soon")
     }
 }
 
