@@ -142,6 +142,9 @@ pub trait AuditLog: Send + Sync {
     /// The proof that a record is in the log.
     async fn receipt(&self, permit: Permit, record: Uuid) -> Held<Result<Proof, StoreError>>;
 
+    /// The same of several, in their order.
+    async fn receipts(&self, permit: Permit, records: &[Uuid]) -> Held<Result<Vec<Proof>, StoreError>>;
+
     /// Makes something small of this node's own durable, in the way of every batch: whether a record could be written
     /// now. It is no record, and changes nothing that anybody is shown.
     ///

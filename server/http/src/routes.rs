@@ -263,6 +263,7 @@ routes! {
     Base Get "/audit/live" Session AuditLive;
     Base Get "/audit/export" Session AuditExportPage;
     Base Get "/audit/verify" Session AuditVerifyPage;
+    Base Get "/audit/bundle" Session AuditBundlePage;
     Base Get "/audit/{id}" Session AuditEntryPage;
     Base Get "/command-line" Session CommandLinePage;
     Base Post "/command-line" Session CommandLineAllow;

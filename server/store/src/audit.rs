@@ -127,6 +127,11 @@ impl AuditLog for Store {
         permit.hold(proof)
     }
 
+    async fn receipts(&self, permit: Permit, records: &[Uuid]) -> Held<Result<Vec<Proof>, StoreError>> {
+        let proofs = self.proofs(records).await;
+        permit.hold(proofs)
+    }
+
     async fn prove_writable(&self) -> Result<(), StoreError> {
         let mut writer = self.writer.lock().await;
         let transaction = writer.begin(self.caches()).await?;
@@ -186,6 +191,14 @@ impl Store {
         let (whole_principal, operation) = (Some(job), Some(operation.to_owned()));
         let filter = RecordFilter { whole_principal, operation, limit: 1, ..RecordFilter::default() };
         Ok(self.page(&filter).await?.items.into_iter().next())
+    }
+
+    async fn proofs(&self, records: &[Uuid]) -> Result<Vec<Proof>, StoreError> {
+        let mut proofs = Vec::with_capacity(records.len());
+        for record in records {
+            proofs.push(self.proof(*record).await?);
+        }
+        Ok(proofs)
     }
 
     async fn chain_page(&self, node: &str, after: u64, limit: usize) -> Result<Vec<ChainedRecord>, StoreError> {

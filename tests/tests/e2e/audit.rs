@@ -169,6 +169,12 @@ async fn receipts_and_exports_are_checked_without_the_server() {
     let other = receipt.replace("SecretGet", "SecretSet");
     assert_eq!(check("receipt", &other).0, Some(3));
     assert_eq!(check("receipt", "{}").0, Some(1));
+    // Several in one file, as the dashboard gives them.
+    let bundle = |said: u64, receipt: &str| format!("{{\"bundle\":{{\"receipts\":{said}}}}}\n{}\n", lines(receipt)[0]);
+    let (code, record) = check("receipt", &bundle(1, &receipt));
+    assert_eq!((code, &lines(&record)[0]["id"]), (Some(0), &got.request_id().into()), "{record}");
+    assert_eq!(check("receipt", &bundle(2, &receipt)).0, Some(3), "it was cut");
+    assert_eq!(check("receipt", &bundle(1, &other)).0, Some(3));
 
     let place = exported.lines().position(|line| line.contains(got.request_id())).unwrap();
     let without = |skip: usize| -> String {

@@ -64,7 +64,8 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Check a receipt offline, and print its record. Ends with 3 when it does not hold.
+    /// Check a receipt offline, and print its record; or each of a bundle of receipts, as the dashboard's audit page gives
+    /// it. Ends with 3 when one does not hold.
     VerifyReceipt {
         /// File with the receipt.
         file: PathBuf,

@@ -1,9 +1,12 @@
 //! `strongroom audit`: records from the server, and the chain from the database, offline.
 
+mod bundle;
 mod checked;
 mod lines;
 
 use std::{
+    fs::File,
+    io::{BufRead as _, BufReader, Read as _},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -27,6 +30,8 @@ use crate::{
     terminal,
 };
 
+/// Longest first line of a bundle of receipts, in bytes.
+const FIRST_LINE: u64 = 64 * 1024;
 /// Records of a page of the API.
 const PAGE: usize = 1000;
 /// Most records that are named where several begin alike.
@@ -363,9 +368,30 @@ fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
         .with_context(|| format!("{} is not a public audit key", file.display()))
 }
 
+/// What came of checking a file of several receipts; none for a file of one.
+fn bundled(file: &Path, key: [u8; 32]) -> anyhow::Result<Option<bundle::Checked>> {
+    let mut first = String::new();
+    let begun = BufReader::new(File::open(file)?.take(FIRST_LINE)).read_line(&mut first);
+    // What is no text is no bundle, and is told of as no receipt.
+    if begun.is_err() || !bundle::begins(&first) {
+        return Ok(None);
+    }
+    bundle::check(BufReader::new(File::open(file)?), &[key]).map(Some)
+}
+
 fn verify_receipt(file: &Path, public_key: &Path) -> anyhow::Result<()> {
     let key = read_key(public_key)?;
     let unreadable = || format!("the receipt {} cannot be read", file.display());
+    if let Some(checked) = bundled(file, key).with_context(unreadable)? {
+        checked.records.iter().for_each(|record| println!("{}", crate::plain::json(record)));
+        checked.wrong.iter().for_each(|why| println!("{why}"));
+        if !checked.wrong.is_empty() {
+            return Err(Exit::Findings.into());
+        }
+        let held = checked.records.len();
+        eprintln!("{held} receipts hold; that no other record was left out, the whole log alone tells");
+        return Ok(());
+    }
     let length = std::fs::metadata(file).with_context(unreadable)?.len();
     anyhow::ensure!(length <= MAX_RECEIPT as u64, "{} is too long for a receipt", file.display());
     let receipt: Receipt = serde_json::from_slice(&std::fs::read(file).with_context(unreadable)?)

@@ -19,6 +19,8 @@ use crate::{
 
 /// Most stretches of time of a tally.
 pub const MAX_STRETCHES: i64 = 1000;
+/// Most receipts that are given at once.
+pub const MAX_RECEIPTS: usize = 200;
 /// How many look through the records at once.
 const LOOKS: usize = 2;
 
@@ -149,6 +151,20 @@ impl Administration {
             Proof::NotYet => Err(AdminError::NotCovered),
             Proof::NoRecord => Err(AdminError::RecordNotFound),
         });
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// What is known of the proofs of several records, in their order; at most [`MAX_RECEIPTS`].
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn receipts(&self, ctx: &RequestContext, records: &[Uuid]) -> Result<Vec<Proof>, AdminError> {
+        if records.len() > MAX_RECEIPTS {
+            return Err(AdminError::Invalid("at most 200 receipts are given at once"));
+        }
+        let (mut case, _place) = self.look(ctx).await?;
+        case.record.detail("receipts", records.len());
+        let held = self.audit.receipts(case.permit, records).await.map(|proofs| proofs.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

@@ -36,7 +36,7 @@ use std::{collections::BTreeSet, sync::Arc};
 pub use access::{AccessPoliciesShown, AccessPolicyGiven};
 pub use approvals::{ApprovalLacking, ApprovalsShown};
 pub use assignments::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole};
-pub use audit::{Looks, MAX_STRETCHES};
+pub use audit::{Looks, MAX_RECEIPTS, MAX_STRETCHES};
 pub use effective::{
     Gone, GrantShown, GrantState, GrantedBy, GrantsPage, GrantsWanted, HiddenGrants, LastUsed, MAX_GRANTS_SHOWN,
     UNUSED_AFTER,

@@ -263,6 +263,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::WhyDecisionPage
         | Endpoint::AuditExportPage
         | Endpoint::AuditVerifyPage
+        | Endpoint::AuditBundlePage
         | Endpoint::AuditLive
         | Endpoint::AuditCheckpoint
         | Endpoint::AuditChain

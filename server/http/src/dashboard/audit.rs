@@ -13,7 +13,7 @@ use strongroom_web::{Act, AuditPage, Bar, Cell, ChainBadge, Chart, Icon, Mark, s
 use uuid::Uuid;
 
 use super::{
-    Failure, audit_export,
+    Failure, audit_bundle, audit_export,
     audit_filter::{Asked, COUNTED, LOOKED_THROUGH, RANGES},
     audit_lines, audit_verify, audit_views, audit_who, changed,
     frame::{Place, Viewer, without_scheme},
@@ -104,13 +104,20 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         chart,
         uncounted,
         acts: ranges
-            .chain([reload, audit_lines::other_way(&asked), audit_verify::act(&asked), export])
+            .chain([
+                reload,
+                audit_lines::other_way(&asked),
+                audit_verify::act(&asked),
+                export,
+                audit_bundle::act(&asked),
+            ])
             .chain(ways)
             .collect(),
         copy_as: vec![
             commands.server(&command),
             commands.curl_server("GET", &address, None),
             audit_export::verifiable(viewer.services.addresses.base()),
+            audit_bundle::verifiable(),
         ],
         exports: audit_export::told(),
     };

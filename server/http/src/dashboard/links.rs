@@ -28,6 +28,8 @@ pub(super) const AUDIT: &str = "/audit";
 pub(super) const COMMAND_LINE: &str = "/command-line";
 /// The audit list as a file.
 pub(super) const AUDIT_EXPORT: &str = "/audit/export";
+/// The records of the audit list with their receipts.
+pub(super) const AUDIT_BUNDLE: &str = "/audit/bundle";
 /// The time that the audit list shows, verified.
 pub(super) const AUDIT_VERIFY: &str = "/audit/verify";
 /// What belongs to whoever is signed in.

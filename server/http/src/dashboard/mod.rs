@@ -10,6 +10,7 @@ mod again;
 mod approvals;
 mod ask_approval;
 mod audit;
+mod audit_bundle;
 mod audit_export;
 mod audit_filter;
 mod audit_lines;
@@ -429,6 +430,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::EndOthersForm => boxed(|| me::end_others(viewer, request)),
         Endpoint::SessionEndForm => boxed(|| me::end(viewer, request)),
         Endpoint::AuditExportPage => boxed(|| audit_export::file(viewer, request)),
+        Endpoint::AuditBundlePage => boxed(|| audit_bundle::file(viewer, request)),
         Endpoint::AuditVerifyPage => boxed(|| audit_verify::show(viewer, request)),
         Endpoint::AuditLive => boxed(|| live::batch(viewer, request)),
         Endpoint::AuditPage => boxed(|| audit::list(viewer, request)),

@@ -125,7 +125,11 @@ impl Place {
             ) => Self::Settings(vault),
             (Endpoint::WhyPage | Endpoint::WhyDecisionPage, ..) => Self::Why,
             (
-                Endpoint::AuditPage | Endpoint::AuditEntryPage | Endpoint::AuditExportPage | Endpoint::AuditVerifyPage,
+                Endpoint::AuditPage
+                | Endpoint::AuditEntryPage
+                | Endpoint::AuditExportPage
+                | Endpoint::AuditVerifyPage
+                | Endpoint::AuditBundlePage,
                 ..,
             ) => Self::Audit,
             (

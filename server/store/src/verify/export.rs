@@ -189,7 +189,9 @@ fn next(file: &mut impl BufRead, number: usize) -> Result<Option<(usize, ExportL
 /// Whether a first line is that of a file of chosen records: what was chosen, or a record by itself.
 fn is_of_chosen(line: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|line| {
-        line.pointer("/export/filter").is_some() || (line.get("operation").is_some() && line.get("outcome").is_some())
+        line.pointer("/export/filter").is_some()
+            || line.get("bundle").is_some()
+            || (line.get("operation").is_some() && line.get("outcome").is_some())
     })
 }
 

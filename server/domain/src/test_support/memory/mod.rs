@@ -423,6 +423,12 @@ impl AuditLog for MemoryStore {
         permit.hold(Ok(if known { Proof::NotYet } else { Proof::NoRecord }))
     }
 
+    async fn receipts(&self, permit: Permit, records: &[Uuid]) -> Held<Result<Vec<Proof>, StoreError>> {
+        let durable = self.durable();
+        let proof = |id: &Uuid| if durable.record(*id).is_some() { Proof::NotYet } else { Proof::NoRecord };
+        permit.hold(Ok(records.iter().map(proof).collect()))
+    }
+
     async fn prove_writable(&self) -> Result<(), StoreError> {
         self.pause().await;
         if self.database.disk_full.load(Ordering::SeqCst) {

@@ -164,6 +164,7 @@ async fn every_form_proves_where_it_comes_from() {
             link.starts_with('/')
                 && !link.starts_with("/assets/")
                 && !link.starts_with("/audit/export")
+                && !link.starts_with("/audit/bundle")
                 && !link.starts_with("/audit?")
                 && !link.starts_with("/search?")
                 && !link.contains("after=")
