@@ -31,3 +31,5 @@ secret-forms-save-attributes = Save attributes
 secret-forms-the-value-stays-as-it = The value stays as it is. A date that is set can be moved and not taken away, as in Azure: an empty field changes nothing.
 secret-forms-attributes = Attributes
 secret-forms-attributes-of-name = Attributes of { $name }
+secret-forms-they-get-it-at-their-next-read = They get the new version at their next read, unless they ask for one by its identifier.
+secret-forms-a-disabled-version-is-refused-to-them = A version that is disabled, or not valid, is refused to them from then on.

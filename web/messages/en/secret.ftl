@@ -17,3 +17,4 @@ secret-compare = Compare
 secret-roll-back = Roll back
 secret-command-line = Command line
 secret-python = Python
+secret-by-who = by { $who }

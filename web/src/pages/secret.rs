@@ -156,6 +156,8 @@ impl Revealed {
 pub struct VersionRow {
     /// The version's id.
     pub version: String,
+    /// Its place among the versions: `v7`.
+    pub ordinal: Option<String>,
     /// Its page.
     pub href: String,
     /// Whether it is the current one.
@@ -166,6 +168,8 @@ pub struct VersionRow {
     pub state: ItemState,
     /// When it was created.
     pub created: Moment,
+    /// Who made it, for who may know it.
+    pub by: Option<String>,
     /// When it expires, if it does.
     pub expires: Option<Moment>,
     /// What one can do with it.
@@ -181,7 +185,7 @@ impl VersionRow {
     #[must_use]
     pub fn sorted_by(&self, column: &str) -> Option<String> {
         match column {
-            "version" => Some(self.version.clone()),
+            "version" => self.ordinal.clone().or_else(|| Some(self.version.clone())),
             "state" => Some(self.state.label().to_lowercase()),
             "created" => Some(self.created.iso.clone()),
             "expires" => self.expires.as_ref().map(|expires| expires.iso.clone()),

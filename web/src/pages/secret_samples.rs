@@ -176,11 +176,13 @@ fn revealed(value: &str, reason: Option<&str>) -> Revealed {
 fn versions(shown: &str) -> Vec<VersionRow> {
     let row = |version: &str, current, state, created: &str, expires: Option<&str>| VersionRow {
         version: version.into(),
+        ordinal: None,
         href: format!("/vaults/payments-prod/secrets/ledger-db-password/{version}"),
         current,
         shown: version == shown,
         state,
         created: samples::moment(created),
+        by: None,
         expires: expires.map(samples::moment),
         acts: if current {
             vec![]

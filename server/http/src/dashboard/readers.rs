@@ -15,6 +15,8 @@ use super::{audit, frame::Viewer, links, sort, view};
 const MILLIS_A_DAY: i64 = 86_400_000;
 /// Most records that are read to name who read a secret.
 const READERS_FROM: usize = 1000;
+/// Most records that are read to name who made its versions.
+const MAKERS_FROM: usize = 200;
 
 /// How often versions of a secret were read lately.
 pub(super) struct Reads {
@@ -57,6 +59,28 @@ fn reads(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> RecordFil
         limit: READERS_FROM,
         ..RecordFilter::default()
     }
+}
+
+/// Who made each version, as far as it is among the newest records of that, for who may know it.
+pub(super) async fn makers(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> BTreeMap<String, String> {
+    if !viewer.may(&Ask::server(Action::AuditRead)).await {
+        return BTreeMap::new();
+    }
+    let filter = RecordFilter {
+        operation: Some(Action::SecretSet.operation().to_owned()),
+        from: None,
+        limit: MAKERS_FROM,
+        ..reads(viewer, vault, name)
+    };
+    let Ok(ctx) = viewer.further() else { return BTreeMap::new() };
+    let Ok(records) = viewer.services.admin.query_audit(&ctx, filter).await else { return BTreeMap::new() };
+    let names = audit::names(viewer, records.items.iter()).await;
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
+    let made = records.items.iter().filter_map(|record| {
+        let (who, _) = audit::told(record, own_issuer, &names);
+        Some((record.version.clone()?, who))
+    });
+    made.collect()
 }
 
 /// Who read the secret in the last 24 hours, for who may know it.

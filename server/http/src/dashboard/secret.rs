@@ -288,12 +288,15 @@ async fn versions(
 ) -> (Vec<VersionRow>, Option<String>) {
     let (items, partial) = Kind::Secret.versions(viewer, vault, shown).await;
     let counts = readers::by_version(viewer, vault, &shown.secret.name).await;
+    let makers = readers::makers(viewer, vault, &shown.secret.name).await;
     let reads = |item: &SecretItem| counts.as_ref().map(|counts| counts.of(item.version.version.as_str()));
     let row = |item: &SecretItem| VersionRow {
         reads: reads(item)
             .map(|(reads, all)| if all { view::grouped(reads) } else { format!("{}+", view::grouped(reads)) }),
         still_read: item.version.version != item.secret.current && reads(item).is_some_and(|(reads, _)| reads > 0),
         version: item.version.version.to_string(),
+        ordinal: Some(format!("v{}", item.version.ordinal)),
+        by: makers.get(item.version.version.as_str()).map(|who| say!("secret-by-who", who = who)),
         href: links::secret(vault, &shown.secret.name, Some(&item.version.version)),
         current: item.version.version == item.secret.current,
         shown: item.version.version == shown.version.version,

@@ -12,7 +12,7 @@ use super::{
     Failure,
     form::{LONG, SHORT, Sent},
     frame::{Place, Viewer},
-    links, redirect,
+    links, readers, redirect,
     refusal::{self, AsOf, Refusal},
     secret::Named,
     snippets::{self, Commands},
@@ -266,10 +266,13 @@ async fn new_version_page(
     let page = PanelsPage {
         lead: Some(say!("secret-forms-it-becomes-the-current-version").to_owned()),
         main: [Panel::new(say!("secret-forms-version"), Body::Form(form))].into_iter().chain(as_of.panel()).collect(),
-        aside: vec![snippets::panel(vec![
-            commands.vault(&format!("secret set {name} --value-file FILE")),
-            commands.curl_vault("PUT", &format!("/secrets/{name}"), Some("@secret.json")),
-        ])],
+        aside: vec![
+            readers::panel(viewer, vault, name).await.note(say!("secret-forms-they-get-it-at-their-next-read")),
+            snippets::panel(vec![
+                commands.vault(&format!("secret set {name} --value-file FILE")),
+                commands.curl_vault("PUT", &format!("/secrets/{name}"), Some("@secret.json")),
+            ]),
+        ],
         ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-new-version-of-name", name = name))
     };
     refusal::answer(&page, refusal)
@@ -384,7 +387,10 @@ async fn edit_page(
             .into_iter()
             .chain(as_of.panel())
             .collect(),
-        aside: vec![snippets::panel(vec![commands.curl_vault("PATCH", &path, Some(body))])],
+        aside: vec![
+            readers::panel(viewer, vault, name).await.note(say!("secret-forms-a-disabled-version-is-refused-to-them")),
+            snippets::panel(vec![commands.curl_vault("PATCH", &path, Some(body))]),
+        ],
         ..PanelsPage::new(viewer.shell(&place).await, say!("secret-forms-attributes-of-name", name = name))
     };
     refusal::answer(&page, refusal)
