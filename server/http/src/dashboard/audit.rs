@@ -365,6 +365,17 @@ pub(super) fn named(
     }
 }
 
+/// Whom `issuer#subject` names, as the groups of a replay have it.
+pub(super) fn principal_of(text: &str) -> Option<PrincipalId> {
+    let (issuer, subject) = text.rsplit_once('#')?;
+    Some(PrincipalId { issuer: issuer.to_owned(), subject: subject.to_owned() })
+}
+
+/// The same in a line. What names nobody stays as it is.
+pub(super) fn principal_words(text: &str, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> String {
+    principal_of(text).map_or_else(|| text.to_owned(), |id| named(Some(&id), "", own_issuer, names))
+}
+
 /// Who asked, as a cell.
 pub(super) fn who(record: &Record, own_issuer: &str, names: &BTreeMap<Uuid, String>) -> Cell {
     let (name, small) = told(record, own_issuer, names);

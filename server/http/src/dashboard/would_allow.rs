@@ -1,6 +1,8 @@
 //! Of a recorded denial: what would let its request through, each change with the command that makes it. Asked for by a
 //! link on the record's page, because it is tried and counted each time.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     admin::{About, Altered, Explained, NotYours, Possible, SingleChange, WouldAllow},
     names::VaultName,
@@ -11,7 +13,7 @@ use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Snippet, Table, say};
 use uuid::Uuid;
 
 use super::{
-    Failure,
+    Failure, audit,
     frame::Viewer,
     links,
     snippets::{self, Commands},
@@ -95,7 +97,7 @@ pub(super) fn told(viewer: &Viewer<'_>, vault: &VaultName, explained: &Explained
         let foot = say!("would-allow-counted-among-the-newest-replayed", replayed = replayed, up = up);
         let now = say!("would-allow-each-by-itself-as-things", code = denied.code());
         panels.push(Panel::new(title(), Body::Table(table)).note(now).foot(foot));
-        panels.extend(concerned(changes));
+        panels.extend(concerned(changes, &viewer.services.objects.gate.own_issuer));
         let commands = Commands::of_vault(viewer.services, vault);
         let command = |Possible { change, .. }: &Possible| {
             let told = Told { change, vault, principal };
@@ -146,14 +148,17 @@ fn form(viewer: &Viewer<'_>, change: &SingleChange, principal: &PrincipalId) -> 
 
 /// The recorded decisions that changes would alter, grouped. Those of which it cannot be told are counted beside each
 /// change and named here no more.
-fn concerned(changes: &[Possible]) -> Option<Panel> {
+fn concerned(changes: &[Possible], own_issuer: &str) -> Option<Panel> {
     let groups = changes.iter().flat_map(|Possible { change, recorded, .. }| {
         let told = recorded.groups.iter().filter(|group| group.altered != Altered::Indeterminate);
         told.map(move |group| {
             let sample = group.samples.first();
             Row::new(vec![
                 Cell::Text { text: group.altered.word().to_owned(), small: Some(change.sort().to_owned()) },
-                Cell::Text { text: group.principal.clone(), small: Some(group.operation.clone()) },
+                Cell::Text {
+                    text: audit::principal_words(&group.principal, own_issuer, &BTreeMap::new()),
+                    small: Some(group.operation.clone()),
+                },
                 Cell::Text { text: group.object.clone(), small: Some(group.reason.clone()) },
                 Cell::text(view::grouped(group.count)),
                 sample.map_or_else(

@@ -1,5 +1,7 @@
 //! GET /vaults/{vault}/replays/{id}: what one replay found, group by group, and who looked at it. It decided nothing.
 
+use std::collections::BTreeMap;
+
 use strongroom_domain::{
     action::Action,
     admin::{Altered, ChangedAlike, Counted},
@@ -16,7 +18,7 @@ use super::{
 };
 use crate::{
     dashboard::{
-        Failure,
+        Failure, audit,
         form::{SHORT, Sent},
         frame::{Viewer, without_scheme},
         links, redirect, rendered,
@@ -54,6 +56,8 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         notices.push(say!("policies-replay-of-count-it-cannot-be", count = count));
     }
     let reviews = viewer.may(&Ask::server(Action::PolicyReplayReview)).await;
+    let who: Vec<_> = counted.groups.iter().filter_map(|group| audit::principal_of(&group.principal)).collect();
+    let names = audit::names_of(viewer, &who.iter().collect::<Vec<_>>()).await;
     let commands = Commands::of_installation(viewer.services);
     let (place, option) = (place(&of, say!("policies-replay-replay")), of.option());
     let page = PanelsPage {
@@ -62,7 +66,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         notices,
         main: vec![
             matrix(counted, *replayed),
-            groups(viewer, &of, &replay, reviews),
+            groups(viewer, &of, &replay, reviews, &names),
             candidate_panel(&replay, &modules),
         ],
         aside: vec![
@@ -146,7 +150,13 @@ fn headline(counted: &Counted, replayed: u64) -> String {
     say!("policies-replay-it-would-change-how-many", how_many = how_many, told = view::grouped(told), which = which)
 }
 
-fn groups(viewer: &Viewer<'_>, of: &AttachedTo, replay: &PolicyReplay, reviews: bool) -> Panel {
+fn groups(
+    viewer: &Viewer<'_>,
+    of: &AttachedTo,
+    replay: &PolicyReplay,
+    reviews: bool,
+    names: &BTreeMap<Uuid, String>,
+) -> Panel {
     fn title() -> &'static str {
         say!("policies-replay-what-would-change")
     }
@@ -154,6 +164,7 @@ fn groups(viewer: &Viewer<'_>, of: &AttachedTo, replay: &PolicyReplay, reviews: 
     if groups.is_empty() {
         return Panel::new(title(), Body::Text(vec![say!("policies-replay-nothing-that-can-be-told").to_owned()]));
     }
+    let own_issuer = &viewer.services.objects.gate.own_issuer;
     let row = |(index, group): (usize, &ChangedAlike)| {
         let (tone, icon, word) = match group.altered {
             Altered::NewlyDenied => (Tone::Shadow, Icon::Ban, say!("policies-replay-would-deny")),
@@ -167,7 +178,10 @@ fn groups(viewer: &Viewer<'_>, of: &AttachedTo, replay: &PolicyReplay, reviews: 
         });
         Row::new(vec![
             Cell::badge(tone, icon, word),
-            Cell::Text { text: group.principal.clone(), small: Some(group.operation.clone()) },
+            Cell::Text {
+                text: audit::principal_words(&group.principal, own_issuer, names),
+                small: Some(group.operation.clone()),
+            },
             Cell::text(group.object.clone()),
             Cell::Code(group.reason.clone()),
             Cell::text(view::grouped(group.count)),

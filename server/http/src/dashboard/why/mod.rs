@@ -14,7 +14,7 @@ use strongroom_domain::{
     gate::{Ask, Foreseen},
     names::VaultName,
     policy::ModuleDigest,
-    record::Record,
+    record::{Outcome, Record},
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Snippet, Tab, Tone, say};
 
@@ -235,6 +235,10 @@ async fn of_record(
     let mut acts = benches(&record.trace, |digest| {
         links::asked(&links::module_act(digest, "try"), &[("decision", Some(&id.to_string()))])
     });
+    if record.outcome == Outcome::Denied {
+        let query = [("outcome", Some("denied")), ("reason", Some(record.reason.as_str()))];
+        acts.push(Act::link(say!("why-same-denial-elsewhere"), links::asked(links::AUDIT, &query), Icon::Records));
+    }
     let mut cannot = Vec::new();
     match asking {
         Asking::Open => {}

@@ -1,4 +1,5 @@
-//! GET /why/{id} of whoever was denied and may not read records: what the denial told them, and nothing else.
+//! GET /why/{id} of whoever was denied and may not read records: what the denial told them and whom to ask, and nothing
+//! else.
 
 use strongroom_domain::{
     admin::OwnDenial,
@@ -8,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     dashboard::{
-        Failure,
+        Failure, access,
         frame::{Place, Viewer},
         problems, question, rendered, view,
     },
@@ -28,6 +29,7 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
         when: Some(view::moment_millis(denial.at)),
         decision_href: None,
         copy_as: question::with_why(viewer, &place, id),
+        grants: vec![access::owners::to_ask(viewer, place.vault()).await],
         ..page
     };
     Ok(rendered(200, page.render()))

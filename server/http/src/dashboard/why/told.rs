@@ -76,16 +76,27 @@ impl<'a> Course<'a> {
             let text = vec![say!("why-told-the-gate-was-not-asked").into()];
             return Panel::new(say!("why-told-stages"), Body::Text(text));
         }
-        let rows = self.trace.iter().map(|stage| {
-            let none = || Cell::None(say!("why-told-none").to_owned());
+        let none = || Cell::None(say!("why-told-none").to_owned());
+        let rows = self.trace.iter().flat_map(|stage| {
             let took = self.micros.get(&stage.stage);
-            Row::new(vec![
+            let itself = Row::new(vec![
                 Cell::text(stage.stage.clone()),
                 said(stage, None),
                 Cell::Text { text: stage.reason.clone(), small: besides(stage) },
                 stage.fuel.map_or_else(none, |fuel| Cell::text(view::grouped(fuel))),
                 took.map_or_else(none, |micros| Cell::text(format!("{} µs", view::grouped(*micros)))),
-            ])
+            ]);
+            // One below the other: they are a module's own texts, and none of them may look like two.
+            let messages = stage.messages.iter().map(|message| {
+                Row::new(vec![
+                    Cell::text(stage.stage.clone()),
+                    Cell::None(say!("why-told-message").to_owned()),
+                    Cell::text(message.clone()),
+                    none(),
+                    none(),
+                ])
+            });
+            std::iter::once(itself).chain(messages).collect::<Vec<_>>()
         });
         let table = Table::new(&["Stage", "Said", "Reason", "Fuel", "Time"], rows.collect());
         Panel::new(say!("why-told-stages"), Body::Table(table)).note(say!("why-told-in-the-order-in-which"))
@@ -122,14 +133,11 @@ fn said(stage: &Stage, small: Option<String>) -> Cell {
     Cell::Badge { tone, icon, text: word.to_owned(), small }
 }
 
-/// What a stage says besides its reason: its sentence, what a module says that this rests on, and what it says for the
-/// log.
+/// What a stage says besides its reason: its sentence, and what a module says that this rests on.
 fn besides(stage: &Stage) -> Option<String> {
     let relied_on = (!stage.relied_on.is_empty())
         .then(|| say!("why-told-relied-on-relied-on", relied_on = stage.relied_on.join(", ")));
-    let messages =
-        (!stage.messages.is_empty()).then(|| say!("why-told-it-said-messages", messages = stage.messages.join(" | ")));
-    let told: Vec<_> = stage.detail.clone().into_iter().chain(relied_on).chain(messages).collect();
+    let told: Vec<_> = stage.detail.clone().into_iter().chain(relied_on).collect();
     (!told.is_empty()).then(|| told.join(" "))
 }
 
@@ -209,5 +217,15 @@ mod tests {
         );
         let course = Course { trace: &trace[..2], micros: &micros };
         assert_eq!(course.headline(), "The gate lets it through");
+    }
+
+    #[test]
+    fn what_a_module_says_for_the_log_is_a_list_below_its_stage() {
+        let mut stage = Stage::new("policy:fence", StageEffect::Deny, "outside");
+        stage.messages = vec!["one | two".to_owned(), "three".to_owned()];
+        let (trace, micros) = ([stage, Stage::new("shadow:next", StageEffect::WouldAllow, "ok")], BTreeMap::new());
+        let Body::Table(table) = (Course { trace: &trace, micros: &micros }).stages().body else { panic!("a table") };
+        let texts: Vec<_> = table.rows.iter().filter_map(|row| row.cells[2].sorted_by()).collect();
+        assert_eq!(texts, ["outside", "one | two", "three", "ok"]);
     }
 }
