@@ -118,9 +118,8 @@ filled! {
     SecretsPage: shell, vault, search_action, filter, acts, cannot, rows, sorts, kept, bulk, next_href, first_href,
         partial, create_command, copy_as;
     SetupPage: host, form;
-    Undo: said, post, fields;
     Shell: installation, overview_href, vaults_href, vaults, access, why, policy, policy_note, audit, settings, cannot,
-        step_up_href, undo, undo, crumbs, clock, account, search_href, me_href, sign_out, seal, chain;
+        step_up_href, undo, crumbs, clock, account, search_href, me_href, sign_out, seal, chain;
     SignInPage: host, providers, error, setup_href;
     SignedOutPage: host, sign_in_href, provider, provider_end_href;
     Snippet: label, code;
