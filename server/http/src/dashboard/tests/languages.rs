@@ -26,6 +26,15 @@ fn shape(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
+/// Whether it is a name: of an operation, which records have one of, of what is in the vault, or of who looks. Which of them
+/// stand on a page depends on what was asked lately.
+fn is_name(text: &str) -> bool {
+    let letters: Vec<char> = text.chars().collect();
+    let is_operation = letters.iter().all(char::is_ascii_alphabetic)
+        && letters.windows(2).any(|two| two[0].is_ascii_lowercase() && two[1].is_ascii_uppercase());
+    is_operation || ["demo/", "ada", "eve"].iter().any(|begun| text.starts_with(begun))
+}
+
 /// Texts of a page that no catalogue has, with those that are read aloud.
 fn unmarked(page: &str) -> BTreeSet<String> {
     let mut text = page.split_once("<body>").map_or("", |(_, body)| body).to_owned();
@@ -117,7 +126,7 @@ async fn every_word_of_a_page_comes_from_a_catalogue() {
     }
     look("not found", &get(&story, "/vaults/demo/nothing", &ada, PSEUDO).await);
     look("sign-in", &get(&story, "/sign-in", "", PSEUDO).await);
-    let list: Vec<String> = untold.into_keys().collect();
+    let list: Vec<String> = untold.into_keys().filter(|text| !is_name(text)).collect();
     insta::assert_snapshot!("untranslated", list.join("\n"));
     assert!(get(&story, "/vaults", &ada, "de, fr").await.text.contains("<html lang=\"en\""), "English for the others");
 }
