@@ -24,7 +24,6 @@ why-decision = Decision
 why-now-headline = As things are now: { $headline }
 why-a-module-refuses-to-tell = What would come of it now, and what would allow it, is not told to you: a policy module refuses the question in { $vault }.
 why-why-not = Why not
-why-same-denial-elsewhere = Same denial elsewhere
 why-would-be-allowed = Would be allowed
 why-would-fail = Would fail
 why-would-be-denied = Would be denied

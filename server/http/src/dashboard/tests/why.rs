@@ -40,7 +40,15 @@ async fn a_denial_is_explained_to_whom_it_was_told_and_to_auditors_alone() {
     assert!(overview.contains("bob") && overview.contains("href=\"/why/"), "{overview}");
 
     let read = story.get(&why, &ada).await.text;
-    for told in ["Denied at: Roles and access policies", "Stages", "mode=now", "mode=what-if", "policy why"] {
+    for told in [
+        "Denied at: Roles and access policies",
+        "Stages",
+        "mode=now",
+        "mode=what-if",
+        "policy why",
+        "Same denial elsewhere",
+        "bob at people.example",
+    ] {
         assert!(read.contains(told), "{told}: {read}");
     }
     let now = story.get(&format!("{why}?mode=now"), &ada).await.text;

@@ -4,6 +4,7 @@
 //! denial told them ([`own`]).
 
 mod asked;
+mod elsewhere;
 mod own;
 mod told;
 
@@ -14,7 +15,7 @@ use strongroom_domain::{
     gate::{Ask, Foreseen},
     names::VaultName,
     policy::ModuleDigest,
-    record::{Outcome, Record},
+    record::Record,
 };
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Snippet, Tab, Tone, say};
 
@@ -160,6 +161,7 @@ pub(super) async fn decision(viewer: &Viewer<'_>, request: &Request) -> Result<R
         _ => {
             let course = Course::of(&record);
             page.main.extend([course.rail(), course.stages()]);
+            page.aside.extend(elsewhere::panel(viewer, &record).await);
         }
     }
     if mode != WHAT_IF {
@@ -235,10 +237,6 @@ async fn of_record(
     let mut acts = benches(&record.trace, |digest| {
         links::asked(&links::module_act(digest, "try"), &[("decision", Some(&id.to_string()))])
     });
-    if record.outcome == Outcome::Denied {
-        let query = [("outcome", Some("denied")), ("reason", Some(record.reason.as_str()))];
-        acts.push(Act::link(say!("why-same-denial-elsewhere"), links::asked(links::AUDIT, &query), Icon::Records));
-    }
     let mut cannot = Vec::new();
     match asking {
         Asking::Open => {}
