@@ -111,7 +111,6 @@ routes! {
     Base Get "/vaults/{vault}/restore-key" Session KeyRestorePage;
     Base Post "/vaults/{vault}/restore-key" Session KeyRestoreForm;
     Base Get "/vaults/{vault}/keys/{name}" Session KeyPage;
-    Base Post "/vaults/{vault}/keys/{name}/backup" Session KeyBackupForm;
     Base Get "/vaults/{vault}/keys/{name}/delete" Session KeyDeletePage;
     Base Post "/vaults/{vault}/keys/{name}/delete" Session KeyDeleteForm;
     Base Post "/vaults/{vault}/keys/{name}/rotation/now" Session KeyRotateForm;
@@ -119,6 +118,7 @@ routes! {
     Base Post "/vaults/{vault}/keys/{name}/rotation" Session KeyRotationForm;
     Base Get "/vaults/{vault}/keys/{name}/{version}" Session KeyVersionPage;
     Base Get "/vaults/{vault}/keys/{name}/{version}/public" Session KeyPublicFile;
+    Base Post "/vaults/{vault}/keys/{name}/{version}/backup" Session KeyBackupForm;
     Base Get "/vaults/{vault}/keys/{name}/{version}/edit" Session KeyEditPage;
     Base Post "/vaults/{vault}/keys/{name}/{version}/edit" Session KeyEditForm;
     Base Post "/vaults/{vault}/keys/{name}/{version}/enable" Session KeyEnableForm;

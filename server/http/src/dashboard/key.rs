@@ -155,7 +155,7 @@ async fn acts(
     offers.offer(&ask(Action::KeyUpdate), switch).await;
     // No backup can hold what is in a hardware token.
     if !item.version.key.as_ref().is_some_and(|key| key.in_token()) {
-        let backup = Act::post(say!("key-back-up"), "", at("backup", None), &viewer.form_token(), Icon::Download);
+        let backup = Act::post(say!("key-back-up"), "", at("backup", version), &viewer.form_token(), Icon::Download);
         offers.offer(&Ask::object(ObjectKind::Key, Action::KeyBackup, vault, name), backup).await;
     }
     offers.offer(&ask(Action::KeyDelete), Act::link(say!("key-delete"), at("delete", None), Icon::Trash)).await;

@@ -50,7 +50,8 @@ pub(super) async fn public(viewer: &Viewer<'_>, request: &Request) -> Result<Res
     })
 }
 
-/// POST /vaults/{vault}/keys/{name}/backup: the bytes that the vault sealed, as the command line writes them too.
+/// POST /vaults/{vault}/keys/{name}/{version}/backup: all versions, as the bytes that the vault sealed. The command line
+/// writes the same.
 ///
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial, or why there is no backup.
