@@ -181,6 +181,7 @@ function pages({ role, workload, drop, keyEdit, certificateEdit }) {
     'vault-settings': '/vaults/demo/settings', 'vault-protect': '/vaults/demo/protect',
     'vault-delete': '/vaults/payments-prod/delete', network: '/vaults/demo/network?address=192.0.2.7&listener=main',
     'vault-access': '/vaults/demo/access', 'access-policy': '/vaults/demo/access-policy',
+    'access-policy-remove': '/vaults/demo/access-policy/remove?issuer=https%3A%2F%2Flogin.example.com&group=ledger-oncall',
     secrets: '/vaults/demo/secrets', 'secrets-filtered': '/vaults/demo/secrets?state=expired',
     'secrets-empty': '/vaults/payments-prod/secrets', 'new-secret': '/vaults/demo/new-secret',
     secret, 'new-version': `${secret}/new-version`, 'secret-delete': `${secret}/delete`,
