@@ -26,8 +26,8 @@ use crate::{
     policy_replay::PolicyReplay,
     principal::{Grantee, Principal, PrincipalId},
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Proof, Record, RecordFilter, Repeats, Settled, StretchToVerify,
-        Tally, TreeCheckpoint, UsedGrant, Uses, VerifiedStretch,
+        ChainedRecord, Checkpoint, Denials, Entry, News, Proof, Record, RecordFilter, Repeats, Settled,
+        StretchToVerify, Tally, TreeCheckpoint, UsedGrant, Uses, VerifiedStretch,
     },
     role::RoleDefinition,
     rotation::LifetimeAction,
@@ -117,6 +117,10 @@ pub trait AuditLog: Send + Sync {
     /// # Errors
     /// When the database cannot say.
     async fn uses(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError>;
+
+    /// Who asked for the first time since a moment (Unix milliseconds), and from which addresses for the first time; none
+    /// where that is not known, or not yet.
+    async fn news(&self, permit: Permit, since: i64) -> Held<Result<Option<News>, StoreError>>;
 
     /// Records of a node's chain as they are chained, after the position `after`, at most `limit`
     /// (1 to [`MAX_CHAIN_PAGE`]).

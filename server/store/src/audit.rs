@@ -11,7 +11,7 @@ use strongroom_domain::{
     ports::{AppendError, AuditLog, MAX_CHAIN_PAGE, StoreError},
     principal::PrincipalId,
     record::{
-        ChainedRecord, Checkpoint, Denials, Entry, Outcome, Proof, Record, RecordFilter, Repeats, Settled,
+        ChainedRecord, Checkpoint, Denials, Entry, News, Outcome, Proof, Record, RecordFilter, Repeats, Settled,
         StretchToVerify, Tally, TreeCheckpoint, UsedGrant, Uses, VerifiedStretch,
     },
     secret::Page,
@@ -91,6 +91,11 @@ impl AuditLog for Store {
     async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {
         let denials = self.denied_since(from).await;
         permit.hold(denials)
+    }
+
+    async fn news(&self, permit: Permit, since: i64) -> Held<Result<Option<News>, StoreError>> {
+        let news = self.news_since(since).await;
+        permit.hold(news)
     }
 
     async fn uses(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {

@@ -340,7 +340,7 @@ impl Store {
     }
 
     /// The address that a request came from, in the words of its index.
-    fn client(&self) -> &'static str {
+    pub(crate) fn client(&self) -> &'static str {
         match self.reader.get_database_backend() {
             DbBackend::Postgres => r#"left(split_part(split_part(body, '"client":"', 2), '"', 1), 45)"#,
             _ => {
@@ -628,6 +628,9 @@ mod tests {
             assert!(counted.contains("audit_records_by_position"), "{counted}");
             assert!(!counted.contains("SCAN audit_records") && !counted.contains("Seq Scan"), "{counted}");
         }
+        let values = ["node-1".into(), 100.into(), 200.into()];
+        let seen = plan(&store, Statement::from_sql_and_values(backend, store.first_seen(), values)).await;
+        assert!(seen.contains("audit_records_by_position"), "{seen}");
         let after = ObjectName::parse("s-7").unwrap();
         let listed = listing(VaultId(Uuid::nil()), ObjectKind::Secret, false, Some(&after), 25).build(backend);
         // An empty table is read from its beginning by PostgreSQL, whatever indexes there are.

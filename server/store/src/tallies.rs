@@ -16,7 +16,7 @@ use strongroom_domain::{
     action::Action,
     ports::StoreError,
     principal::PrincipalId,
-    record::{DenialCount, Denials, Outcome, Record, RecordFilter, Tally, UseCount, UsedGrant, Uses},
+    record::{DenialCount, Denials, News, NewsCount, Outcome, Record, RecordFilter, Tally, UseCount, UsedGrant, Uses},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -166,6 +166,7 @@ struct Counted {
     readers: Names<PrincipalId>,
     denied: Denied,
     uses: UseCount,
+    news: NewsCount,
 }
 
 /// Who was denied why, by minutes.
@@ -232,6 +233,7 @@ impl Default for Tallies {
             readers: Names::new(MAX_READERS),
             denied: Denied { counts: BTreeMap::new(), sorts: 0, whole_from: i64::MIN },
             uses: UseCount::default(),
+            news: NewsCount::default(),
         }))
     }
 }
@@ -376,6 +378,13 @@ impl Store {
         Ok(count.told(in_part))
     }
 
+    /// Who asked for the first time since a moment, and from where; none while much is still to be counted.
+    pub(crate) async fn news_since(&self, since: i64) -> Result<Option<News>, StoreError> {
+        let mut counted = self.tallies.0.lock().await;
+        let left = self.count_more(&mut counted, USES_BEHIND).await?;
+        Ok(if left == 0 { counted.news.told(since) } else { None })
+    }
+
     /// When grants were last used, up to what is recorded now; none while much is still to be counted.
     pub(crate) async fn used_lately(&self, grants: &[UsedGrant]) -> Result<Option<Uses>, StoreError> {
         let mut counted = self.tallies.0.lock().await;
@@ -420,6 +429,19 @@ impl Store {
                 counted.uses.add(&record);
             }
         }
+        let seen = self.log_reader.query_all_raw(ask(self.first_seen())).await.map_err(|e| unavailable_or_long(&e))?;
+        for row in seen {
+            let (Ok(who), Ok(client), Ok(first)) = (
+                row.try_get::<String>("", "who"),
+                row.try_get::<String>("", "client"),
+                row.try_get::<i64>("", "first"),
+            ) else {
+                continue;
+            };
+            if let Ok(principal) = serde_json::from_str(&who) {
+                counted.news.add(principal, &client, first);
+            }
+        }
         for row in denied {
             let (Ok(at), Ok(body)) = (row.try_get::<i64>("", "at"), row.try_get::<String>("", "body")) else {
                 continue;
@@ -458,6 +480,19 @@ impl Store {
             counted.add(minute, key, u64::try_from(records).unwrap_or(0));
         }
         Ok(())
+    }
+
+    /// Of some positions, who asked from where, and when first: whoever a body names, as it stands there.
+    pub(crate) fn first_seen(&self) -> String {
+        let (position, client) = (self.position(), self.client());
+        format!(
+            r#"SELECT who, client, MIN(at) AS first FROM (
+                 SELECT at, {client} AS client, substr(body, {position}(body, '"principal":') + 12,
+                   {position}(body, ',"principal_kind":"') - {position}(body, '"principal":') - 12) AS who
+                 FROM audit_records WHERE node = $1 AND seq > $2 AND seq <= $3 AND {position}(body, '"principal":') > 0
+                   AND {position}(body, ',"principal_kind":"') > {position}(body, '"principal":') + 12
+               ) found GROUP BY who, client"#
+        )
     }
 
     /// Of some positions the last record of each operation with each grant. The database only tells them apart; what a

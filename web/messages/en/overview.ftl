@@ -34,6 +34,7 @@ overview-open-in-audit = Open in Audit
 overview-not-all-certificates-were-looked = Not all certificates were looked at for revoked ones: those that end last are left out.
 overview-denials = Denials
 overview-renewals-of-certificates = Renewals of certificates
+overview-what-is-unusual = What is unusual
 overview-decisions-over-time = Decisions over time
 overview-roles-that-end-soon = Roles that end soon
 overview-credentials-that-end-soon = Credentials that end soon

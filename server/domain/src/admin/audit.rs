@@ -11,8 +11,8 @@ use crate::{
     ports::MAX_CHAIN_PAGE,
     principal::PrincipalId,
     record::{
-        ChainedRecord, Denials, Proof, Receipt, Record, RecordFilter, Repeats, StretchToVerify, Tally, TreeCheckpoint,
-        VerifiedStretch,
+        ChainedRecord, Denials, News, Proof, Receipt, Record, RecordFilter, Repeats, StretchToVerify, Tally,
+        TreeCheckpoint, VerifiedStretch,
     },
     secret::Page,
 };
@@ -93,6 +93,16 @@ impl Administration {
     pub async fn denials(&self, ctx: &RequestContext, from: i64) -> Result<Denials, AdminError> {
         let (case, _place) = self.look(ctx).await?;
         let held = self.audit.denials(case.permit, from).await.map(|found| found.map_err(AdminError::from));
+        self.recorder.release(ctx, case.record, held).await?
+    }
+
+    /// Who asked for the first time since a moment (Unix milliseconds), and from where; none where that is not known.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn news(&self, ctx: &RequestContext, since: i64) -> Result<Option<News>, AdminError> {
+        let (case, _place) = self.look(ctx).await?;
+        let held = self.audit.news(case.permit, since).await.map(|found| found.map_err(AdminError::from));
         self.recorder.release(ctx, case.record, held).await?
     }
 

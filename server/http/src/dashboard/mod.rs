@@ -7,6 +7,7 @@
 mod access;
 mod activity;
 mod again;
+mod anomalies;
 mod approvals;
 mod ask_approval;
 mod audit;

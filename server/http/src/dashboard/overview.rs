@@ -5,7 +5,7 @@ use strongroom_domain::{action::Action, admin::VaultListing, gate::Ask, names::V
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Row, Tab, Table, Tone, say};
 
 use super::{
-    Failure,
+    Failure, anomalies,
     audit::{self, NoChart},
     audit_filter::{Asked, RANGES},
     changed, endings,
@@ -53,13 +53,17 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         main.push(no_role(viewer));
     }
     found.add(say!("overview-approvals"), needs::approvals(viewer, &vaults).await);
-    let (mut changes, mut chart) = (None, None);
+    let (mut changes, mut chart, mut unusual) = (None, None, None);
     if reads_audit {
         found.add(say!("overview-denials"), needs::denials(viewer, now).await);
         found.add(say!("overview-renewals-of-certificates"), needs::renewals(viewer, now).await);
         match changes_panel(viewer, range, None).await {
             Ok(panel) => changes = Some(panel),
             Err(_) => found.unread(say!("overview-changes-by-people"), None),
+        }
+        match anomalies::panel(viewer).await {
+            Ok(panel) => unusual = Some(panel),
+            Err(_) => found.unread(say!("overview-what-is-unusual"), None),
         }
         match audit::chart(viewer, &Asked::of_last(viewer, range)).await {
             Ok(drawn) => chart = drawn,
@@ -118,6 +122,7 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         },
     ));
     main.extend(ending.panel);
+    main.extend(unusual);
     main.extend(changes);
     let verified = match &chain.verified {
         None => Cell::text(say!("overview-not-verified-yet")),

@@ -7,7 +7,9 @@ use strongroom_domain::{
     names::ObjectKind,
     ports::{AppendError, AuditLog},
     principal::PrincipalId,
-    record::{Checkpoint, DeniedAlike, Entry, IdPrefix, Outcome, Record, RecordFilter, Settled, UsedGrant, Without},
+    record::{
+        Checkpoint, DeniedAlike, Entry, FirstSeen, IdPrefix, Outcome, Record, RecordFilter, Settled, UsedGrant, Without,
+    },
     secret::Page,
     test_support,
 };
@@ -31,6 +33,7 @@ on_both!(
     what_people_changed_is_found_apart,
     what_is_counted_for_charts_is_what_is_recorded,
     denials_are_counted_by_who_and_why,
+    who_asked_for_the_first_time_is_counted,
     the_last_use_of_a_grant_is_counted,
     what_says_nothing_new_is_left_out_and_no_denial_is,
     checkpoints_come_back,
@@ -545,6 +548,38 @@ async fn the_last_use_of_a_grant_is_counted(place: Place) {
     expected[0][0] = used("SecretGet", 70, "Ada");
     expected[2].push(used("SecretGet", 70, "Ada"));
     assert_eq!(told().await, expected);
+}
+
+async fn who_asked_for_the_first_time_is_counted(place: Place) {
+    let s = place.start().await;
+    let ada = PrincipalId { issuer: "https://idp".into(), subject: "Ada \"A\"".into() };
+    let elsewhere = PrincipalId { issuer: "https://other".into(), ..ada.clone() };
+    let asked = async |minute: i64, principal: &PrincipalId, client: &str| {
+        let (principal, client) = (Some(principal.clone()), client.to_owned());
+        let record = Record { at: minute * MINUTE, principal, client, ..record("SecretGet") };
+        s.put(Entry { record, change: None }).await;
+    };
+    for minute in [1, 2, 110] {
+        asked(minute, &ada, "192.0.2.1").await;
+    }
+    asked(105, &ada, "2001:db8::7").await;
+    asked(106, &elsewhere, "192.0.2.1").await;
+    let news = async |since: i64| {
+        let permit = permit(Action::AuditRead, test_support::server_ref(), None);
+        test_support::open(s.store.news(permit, since * MINUTE).await).unwrap()
+    };
+    let seen = |principal: &PrincipalId, client: &str, minute: i64| FirstSeen {
+        principal: principal.clone(),
+        client: client.to_owned(),
+        first: minute * MINUTE,
+    };
+    for _ in 0..2 {
+        let told = news(100).await.unwrap();
+        assert_eq!(told.principals, [seen(&elsewhere, "192.0.2.1", 106)]);
+        assert_eq!(told.addresses, [seen(&ada, "2001:db8::7", 105)]);
+        assert_eq!(news(1).await, None, "the log began then");
+        s.store.count_log().await.unwrap();
+    }
 }
 
 async fn what_says_nothing_new_is_left_out_and_no_denial_is(place: Place) {

@@ -26,8 +26,9 @@ use crate::{
     permit::{Held, Permit},
     ports::{AppendError, AuditLog, StoreError},
     record::{
-        ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Folding, Outcome, Proof, Record, RecordFilter, Repeats,
-        Settled, StretchToVerify, Tally, TreeCheckpoint, UseCount, UsedGrant, Uses, VerifiedChain, VerifiedStretch,
+        ChainedRecord, Checkpoint, DenialCount, Denials, Entry, Folding, News, NewsCount, Outcome, Proof, Record,
+        RecordFilter, Repeats, Settled, StretchToVerify, Tally, TreeCheckpoint, UseCount, UsedGrant, Uses,
+        VerifiedChain, VerifiedStretch,
     },
     secret::Page,
 };
@@ -352,6 +353,20 @@ impl AuditLog for MemoryStore {
         let mut count = UseCount::default();
         self.durable().log.iter().for_each(|logged| count.add(&logged.record));
         Ok(Some(count.told(grants)))
+    }
+
+    async fn news(&self, permit: Permit, since: i64) -> Held<Result<Option<News>, StoreError>> {
+        self.pause().await;
+        if let Err(why) = self.is_read() {
+            return permit.hold(Err(why));
+        }
+        let mut count = NewsCount::default();
+        for Record { principal, client, at, .. } in self.durable().log.iter().map(|logged| &logged.record) {
+            if let Some(principal) = principal {
+                count.add(principal.clone(), client, *at);
+            }
+        }
+        permit.hold(Ok(count.told(since)))
     }
 
     async fn denials(&self, permit: Permit, from: i64) -> Held<Result<Denials, StoreError>> {

@@ -311,6 +311,22 @@ async fn wherever_a_denial_is_listed_it_leads_to_its_why() {
 }
 
 #[tokio::test]
+async fn who_is_new_is_told_on_the_overview_with_the_records_that_show_it() {
+    let story = Story::start();
+    let ada = story.sign_in("ada").await;
+    let young = story.get("/overview", &ada).await.text;
+    assert!(young.contains("who is new is not known"), "{young}");
+    story.world.clock.advance(2 * 86_400_000);
+    let bob = story.world.request(&person("bob"));
+    assert!(story.world.secrets.get(&bob, &story.vault, &name("db").unwrap(), None).await.is_err());
+    let ada = story.sign_in("ada").await;
+    let page = story.get("/overview", &ada).await.text;
+    assert!(page.contains("bob at people.example asked for the first time, from 127.0.0.1"), "{page}");
+    assert!(page.contains("/audit?principal=https%3A%2F%2Fpeople.example%23bob&#38;range=24h"), "{page}");
+    assert!(!page.contains("ada at people.example asked"), "{page}");
+}
+
+#[tokio::test]
 async fn the_time_that_the_audit_list_shows_is_verified_from_there() {
     let story = Story::start();
     story.set("db", VALUE).await;
