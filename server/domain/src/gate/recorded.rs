@@ -30,6 +30,10 @@ use crate::{
 /// Nothing can be told of a module that there was no time to ask.
 const TOO_SLOW: &str = "the machine was too slow to ask a module";
 
+/// What the record of a change tells that is of the modules alone: which are attached, and how far what comes to be enforced
+/// was reviewed.
+const TOLD_OF_MODULES: [&str; 3] = ["policies", "reviewed", "emergency_enforce"];
+
 /// What becomes of a recorded request when it is judged again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
@@ -130,7 +134,7 @@ impl<'a> Recorded<'a> {
             return Some(true);
         }
         let details = &self.record.details;
-        (!details.is_empty()).then(|| details.keys().all(|detail| detail == "policies"))
+        (!details.is_empty()).then(|| details.keys().all(|detail| TOLD_OF_MODULES.contains(&detail.as_str())))
     }
 
     /// What tells modules whether they want to see it.
