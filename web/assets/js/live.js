@@ -85,7 +85,7 @@ export function followLive(acts) {
     stream.addEventListener('error', () => stop(word('ended')));
   };
   button.addEventListener('click', () => {
-    if (began) return stop('Paused.');
+    if (began) return stop(word('paused'));
     began = performance.now();
     button.textContent = word('pause');
     button.setAttribute('aria-pressed', 'true');

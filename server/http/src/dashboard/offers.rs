@@ -83,13 +83,16 @@ impl<'a> Offers<'a> {
             }
         }
         let sentences = reasons.iter().map(|(why, labels)| {
-            let verb = if labels.len() == 1 { "needs" } else { "need" };
-            let labels = listed(labels);
+            let (one, labels) = (labels.len() == 1, listed(labels));
             match why {
-                Why::Role(role, scope) => {
-                    say!("offers-labels-verb-the-role-role", labels = labels, verb = verb, role = role, scope = scope)
+                Why::Role(role, scope) if one => {
+                    say!("offers-label-needs-the-role", label = labels, role = role, scope = scope)
                 }
-                Why::AccessPolicy => say!("offers-labels-verb-an-access-policy", labels = labels, verb = verb),
+                Why::Role(role, scope) => {
+                    say!("offers-labels-need-the-role", labels = labels, role = role, scope = scope)
+                }
+                Why::AccessPolicy if one => say!("offers-label-needs-an-access-policy", label = labels),
+                Why::AccessPolicy => say!("offers-labels-need-an-access-policy", labels = labels),
                 Why::Other(code) => say!("offers-labels-not-open-to-you", labels = labels, code = code),
             }
         });
