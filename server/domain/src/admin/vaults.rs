@@ -400,13 +400,7 @@ impl Administration {
                                 seen.damaged.push(name);
                             }
                         }
-                        _ => {
-                            if let Some(by) = KeptBy::of(reason.told())
-                                && self.gate.roles_allow(ctx, action, id).await
-                            {
-                                seen.kept_back.push(KeptBack { vault: name, by });
-                            }
-                        }
+                        _ => seen.kept_back.extend(self.kept_back(ctx, action, (id, name), &reason).await),
                     }
                 }
             }
@@ -432,6 +426,38 @@ impl Administration {
     /// [`AdminError`].
     pub async fn visible_vaults(&self, ctx: &RequestContext) -> Result<Vec<Arc<Vault>>, AdminError> {
         Ok(self.vaults_at_hand(ctx, usize::MAX, |_, _| true).await?.0)
+    }
+
+    /// The same, with those that something else than roles keeps from the caller.
+    ///
+    /// # Errors
+    /// [`AdminError`].
+    pub async fn visible_and_kept_back(&self, ctx: &RequestContext) -> Result<VaultListing, AdminError> {
+        let _place = self.listing(ctx).await?;
+        let (mut seen, mut budgets) = (VaultListing::default(), Budgets::default());
+        for (id, name) in self.within_reach(ctx, false).await?.1 {
+            let ask = Ask::vault(Action::VaultRead, &name);
+            match self.gate.judge_ahead_within(ctx, &ask, &mut budgets).await {
+                Judgement::Permitted(case) => seen.vaults.extend(case.vault.map(|(vault, _)| vault)),
+                Judgement::Denied(_, denial) => {
+                    let reason = denial.inspect(|denial| denial.reason.clone());
+                    seen.kept_back.extend(self.kept_back(ctx, ask.action, (id, name.clone()), &reason).await);
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// A vault of a list that was refused for this reason, if the roles of the caller show it.
+    async fn kept_back(
+        &self,
+        ctx: &RequestContext,
+        action: Action,
+        (id, vault): (VaultId, VaultName),
+        reason: &DenyReason,
+    ) -> Option<KeptBack> {
+        let by = KeptBy::of(reason.told())?;
+        self.gate.roles_allow(ctx, action, id).await.then_some(KeptBack { vault, by })
     }
 
     /// Of the vaults that the caller may see the settings of: all, where there are at most so many within their reach, and

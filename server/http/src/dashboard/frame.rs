@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use strongroom_domain::{
     action::Action,
+    admin::VaultListing,
     context::RequestContext,
     gate::Ask,
     identity::Session,
@@ -99,6 +100,11 @@ impl Viewer<'_> {
     /// The vaults that may be listed; none when they cannot be read, which the page itself tells.
     pub(super) async fn vaults(&self) -> Vec<Arc<Vault>> {
         self.services.admin.visible_vaults(&self.call.ctx).await.unwrap_or_default()
+    }
+
+    /// The same, with those that something else than roles keeps from whoever looks.
+    pub(super) async fn vaults_and_kept_back(&self) -> VaultListing {
+        self.services.admin.visible_and_kept_back(&self.call.ctx).await.unwrap_or_default()
     }
 
     /// Whether the gate would allow something now; promises nothing for the next request.

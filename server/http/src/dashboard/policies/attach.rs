@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::{
     action::Action,
-    admin::ModuleShown,
+    admin::{ModuleShown, VaultListing},
     gate::Ask,
     names::ObjectName,
     policy::{AttachmentState, MAX_SETTINGS_BYTES, ModuleDigest, PolicyAttachment},
@@ -22,7 +22,7 @@ use crate::{
         Failure,
         form::{LONG, Sent},
         frame::{Place, Viewer},
-        links, redirect,
+        kept_back, links, redirect,
         refusal::{self, Refusal},
         snippets::{self, Commands},
         vault_forms::force_field,
@@ -230,7 +230,7 @@ fn settings_fields(draft: &Draft, schema: Option<&str>, href: &str) -> (Vec<Fiel
 
 async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refusal: Option<&Refusal>) -> Response {
     let facts = &module.facts;
-    let vaults = viewer.vaults().await;
+    let VaultListing { vaults, kept_back, .. } = viewer.vaults_and_kept_back().await;
     let choice = |to: &AttachedTo, label: String| Choice {
         value: to.segment().to_owned(),
         label,
@@ -280,6 +280,7 @@ async fn new_page(viewer: &Viewer<'_>, module: &ModuleShown, draft: &Draft, refu
     let place = Place::Policies.below(say!("policies-attach-attach-name", name = facts.name));
     let page = PanelsPage {
         lead: Some(facts.summary.clone()),
+        notices: kept_back::notice(&kept_back).into_iter().collect(),
         main: vec![Panel::new(say!("policies-attach-attachment"), Body::Form(form)).acts(other)],
         aside: vec![schema(module), snippets::panel(vec![commands.server(&command)])],
         ..PanelsPage::new(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_domain::{
     action::Action,
-    admin::{AttachmentShown, ModuleShown},
+    admin::{AttachmentShown, ModuleShown, VaultListing},
     gate::Ask,
     policy::{AttachmentState, ModuleDigest},
     vault::Vault,
@@ -25,7 +25,7 @@ use crate::{
         Failure,
         form::{SHORT, Sent},
         frame::{Place, Viewer},
-        links,
+        kept_back, links,
         offers::Offers,
         redirect,
         refusal::{self, Refusal},
@@ -48,7 +48,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let module = viewer.services.admin.show_module(&viewer.call.ctx, digest).await?;
     let facts = &module.facts;
     let modules = Modules::told(viewer).await;
-    let vaults = viewer.vaults().await;
+    let VaultListing { vaults, kept_back, .. } = viewer.vaults_and_kept_back().await;
     let place = Place::Policies.below(facts.name.clone());
     let (acts, cannot) = offered(viewer, &module, &vaults, &place).await;
     let (attached, notice) = attached(viewer, &vaults, &digest).await;
@@ -75,7 +75,7 @@ pub(crate) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         acts,
         cannot,
         tabs: views::tabs(&digest, shown),
-        notices: notice.into_iter().collect(),
+        notices: notice.into_iter().chain(kept_back::notice(&kept_back)).collect(),
         main,
         aside: vec![
             Panel::new(say!("policies-module-details"), Body::Facts(details(&module))),

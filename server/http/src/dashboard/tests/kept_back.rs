@@ -26,6 +26,11 @@ async fn a_vault_that_a_module_keeps_back_is_told_wherever_vaults_are_listed_and
             assert!(!stranger.contains(word), "{page}: {word}: {stranger}");
         }
     }
+    let module = story.module("rule").await;
+    for page in [format!("/policy/modules/{module}"), format!("/policy/modules/{module}/attach")] {
+        let told = story.get(&page, &ada).await.text;
+        assert!(told.contains("Vault demo is left out: the policy module guard refuses"), "{page}: {told}");
+    }
     let found = story.get("/search?q=ledger&as=list", &ada).await.text;
     let found: serde_json::Value = serde_json::from_str(&found).unwrap();
     assert_eq!(found["notices"].as_array().unwrap().len(), 1, "{found}");
