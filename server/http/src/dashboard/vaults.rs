@@ -58,9 +58,10 @@ const COLUMNS: [&str; 9] = [
     "Access by",
     "Purge protection",
     "Owners",
-    "Tags",
+    TAGS,
     "",
 ];
+const TAGS: &str = "Tags";
 /// What only a page of the list knows, so that it cannot be sorted by it.
 const APART: [&str; 4] = ["Secrets, keys, certificates", "Near their end", "Denials, 24 h", "Owners"];
 /// Vaults on a page.
@@ -134,7 +135,10 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let creates = !acts.is_empty();
     acts.push(Act::link(say!("vaults-deleted-vaults"), links::DELETED_VAULTS, Icon::Trash));
     let token = viewer.form_token();
-    let rows: Vec<Row> = vaults.iter().map(|vault| row(viewer, vault, &around, &token)).collect();
+    // A column of which no vault has anything is left out.
+    let tagged = vaults.iter().any(|vault| !vault.settings.tags.is_empty());
+    let columns: Vec<&str> = COLUMNS.into_iter().filter(|column| tagged || *column != TAGS).collect();
+    let rows: Vec<Row> = vaults.iter().map(|vault| row(viewer, vault, &around, (token.as_str(), tagged))).collect();
     let headline = match rows.len() {
         _ if !whole => say!("vaults-vaults").to_owned(),
         0 => say!("vaults-no-vault-you-may-list").to_owned(),
@@ -178,8 +182,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 links::asked(links::VAULTS, &[("q", Some(words.as_str())), ("after", Some(next.as_str()))])
             }),
         };
-        let sorts = sort.heads(&COLUMNS, &APART);
-        Body::Table(Table { sorts, paging: paging.unwrap_or(own), ..Table::new(&COLUMNS, rows) })
+        let sorts = sort.heads(&columns, &APART);
+        Body::Table(Table { sorts, paging: paging.unwrap_or(own), ..Table::new(&columns, rows) })
     };
     let alone = none && !searched && after.is_none();
     let stranger = alone && !creates && !services.admin.holds_something(&viewer.call.ctx).await?;
@@ -201,9 +205,9 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     Ok(rendered(200, page.render()))
 }
 
-fn row(viewer: &Viewer<'_>, vault: &Arc<Vault>, around: &Around, token: &str) -> Row {
+fn row(viewer: &Viewer<'_>, vault: &Arc<Vault>, around: &Around, (token, tagged): (&str, bool)) -> Row {
     let settings = &vault.settings;
-    Row::new(vec![
+    let mut cells = vec![
         Cell::Link {
             text: vault.name.to_string(),
             href: links::vault(&vault.name),
@@ -215,13 +219,10 @@ fn row(viewer: &Viewer<'_>, vault: &Arc<Vault>, around: &Around, token: &str) ->
         Cell::text(mode_words(settings.access_mode)),
         protection(settings),
         around.owned(vault),
-        if settings.tags.is_empty() {
-            Cell::None(say!("vaults-none").into())
-        } else {
-            Cell::Tags(view::tags(&settings.tags))
-        },
-        Cell::Acts(vec![pins::act(viewer, vault, token)]),
-    ])
+    ];
+    cells.extend(tagged.then(|| view::tags_cell(&settings.tags)));
+    cells.push(Cell::Acts(vec![pins::act(viewer, vault, token)]));
+    Row::new(cells)
 }
 
 /// What grants requests, in words.
