@@ -187,6 +187,32 @@ impl SignInError {
     }
 }
 
+/// What a provider answered when it was asked just now: nothing of it is kept or counts for anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderLook {
+    /// Where its discovery document is looked for.
+    pub discovery_uri: String,
+    /// What that says, or why it says nothing.
+    pub discovery: Result<ProviderTold, String>,
+    /// How many keys it has that can be verified with here, or why none are known.
+    pub keys: Result<usize, String>,
+    /// How far its clock is ahead of the one it was asked by, in seconds, if it tells.
+    pub clock_ahead: Option<i64>,
+}
+
+/// What a discovery document says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderTold {
+    /// Where people are sent.
+    pub authorization_endpoint: Option<String>,
+    /// Where codes are redeemed.
+    pub token_endpoint: Option<String>,
+    /// Where its keys are.
+    pub jwks_uri: String,
+    /// Where its own session is ended.
+    pub end_session_endpoint: Option<String>,
+}
+
 /// OIDC sign-in by authorization code with PKCE (RFC 7636, OpenID Connect Core 3.1).
 #[async_trait]
 pub trait SignIn: Send + Sync {
@@ -200,6 +226,14 @@ pub trait SignIn: Send + Sync {
     /// installation is configured; none for in any way.
     fn step_up(&self, _issuer: &str) -> Option<StepUp> {
         None
+    }
+
+    /// Asks a provider how it answers now.
+    ///
+    /// # Errors
+    /// [`SignInError::UnknownProvider`]; what the provider itself does not answer is in the look.
+    async fn look(&self, _provider: &str, _now_millis: i64) -> Result<ProviderLook, SignInError> {
+        Err(SignInError::UnknownProvider)
     }
 
     /// Begins: gives the provider's address to go to, and what must be kept until the way back

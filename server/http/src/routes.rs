@@ -248,6 +248,7 @@ routes! {
     Base Get "/policy/attached/{where}/{attachment}/detach" Session DetachPage;
     Base Post "/policy/attached/{where}/{attachment}/detach" Session DetachForm;
     Base Get "/settings" Session SettingsPage;
+    Base Post "/settings/providers/{provider}/test" Session ProviderTestForm;
     Base Post "/settings/token-keys/rotate" Session TokenKeysRotateForm;
     Base Get "/settings/token-keys/revoke" Session TokenKeysRevokePage;
     Base Post "/settings/token-keys/revoke" Session TokenKeysRevokeForm;

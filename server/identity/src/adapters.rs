@@ -14,8 +14,8 @@ use strongroom_domain::{
     principal::{Principal, TokenOrigin},
     setup::{FirstProvider, ProviderDesk},
     sign_in::{
-        Authenticator, LogoutToken, SignIn, SignInDemand, SignInError as SignInRefused, SignInProvider, SignedIn,
-        TokenExplanation, TokenRejected,
+        Authenticator, LogoutToken, ProviderLook, SignIn, SignInDemand, SignInError as SignInRefused, SignInProvider,
+        SignedIn, TokenExplanation, TokenRejected,
     },
 };
 use uuid::Uuid;
@@ -155,6 +155,10 @@ impl SignIn for SignInService {
 
     fn step_up(&self, issuer: &str) -> Option<StepUp> {
         self.step_up.iter().find(|(known, _)| known == issuer).map(|(_, terms)| terms.clone())
+    }
+
+    async fn look(&self, provider: &str, now_millis: i64) -> Result<ProviderLook, SignInRefused> {
+        self.providers.look(provider, now_millis).await.map_err(refused)
     }
 
     async fn begin(

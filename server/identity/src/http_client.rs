@@ -6,6 +6,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use url::{Host, Url};
 
 /// Time for one exchange, from connecting to the last byte.
@@ -97,13 +98,19 @@ impl HttpClient {
 
     /// Fetches a document.
     pub(crate) async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
+        Ok(self.get_dated(url).await?.0)
+    }
+
+    /// The same with the time that the answer says it was given at (`Date`), Unix seconds.
+    pub(crate) async fn get_dated(&self, url: &str) -> Result<(Vec<u8>, Option<i64>), FetchError> {
         let url = self.check_url(url)?;
         let request = self.client.get(url).header("accept", "application/json");
         let response = request.send().await.map_err(|error| unreachable_host(&error))?;
         if response.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(response.status().as_u16()));
         }
-        read_bounded(response).await
+        let date = response.headers().get("date").and_then(|date| date.to_str().ok()).and_then(moment);
+        Ok((read_bounded(response).await?, date))
     }
 
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, FetchError> {
@@ -127,6 +134,11 @@ impl<'c> AsyncHttpClient<'c> for HttpClient {
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         Box::pin(self.exchange(request))
     }
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7), Unix seconds.
+fn moment(date: &str) -> Option<i64> {
+    OffsetDateTime::parse(date, &Rfc2822).ok().map(OffsetDateTime::unix_timestamp)
 }
 
 /// Whether the host of the address is this machine.
@@ -177,6 +189,12 @@ mod tests {
 
     use super::*;
     use crate::test_support::{authority, http_client};
+
+    #[test]
+    fn an_answer_tells_when_it_was_given() {
+        assert_eq!(moment("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        assert_eq!(moment("soon"), None);
+    }
 
     #[test]
     fn only_https_and_permitted_loopback_may_be_asked() {

@@ -19,7 +19,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
-use strongroom_domain::time::Clock;
+use strongroom_domain::{
+    sign_in::{ProviderLook, ProviderTold},
+    time::Clock,
+};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -364,9 +367,43 @@ impl RemoteKeys {
     }
 
     async fn discover(&self) -> Result<Discovery, RefreshError> {
-        let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let document = self.http.get(&url).await?;
-        let discovery: Discovery = serde_json::from_slice(&document).map_err(|_| RefreshError::Discovery)?;
+        self.discovered(&self.http.get(&self.discovery_uri()).await?)
+    }
+
+    fn discovery_uri(&self) -> String {
+        format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'))
+    }
+
+    fn discovered(&self, document: &[u8]) -> Result<Discovery, RefreshError> {
+        let discovery: Discovery = serde_json::from_slice(document).map_err(|_| RefreshError::Discovery)?;
         if discovery.issuer == self.issuer { Ok(discovery) } else { Err(RefreshError::WrongIssuer) }
+    }
+
+    /// Asks the issuer now, whatever is known of it, and keeps nothing of the answer.
+    pub(crate) async fn look(&self, now_seconds: i64) -> ProviderLook {
+        let discovery_uri = self.discovery_uri();
+        let (found, date) = match self.http.get_dated(&discovery_uri).await {
+            Ok((document, date)) => (self.discovered(&document), date),
+            Err(error) => (Err(error.into()), None),
+        };
+        let known = found.as_ref().ok().map(|discovery| discovery.jwks_uri.clone());
+        let keys = match self.jwks_uri.clone().or(known) {
+            Some(uri) => match self.http.get(&uri).await {
+                Ok(document) => KeySet::parse(document).map(|set| set.keys.len()).ok_or(RefreshError::NoKeys),
+                Err(error) => Err(error.into()),
+            },
+            None => Err(RefreshError::Discovery),
+        };
+        ProviderLook {
+            discovery_uri,
+            discovery: found.map_err(|error| error.to_string()).map(|discovery| ProviderTold {
+                authorization_endpoint: discovery.authorization_endpoint,
+                token_endpoint: discovery.token_endpoint,
+                jwks_uri: discovery.jwks_uri,
+                end_session_endpoint: discovery.end_session_endpoint,
+            }),
+            keys: keys.map_err(|error| error.to_string()),
+            clock_ahead: date.map(|date| date.saturating_sub(now_seconds)),
+        }
     }
 }

@@ -61,3 +61,4 @@ settings-revoke-the-keys-that-sign = Revoke the keys that sign tokens?
 settings-whether-the-root-key-opens = Whether the root key at hand opens everything
 settings-wrap-every-key-anew = Wrap every key by a new root key
 settings-revoked-word = revoked
+settings-test = Test

@@ -269,6 +269,7 @@ pub(crate) fn operation(endpoint: Endpoint) -> &'static str {
         | Endpoint::AuditChain
         | Endpoint::AuditReceipt => "AuditRead",
         Endpoint::TokenExplain | Endpoint::TokenTryForm => "TokenExplain",
+        Endpoint::ProviderTestForm => "SignInProviderTest",
         Endpoint::TokenKeyList | Endpoint::SettingsPage | Endpoint::TokenKeysRevokePage => "TokenKeyRead",
         Endpoint::TokenKeyRotate | Endpoint::TokenKeysRotateForm => "TokenKeyRotate",
         Endpoint::TokenKeyRevoke | Endpoint::TokenKeysRevokeForm => "TokenKeyRevoke",

@@ -341,6 +341,11 @@ pub(super) fn provider_callback(provider: &str) -> String {
     format!("/auth/{}/callback", in_path(provider))
 }
 
+/// Asks a sign-in provider how it answers.
+pub(super) fn provider_test(provider: &str) -> String {
+    format!("{SETTINGS}/providers/{}/test", in_path(provider))
+}
+
 /// Where a provider says that a session has ended.
 pub(super) fn back_channel_logout(base: &str, provider: &str) -> String {
     format!("{base}/auth/{provider}/back-channel-logout")

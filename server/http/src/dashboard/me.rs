@@ -290,7 +290,7 @@ mod tests {
             assert_eq!(language(Some(&format!("__Host-look={cookie}"))), chosen, "{cookie}");
         }
         assert_eq!(language(Some("__Host-look=a.b.c.en")), Some(Language::ENGLISH));
-        for other in [None, Some(""), Some("__Host-look=\"><script>"), Some("__Host-look=dark")] {
+        for other in [None, Some(""), Some("__Host-look=\"><script>"), Some("__Host-look=.")] {
             assert_eq!(look(other), Look::default(), "{other:?}");
         }
     }

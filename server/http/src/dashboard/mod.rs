@@ -57,6 +57,7 @@ mod pins;
 mod place;
 mod policies;
 mod problems;
+mod provider_test;
 mod question;
 mod readers;
 mod refusal;
@@ -419,6 +420,7 @@ fn handled<'a>(viewer: &'a Viewer<'a>, request: &'a Request) -> Handled<'a> {
         Endpoint::DetachPage => boxed(|| policies::acts::ask_detach(viewer)),
         Endpoint::EnforcePage => boxed(|| policies::enforce::ask(viewer)),
         Endpoint::SettingsPage => boxed(|| settings::show(viewer)),
+        Endpoint::ProviderTestForm => boxed(|| provider_test::test(viewer, request)),
         Endpoint::TokenKeysRotateForm => boxed(|| settings::rotate(viewer, request)),
         Endpoint::TokenKeysRevokePage => boxed(|| settings::ask_revoke(viewer)),
         Endpoint::TokenKeysRevokeForm => boxed(|| settings::revoke(viewer, request)),

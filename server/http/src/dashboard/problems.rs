@@ -203,6 +203,7 @@ fn changes(endpoint: Endpoint) -> bool {
             | Endpoint::KeyUseForm
             | Endpoint::ModuleTryForm
             | Endpoint::TokenTryForm
+            | Endpoint::ProviderTestForm
             | Endpoint::CertificateLookForm
             | Endpoint::SecretImportLookForm
             | Endpoint::KeyLookForm

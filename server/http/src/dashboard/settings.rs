@@ -70,24 +70,28 @@ pub(super) async fn show(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 /// Where people sign in, with the addresses that each provider has to know.
 fn providers(viewer: &Viewer<'_>) -> Panel {
     let base = viewer.services.addresses.base();
+    let token = viewer.form_token();
     let rows: Vec<Row> = viewer
         .services
         .sign_in
         .providers()
         .into_iter()
         .map(|provider| {
+            let test = links::provider_test(&provider.id);
+            let test = Act::post(say!("settings-test"), &provider.name, test, &token, Icon::Try);
             Row::new(vec![
                 Cell::Text { text: provider.name, small: Some(provider.id.clone()) },
                 Cell::Code(provider.issuer),
                 Cell::Code(sign_in::redirect_address(viewer.services, &provider.id)),
                 Cell::Code(links::back_channel_logout(base, &provider.id)),
+                Cell::Acts(vec![test]),
             ])
         })
         .collect();
     let body = if rows.is_empty() {
         Body::Text(vec![say!("settings-none-nobody-can-sign-in").to_owned()])
     } else {
-        Body::Table(Table::new(&["Provider", "Issuer", "Redirect address", "Back-channel logout"], rows))
+        Body::Table(Table::new(&["Provider", "Issuer", "Redirect address", "Back-channel logout", ""], rows))
     };
     Panel::new(say!("settings-sign-in-providers"), body).note(say!("settings-from-the-configuration")).foot(say!(
         "settings-after-logout-base-value",

@@ -30,7 +30,11 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use strongroom_crypto::{Entropy, EntropyError, SecretText};
-use strongroom_domain::{principal::Principal, sign_in::SignInDemand, time::Clock};
+use strongroom_domain::{
+    principal::Principal,
+    sign_in::{ProviderLook, SignInDemand},
+    time::Clock,
+};
 use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -221,6 +225,16 @@ impl Providers {
             scopes: config.scopes,
         };
         Ok((config.name, provider))
+    }
+
+    /// Asks one how it answers now; nothing is kept.
+    ///
+    /// # Errors
+    /// [`SignInError::UnknownProvider`].
+    pub async fn look(&self, provider: &str, now_millis: i64) -> Result<ProviderLook, SignInError> {
+        let provider = self.provider(provider)?;
+        let keys = provider.issuer.remote_keys().ok_or(SignInError::ProviderUnreachable)?;
+        Ok(keys.look(now_millis.div_euclid(1000)).await)
     }
 
     /// Name, label and issuer of every provider, in the order of the configuration.

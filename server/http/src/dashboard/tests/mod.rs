@@ -63,8 +63,8 @@ use strongroom_domain::{
     secrets::Secrets,
     setup::Setup,
     sign_in::{
-        Authenticator, CheckState, LogoutToken, SignIn, SignInDemand, SignInError, SignInProvider, SignedIn,
-        TokenCheck, TokenExplanation, TokenRejected,
+        Authenticator, CheckState, LogoutToken, ProviderLook, ProviderTold, SignIn, SignInDemand, SignInError,
+        SignInProvider, SignedIn, TokenCheck, TokenExplanation, TokenRejected,
     },
     test_support::{
         signed_in,
@@ -103,6 +103,20 @@ impl SignIn for Provider {
 
     fn knows(&self, issuer: &str) -> bool {
         issuer != UNCONFIGURED
+    }
+
+    async fn look(&self, _: &str, _: i64) -> Result<ProviderLook, SignInError> {
+        Ok(ProviderLook {
+            discovery_uri: format!("{PEOPLE}/.well-known/openid-configuration"),
+            discovery: Ok(ProviderTold {
+                authorization_endpoint: Some("https://idp.example/authorize".into()),
+                token_endpoint: Some("https://idp.example/token".into()),
+                jwks_uri: "https://idp.example/keys".into(),
+                end_session_endpoint: None,
+            }),
+            keys: Err("the answer has status 500".into()),
+            clock_ahead: Some(3),
+        })
     }
 
     async fn begin(

@@ -47,3 +47,24 @@ async fn the_keys_of_tokens_are_rotated_and_revoked() {
     story.world.clock.advance(15 * 60_000);
     assert_eq!(story.get(revoke, &ada).await.status, 403, "it needs a sign-in of just now");
 }
+
+#[tokio::test]
+async fn a_provider_is_asked_how_it_answers_before_nobody_can_sign_in() {
+    let story = Story::start();
+    let (ada, bob) = (story.sign_in("ada").await, story.sign_in("bob").await);
+    let test = "/settings/providers/dev/test";
+    assert!(story.get("/settings", &ada).await.text.contains(&format!("action=\"{test}\"")));
+    let page = story.submit(test, &ada, "").await;
+    assert_eq!((page.status, story.last().operation.as_str()), (200, "SignInProviderTest"), "{}", page.text);
+    for told in [
+        "does not answer as it should",
+        "the answer has status 500",
+        "https://idp.example/authorize",
+        "3 s from",
+        "/auth/callback",
+    ] {
+        assert!(page.text.contains(told), "{told}: {}", page.text);
+    }
+    assert_eq!(story.submit("/settings/providers/none/test", &ada, "").await.status, 404);
+    assert_eq!(story.submit(test, &bob, "").await.status, 403);
+}

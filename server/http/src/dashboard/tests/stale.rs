@@ -87,7 +87,7 @@ async fn a_form_undoes_nothing_that_somebody_else_did_since_it_was_opened() {
     let edit_key = key.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with("/edit"));
     let web = story.get("/vaults/demo/certificates/web", &cookie).await.text;
     let edit_web = web.split("href=\"").filter_map(|rest| rest.split('"').next()).find(|link| link.ends_with("/edit"));
-    let tagged = "enabled=yes&tags-shown=yes&tag-name-1=by&tag-value-1=WHO";
+    let tagged = "op-verify=yes&enabled=yes&tags-shown=yes&tag-name-1=by&tag-value-1=WHO";
     let policy = "subject=CN%3DWHO.example&issuer=inside&issuer-was=inside&months=3&kind=EC+P-256\
                   &form=application%2Fx-pem-file&usage-digitalSignature=yes";
     for (form, fields) in [
@@ -114,7 +114,10 @@ async fn a_form_undoes_nothing_that_somebody_else_did_since_it_was_opened() {
         assert_eq!(first.status, 303, "{form}: {}", first.text);
         let before = story.world.store.image();
         let late = story.submit(form, &cookie, &of(other, &revision)).await;
-        assert_eq!((late.status, story.last().reason.as_str()), (412, "other-revision"), "{form}: {}", late.text);
+        assert_eq!(late.status, 412, "{form}: {}", late.text);
+        // What is stored was read after that, for the page.
+        let refused = story.log().into_iter().rfind(|record| record.reason == "other-revision").unwrap();
+        assert_eq!((refused.outcome, refused.status), (Outcome::Failed, Some(412)), "{form}");
         assert_eq!(story.world.store.image().happened.len(), before.happened.len(), "{form}");
         assert!(late.text.contains("Stored now") && late.text.contains("changed meanwhile"), "{form}: {}", late.text);
         assert!(late.text.contains(one) && late.text.contains(other), "{form}: {}", late.text);

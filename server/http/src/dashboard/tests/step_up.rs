@@ -118,6 +118,7 @@ const GOES_WITHOUT: &[Endpoint] = &[
     Endpoint::SessionEndForm,
     Endpoint::ModuleTryForm,
     Endpoint::TokenTryForm,
+    Endpoint::ProviderTestForm,
     Endpoint::ApprovalRefuseForm,
     // Asks others, who decide.
     Endpoint::ApprovalAskForm,
