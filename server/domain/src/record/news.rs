@@ -62,13 +62,11 @@ impl NewsCount {
         }
         let known = self.known.entry(principal).or_insert_with(|| Known { first: at, addresses: HashMap::new() });
         known.first = known.first.min(at);
-        match known.addresses.get_mut(client) {
-            Some(first) => *first = at.min(*first),
-            None if known.addresses.len() > MOST_OF_ONE => {}
-            None => {
-                known.addresses.insert(client.to_owned(), at);
-                self.addresses = self.addresses.saturating_add(1);
-            }
+        if let Some(first) = known.addresses.get_mut(client) {
+            *first = at.min(*first);
+        } else if known.addresses.len() <= MOST_OF_ONE {
+            known.addresses.insert(client.to_owned(), at);
+            self.addresses = self.addresses.saturating_add(1);
         }
         if self.known.len() > MOST_PRINCIPALS || self.addresses > MOST_ADDRESSES {
             self.full = true;
