@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr};
 use strongroom_domain::{
     action::Action,
     identity::{Session, Workload},
@@ -76,13 +76,7 @@ impl Store {
         limit: u64,
         among: Option<Expr>,
     ) -> Result<Option<(Vec<Result<session::Model, StoreError>>, Vec<u8>)>, StoreError> {
-        // After nothing means after no bytes: what is no bytes at all is nobody's session, and leaves no place to go on.
-        let query = session::Entity::find()
-            .filter(session::Column::IdHash.gt(after.unwrap_or_default()))
-            .filter(Condition::all().add_option(among))
-            .order_by_asc(session::Column::IdHash)
-            .limit(limit)
-            .into_model::<FoundRow<session::Entity>>();
+        let query = page_of(after, among).limit(limit).into_model::<FoundRow<session::Entity>>();
         let page = query.all(&self.reader).await.map_err(|e| store_error(&e))?;
         let last = page.last().and_then(|last| match last {
             FoundRow::Read(id_hash, _) | FoundRow::Unreadable(Some(id_hash), _) => Some(id_hash.clone()),
@@ -90,6 +84,20 @@ impl Store {
         });
         Ok(last.map(|last| (page.into_iter().map(FoundRow::row).collect(), last)))
     }
+}
+
+/// Sessions after one of them, in order of what is found by.
+fn page_of(after: Option<Vec<u8>>, among: Option<Expr>) -> Select<session::Entity> {
+    // After nothing means after no bytes: what is no bytes at all is nobody's session, and leaves no place to go on.
+    session::Entity::find()
+        .filter(session::Column::IdHash.gt(after.unwrap_or_default()))
+        .filter(Condition::all().add_option(among))
+        .order_by_asc(session::Column::IdHash)
+}
+
+/// Those of a principal.
+fn of_principal(principal: &PrincipalId) -> Expr {
+    session::Column::Principal.eq(rows::principal_key(principal))
 }
 
 #[async_trait]
@@ -125,8 +133,7 @@ impl IdentityStore for Store {
     }
 
     async fn sessions(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
-        let among = session::Column::Principal.eq(rows::principal_key(principal));
-        self.sessions_that(among, |session| session.principal.id == *principal).await
+        self.sessions_that(of_principal(principal), |session| session.principal.id == *principal).await
     }
 
     async fn sessions_to_end(&self, principal: &PrincipalId) -> Result<Vec<Arc<Session>>, StoreError> {
@@ -165,5 +172,26 @@ impl IdentityStore for Store {
             caches.put_session(ticket, session);
         }
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait as _, Database, QueryTrait as _};
+
+    use super::*;
+
+    /// Whoever looks at their own sessions must not read those of everybody.
+    #[tokio::test]
+    async fn the_sessions_of_somebody_are_found_by_an_index() {
+        let database = Database::connect("sqlite::memory:").await.unwrap();
+        strongroom_migrations::migrate(&database).await.unwrap();
+        let ada = PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() };
+        let query = page_of(None, Some(of_principal(&ada))).limit(PAGE).into_query();
+        let mut asked = database.get_database_backend().build(&query);
+        asked.sql = format!("EXPLAIN QUERY PLAN {}", asked.sql);
+        let rows = database.query_all_raw(asked).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+        assert!(plan.join("; ").contains("sessions_by_principal"), "{plan:?}");
     }
 }
