@@ -35,3 +35,4 @@ bulk-which = Which
 bulk-delete = Delete
 bulk-delete-what-of-vault = Delete { $what } of { $vault }?
 bulk-undo = Undo
+bulk-count-skipped-why = { $count } skipped: { $why }

@@ -2,7 +2,7 @@
 
 compare-same = Same
 compare-changed = Changed
-compare-only-in-the-current-one = Only in the current one
+compare-only-in-the-current-one = Only in the later one
 compare-only-in-the-earlier-one = Only in the earlier one
 compare-a-field-whose-name-is = A field whose name is no plain word
 compare-the-whole-value = The whole value
@@ -23,3 +23,10 @@ compare-both-versions-were-read-for = Both versions were read for this, and both
 compare-attributes = Attributes
 compare-read-the-older-version = Read the older version
 compare-read-the-current-version = Read the current version
+compare-that-is-no-version = That is no version.
+compare-from-one-version-to-another = From v{ $earlier } of { $created } to v{ $later } of { $created2 }. Values stay hidden until you reveal both sides.
+compare-read-the-later-version = Read the later version
+compare-show-the-later-one = Show the later one
+compare-version-of-day = v{ $ordinal }, { $day }
+compare-other-version = Other version
+compare-with-another-version = With another version

@@ -117,10 +117,12 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         return Ok(ask(viewer, &vault, &names).await);
     }
     let (mut rows, mut done_to) = (Vec::new(), Vec::new());
+    let mut skipped: BTreeMap<String, usize> = BTreeMap::new();
     for name in &names {
         let came = apply(viewer, &viewer.further()?, &vault, name, &wanted).await;
-        if came.is_ok() {
-            done_to.push(name);
+        match &came {
+            Ok(()) => done_to.push(name),
+            Err(failure) => *skipped.entry(why_not(failure)).or_default() += 1,
         }
         rows.push(row(&vault, name, &wanted, came));
     }
@@ -135,6 +137,10 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
         acts: [Act::primary(say!("bulk-back-to-the-secrets"), links::secrets(&vault), Icon::Undo)]
             .into_iter()
             .chain(undo(viewer, &vault, &wanted, &done_to))
+            .collect(),
+        notices: skipped
+            .into_iter()
+            .map(|(why, count)| say!("bulk-count-skipped-why", count = count, why = why))
             .collect(),
         main: vec![Panel::new(say!("bulk-what-came-of-it"), Body::Table(Table::new(&["Name", "Result", "Why"], rows)))],
         aside: vec![snippets::panel(vec![wanted.command(&commands(viewer, &vault), &names)])],
@@ -225,10 +231,17 @@ pub(super) fn came_of_it(done: &str, came: Result<(), Failure>) -> [Cell; 2] {
             Cell::badge(Tone::Bad, Icon::Ban, say!("bulk-denied")),
             Cell::link(told(&denial), links::why(denial.request_id)),
         ],
-        Err(Failure::Problem(problem)) => {
-            let sentence = problem.message.lines().next().unwrap_or_default().to_owned();
-            [Cell::badge(Tone::Warn, Icon::Failed, say!("bulk-not-done")), Cell::text(sentence)]
+        Err(failure @ Failure::Problem(_)) => {
+            [Cell::badge(Tone::Warn, Icon::Failed, say!("bulk-not-done")), Cell::text(why_not(&failure))]
         }
+    }
+}
+
+/// Why one was not done, in a sentence.
+fn why_not(failure: &Failure) -> String {
+    match failure {
+        Failure::Denied(denial) => told(denial),
+        Failure::Problem(problem) => problem.message.lines().next().unwrap_or_default().to_owned(),
     }
 }
 

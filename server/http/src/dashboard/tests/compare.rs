@@ -12,7 +12,7 @@ async fn versions_are_compared_without_a_value_in_sight() {
     let ada = story.sign_in("ada").await;
     let page = story.submit(&format!("/vaults/demo/secrets/db/{first}/compare"), &ada, "").await;
     assert_eq!(page.status, 200);
-    for shown in ["2 parts of db changed", "host", "password", "Only in the current one"] {
+    for shown in ["2 parts of db changed", "host", "password", "Only in the later one"] {
         assert!(page.text.contains(shown), "{shown} in {}", page.text);
     }
     assert!(!page.text.contains(VALUE) && !page.text.contains("zwei"), "{}", page.text);
@@ -36,6 +36,21 @@ async fn versions_are_compared_without_a_value_in_sight() {
     );
     let activity = panel(">Activity<").unwrap();
     assert!(activity.contains("SecretGet") && !activity.contains("SecretShow"), "{activity}");
+    // Two that are both not the current one, whichever is named first.
+    let second = story.set("db", r#"{"host":"one"}"#).await;
+    story.set("db", "other").await;
+    for (one, other) in [(&first, &second), (&second, &first)] {
+        let target = format!("/vaults/demo/secrets/db/{one}/compare");
+        let page = story.submit(&target, &ada, &format!("with={other}")).await;
+        assert!(
+            page.status == 200 && page.text.contains("From v1 of ") && page.text.contains(" to v3 of "),
+            "{}",
+            page.text
+        );
+        assert!(page.text.contains("Only in the earlier one") && page.text.contains("With another version"));
+    }
+    let none = story.submit(&format!("/vaults/demo/secrets/db/{first}/compare"), &ada, "with=x").await;
+    assert_eq!(none.status, 400);
     let denied = story.submit(&format!("/vaults/demo/secrets/db/{first}/compare"), &bob, "").await;
     assert_eq!(denied.status, 403);
     assert_eq!(story.submit("/vaults/demo/secrets/db/none/compare", &ada, "").await.status, 404);
