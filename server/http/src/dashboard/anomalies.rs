@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 
 use strongroom_domain::record::{FirstSeen, Outcome, RecordFilter, Tally};
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
-use uuid::Uuid;
 
 use super::{
     Failure, audit,
