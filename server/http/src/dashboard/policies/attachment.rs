@@ -78,6 +78,7 @@ pub(super) async fn page(
             fields: vec![box_of_force, Field::hidden("revision", all.revision.to_string())],
             submit: say!("policies-attachment-roll-back").to_owned(),
             danger: true,
+            cancel_href: Some(links::attachment(to, name)),
             ..Form::default()
         };
         let form = refusal::form(viewer, form, refusal).await;
