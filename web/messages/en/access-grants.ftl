@@ -1,6 +1,7 @@
 ### server/http/src/dashboard/access/grants.rs
 
 access-grants-give-a-role = Give a role
+access-grants-change = Change
 access-grants-remove = Remove
 access-grants-remove-unused = Remove unused
 access-grants-role-of-its-uses = Role of its uses

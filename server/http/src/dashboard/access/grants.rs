@@ -227,8 +227,20 @@ async fn table(
     let audits = viewer.may(&Ask::server(Action::AuditRead)).await;
     // One that is given above is removed there.
     let above = *at != ScopeRequest::Server && viewer.may(&Ask::server(Action::AssignmentRemove)).await;
+    let writable = match at.vault() {
+        Some(vault) => viewer.may(&Ask::vault(Action::AccessPolicyWrite, vault)).await,
+        None => false,
+    };
     let rows = items.iter().map(|grant| {
         let mut acts = Vec::new();
+        if let GrantedBy::Policy { vault, .. } = &grant.by
+            && writable
+        {
+            let parts = whom::parts(viewer, &grant.grantee);
+            let parts: Vec<_> = parts.iter().map(|(name, value)| (*name, Some(value.as_str()))).collect();
+            let href = links::in_vault(vault, "access-policy", &parts);
+            acts.push(Act::link(say!("access-grants-change"), href, Icon::Pencil));
+        }
         if let GrantedBy::Role { assignment, .. } = &grant.by {
             let may_remove = if grant.scope == "/" && *at != ScopeRequest::Server { above } else { removable };
             if makes_roles && matches!(grant.last_used, LastUsed::At { .. }) {
