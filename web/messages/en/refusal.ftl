@@ -13,3 +13,4 @@ refusal-none = None
 refusal-reason-for-the-record = Reason, for the record
 refusal-it-is-recorded-with-it = It stands in the audit record of this act, for ever. No secrets here.
 refusal-say-why-it-is-done = Nothing was done: say why it is done.
+refusal-sign-in-again-in-another-tab = Sign in again, in another tab

@@ -3,7 +3,7 @@
 
 use strongroom_domain::{
     action::Action,
-    decision::{Denial, DenyReason},
+    decision::{Denial, DenyReason, StepUp},
 };
 use strongroom_web::{Body, Cell, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
 use uuid::Uuid;
@@ -28,6 +28,8 @@ pub(super) struct Refusal {
     reason: &'static str,
     sentence: String,
     record: Option<Uuid>,
+    /// How the person has to have signed in, where that is what a policy asks for.
+    step_up: Option<Box<StepUp>>,
     /// The field that is to blame.
     field: Option<String>,
     /// Why something is to be done for good, as it was typed.
@@ -59,7 +61,7 @@ impl Refusal {
             }
             Failure::Denied(Denial {
                 request_id,
-                reason: DenyReason::Policy { attachment, code, sentence, .. },
+                reason: DenyReason::Policy { attachment, code, sentence, step_up, .. },
                 ..
             }) => {
                 let policy = if attachment.is_empty() {
@@ -68,7 +70,7 @@ impl Refusal {
                     say!("refusal-policy-attachment", attachment = attachment)
                 };
                 let sentence = format!("{sentence} ({policy}{code})");
-                Ok(Self { record: Some(request_id), ..Self::said(403, "denied", sentence) })
+                Ok(Self { record: Some(request_id), step_up, ..Self::said(403, "denied", sentence) })
             }
             other => Err(other),
         }
@@ -79,7 +81,7 @@ impl Refusal {
     }
 
     fn said(status: u16, reason: &'static str, sentence: String) -> Self {
-        Self { status, reason, sentence, record: None, field: None, why: String::new() }
+        Self { status, reason, sentence, record: None, step_up: None, field: None, why: String::new() }
     }
 
     /// What a field holds cannot be.
@@ -284,7 +286,12 @@ fn fact(field: Field) -> Option<Fact> {
 /// A form, with what was wrong when it was refused, or with what was typed before its session was renewed.
 pub(super) async fn form(viewer: &Viewer<'_>, form: Form, refusal: Option<&Refusal>) -> Form {
     match (refusal, viewer.kept) {
-        (Some(refusal), _) => refusal.put_on(form),
+        (Some(refusal), _) => {
+            let again = refusal.step_up.as_deref().and_then(|asked| step_up::href(viewer, Some(asked)));
+            // In a tab of its own: this page is all there is of what was typed.
+            let beside = again.map(|href| (say!("refusal-sign-in-again-in-another-tab").to_owned(), href));
+            Form { beside, ..refusal.put_on(form) }
+        }
         (None, Some(kept)) => kept.put_into(form),
         (None, None) => form,
     }

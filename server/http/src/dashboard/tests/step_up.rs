@@ -322,6 +322,10 @@ async fn a_policy_that_asks_for_more_says_how_to_prove_it() {
     assert_eq!(page.status, 403);
     let again = "/auth/dev/start?return_to=%2Fvaults%2Fdemo%2Fsecrets%2Fdb-password&#38;afresh=yes&#38;acr=phr+phrh";
     assert!(page.text.contains(&format!("href=\"{again}\"")), "{}", page.text);
+    // A form keeps what was typed, and the way to it is beside.
+    let typed = story.submit("/vaults/demo/new-secret", &cookie, "name=other&value=x&content_type=kept").await;
+    assert!(typed.status == 403 && typed.text.contains("value=\"kept\""), "{}", typed.text);
+    assert!(typed.text.contains("acr=phr+phrh\" target=\"_blank\""), "{}", typed.text);
     story.world.policies.oblige("guard", Vec::new());
     assert!(!story.get("/vaults/demo/secrets/db-password", &cookie).await.text.contains("afresh"));
 }
