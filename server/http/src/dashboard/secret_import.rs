@@ -54,6 +54,8 @@ const MAX_NAMES: usize = 100;
 const DELETED_PAGES: usize = 4;
 /// What the box of an entry is called, before its place.
 const TAKE: &str = "take-";
+/// What says of which entries no secret had the name when they were looked at, by their places.
+const NEW: &str = "new";
 
 /// What would become of a name.
 enum Step {
@@ -346,6 +348,9 @@ async fn preview(
     if open > 0 {
         let mut fields = vec![Field::hidden("sealed", sealed)];
         fields.extend(empty.then(|| Field::hidden("allow_empty", "yes")));
+        let new = all().enumerate().filter(|(_, (_, step))| matches!(step, Step::New));
+        let new: Vec<String> = new.map(|(at, _)| at.to_string()).collect();
+        fields.push(Field::hidden(NEW, new.join(" ")));
         let boxes = all().enumerate().filter(|(_, (_, step))| step.is_open());
         fields.extend(
             boxes.map(|(at, (one, step))| Field::check(&format!("{TAKE}{at}"), &one.secret, true).hint(step.words())),
@@ -388,11 +393,13 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         return Ok(form_page(viewer, &vault, Some(&refusal)).await);
     };
     let empty = sent.ticked("allow_empty");
+    let new: Vec<&str> = sent.text(NEW).split(' ').collect();
     let taken = planned.into_iter().enumerate().filter(|(at, _)| sent.ticked(&format!("{TAKE}{at}")));
     let (mut rows, mut done) = (Vec::new(), 0_usize);
-    for (_, Planned { entry, secret, name }) in taken {
+    for (at, Planned { entry, secret, name }) in taken {
+        let new = new.contains(&at.to_string().as_str());
         let came = match name {
-            Ok(name) => stored(viewer, &vault, &name, entry.value, empty).await.map(|()| name),
+            Ok(name) => stored(viewer, &vault, &name, entry.value, (empty, new)).await.map(|()| name),
             Err(why) => Err(Problem::bad_parameter(why).into()),
         };
         done += usize::from(came.is_ok());
@@ -427,13 +434,14 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     Ok(rendered(200, page.render()))
 }
 
-/// Stores one; what is there keeps its content type and its tags.
+/// Stores one; what is there keeps its content type and its tags, and what was new when it was looked at takes the place of
+/// nothing.
 async fn stored(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
     mut value: Zeroizing<String>,
-    empty: bool,
+    (empty, new): (bool, bool),
 ) -> Result<(), Failure> {
     if let Some(why) = unfit(&value, empty) {
         return Err(Problem::bad_parameter(why).into());
@@ -447,7 +455,11 @@ async fn stored(
         attributes = SecretAttributes { content_type: before.content_type, tags: before.tags, ..attributes };
     }
     let value = SecretText::new(std::mem::take(&mut *value));
-    secrets.set(&viewer.further()?, vault, name, &attributes, value).await?;
+    let ctx = viewer.further()?;
+    if new {
+        ctx.expect_revision(Action::SecretSet, 0);
+    }
+    secrets.set(&ctx, vault, name, &attributes, value).await?;
     Ok(())
 }
 

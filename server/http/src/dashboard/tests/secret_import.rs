@@ -67,13 +67,17 @@ async fn what_is_refused_keeps_none_of_the_others_and_a_file_is_one_sessions() {
     let story = Story::start();
     story.set("there", VALUE).await;
     let ada = story.sign_in("ada").await;
-    let page = looked(&story, &ada, &format!("NEXT={OTHER}\nTHERE={OTHER}\n")).await;
+    let page = looked(&story, &ada, &format!("NEXT={OTHER}\nTHERE={OTHER}\nTHIRD={OTHER}\n")).await;
     let sealed = hidden(&page.text, "sealed").to_owned();
+    assert!(page.text.contains("name=\"new\" value=\"0 2\""), "{}", page.text);
+    // Made between the two forms.
+    story.set("third", VALUE).await;
     // Deleted between the two forms.
     assert_eq!(story.submit("/vaults/demo/secrets/there/delete", &ada, "").await.status, 303);
-    let stored = story.submit(STORE, &ada, &format!("sealed={sealed}&take-0=yes&take-1=yes")).await;
-    assert!(stored.text.contains("1 of 2 stored") && stored.text.contains("Not done"), "{}", stored.text);
+    let stored = story.submit(STORE, &ada, &format!("sealed={sealed}&take-0=yes&take-1=yes&take-2=yes&new=0+2")).await;
+    assert!(stored.text.contains("1 of 3 stored") && stored.text.contains("Not done"), "{}", stored.text);
     assert_eq!(current(&story, "next").await.as_deref(), Some(OTHER));
+    assert_eq!(current(&story, "third").await.as_deref(), Some(VALUE), "what was new takes no place");
 
     let bob = story.sign_in("bob").await;
     story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Owner, Scope::Server).unwrap();
