@@ -218,7 +218,7 @@ fn headline(status: u16) -> &'static str {
         403 => say!("problems-the-request-was-refused"),
         405 => say!("problems-this-address-does-not-answer"),
         408 => say!("problems-the-request-took-too-long"),
-        409 => say!("problems-the-request-came-between-other"),
+        409 | 412 => say!("problems-the-request-came-between-other"),
         413 | 414 => say!("problems-the-request-is-too-long"),
         421 => say!("problems-this-host-is-not-served"),
         502 | 503 => say!("problems-the-service-is-temporarily-unavailable"),

@@ -307,7 +307,15 @@ async fn versions(
             let at = |act| links::secret_act(vault, &shown.secret.name, Some(&item.version.version), act);
             let (of, token) = (say!("secret-to-version", version = item.version.version), viewer.form_token());
             let compare = Act::post(say!("secret-compare"), &of, at("compare"), &token, Icon::Compare);
-            let roll_back = || Act::post(say!("secret-roll-back"), &of, at("roll-back"), &token, Icon::Undo);
+            // What came to be current meanwhile is not superseded by it unseen.
+            let roll_back = || Act::Post {
+                label: say!("secret-roll-back").to_owned(),
+                of: of.clone(),
+                action: at("roll-back"),
+                csrf_token: token.clone(),
+                icon: Some(Icon::Undo),
+                fields: vec![("revision".to_owned(), shown.secret.revision.to_string())],
+            };
             std::iter::once(compare).chain(open.roll_back.then(roll_back)).collect()
         } else {
             Vec::new()

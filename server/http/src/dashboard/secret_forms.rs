@@ -403,7 +403,8 @@ async fn edit_page(
 /// # Errors
 /// 403 for a form that is not ours, the gate's denial of either, or why nothing can be written.
 pub(super) async fn roll_back(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
-    Sent::accept(viewer, request, SHORT)?;
+    let sent = Sent::accept(viewer, request, SHORT)?;
+    refusal::hold(viewer, &sent, Action::SecretSet);
     let Named { vault, name, version } = Named::of(viewer)?;
     let secrets = &viewer.services.secrets;
     let read = viewer.further()?;

@@ -159,3 +159,18 @@ async fn what_is_refused_has_its_commands_too() {
         assert!(refused > 20, "{who}: {refused}");
     }
 }
+
+#[tokio::test]
+async fn a_roll_back_supersedes_nothing_that_its_page_did_not_show() {
+    let story = Story::start();
+    let first = story.set("db", "old").await;
+    story.set("db", "new").await;
+    let cookie = story.sign_in("ada").await;
+    let seen = story.revision("/vaults/demo/secrets/db", &cookie).await;
+    story.set("db", "newest").await;
+    let at = format!("/vaults/demo/secrets/db/{first}/roll-back");
+    let late = story.submit(&at, &cookie, &format!("revision={seen}")).await;
+    assert_eq!((late.status, story.last().reason.as_str()), (412, "other-revision"), "{}", late.text);
+    let seen = story.revision("/vaults/demo/secrets/db", &cookie).await;
+    assert_eq!(story.submit(&at, &cookie, &format!("revision={seen}")).await.status, 303);
+}
