@@ -2,7 +2,10 @@
 //! discovery document, its keys, its clock, and what has to be registered there. Nobody is sent anywhere, no session
 //! comes of it, and nothing of the answer is kept.
 
-use strongroom_domain::sign_in::{ProviderLook, ProviderTold, SignInError};
+use strongroom_domain::{
+    record::{Outcome, Record},
+    sign_in::{ProviderLook, ProviderTold, SignInError},
+};
 use strongroom_web::{Act, Body, Cell, Fact, Icon, Panel, PanelsPage, Tone, say};
 
 use super::{
@@ -17,6 +20,8 @@ use crate::{
     problem::Problem,
 };
 
+/// What records call it.
+const TEST: &str = "SignInProviderTest";
 /// How far two clocks may differ, in seconds: as tokens are judged.
 const CLOCKS_DIFFER: i64 = 60;
 
@@ -36,6 +41,13 @@ pub(super) async fn test(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         }
         Err(error) => return Err(Problem { reason: error.reason(), ..Problem::internal() }.into()),
     };
+    let ctx = &viewer.call.ctx;
+    let mut record = Record::of(ctx, TEST);
+    record.status = Some(200);
+    record.outcome = Outcome::Allowed;
+    record.object = Some(id.to_owned());
+    "ok".clone_into(&mut record.reason);
+    viewer.services.recorder.note(ctx, record).await.map_err(Problem::from)?;
     let base = viewer.services.addresses.base();
     let registered = vec![
         Fact::code(say!("provider-test-redirect-address"), sign_in::redirect_address(viewer.services, id)),

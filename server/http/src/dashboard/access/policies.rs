@@ -117,7 +117,8 @@ pub(crate) async fn put(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
 /// The gate's denial, or why the access policies cannot be read.
 pub(crate) async fn ask_remove(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let vault = vault(viewer)?;
-    let all = viewer.services.admin.list_access_policies(&viewer.call.ctx, &vault).await?;
+    // What comes of it is not known before it is read: the record of the page tells.
+    let all = viewer.services.admin.list_access_policies(&viewer.further()?, &vault).await?;
     let asked = |name: &str| request.query(name).unwrap_or_default();
     let alike = |policy: &&AccessPolicy| {
         whom::parts(viewer, &policy.grantee).iter().all(|(name, value)| asked(name) == value.as_str())

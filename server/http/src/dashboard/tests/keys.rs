@@ -249,7 +249,7 @@ async fn a_key_is_brought_looked_at_and_taken_in() {
     assert!(story.get("/vaults/demo/keys/brought", &ada).await.text.contains("wrapKey"));
     // It was new when it was looked at, and is there now.
     let again = story.submit("/vaults/demo/import-key/store", &ada, &fields).await;
-    assert!(again.status == 409 && again.text.contains("was not there when"), "{}", again.text);
+    assert!(again.status == 412 && again.text.contains("was not there when"), "{}", again.text);
     assert!(look(&jwk).await.text.contains("becomes its next version"));
     assert_eq!(look("-----BEGIN CERTIFICATE-----").await.status, 400);
     let other = fields.replace("name=brought", "name=other");
