@@ -621,8 +621,8 @@ async fn what_the_overview_could_not_read_is_not_told_to_be_nothing() {
     let cookie = story.sign_in("ada").await;
     story.world.store.keep_log_unread(true);
     let page = story.get("/overview", &cookie).await.text;
-    assert!(page.contains("<h1>4 things could not be looked at</h1>") && !page.contains("Nothing needs you"), "{page}");
-    for part in ["Denials", "Renewals of certificates", "Changes by people", "Decisions over time"] {
+    assert!(page.contains("<h1>5 things could not be looked at</h1>") && !page.contains("Nothing needs you"), "{page}");
+    for part in ["Denials", "Renewals of certificates", "Changes by people", "What is unusual", "Decisions over time"] {
         assert!(page.contains(&format!("{part} could not be read just now")), "{part}: {page}");
     }
     story.world.store.keep_log_unread(false);
