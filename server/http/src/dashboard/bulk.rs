@@ -128,7 +128,7 @@ pub(super) async fn act(viewer: &Viewer<'_>, request: &Request) -> Result<Respon
     }
     let done = done_to.len();
     if done > 0 {
-        viewer.note(BULK, Some(&vault)).await?;
+        viewer.note(BULK, &vault).await?;
     }
     let headline =
         say!("bulk-done-of-names-done2", done = done, names = names.len(), done2 = wanted.done().to_lowercase());

@@ -76,11 +76,11 @@ impl Viewer<'_> {
     ///
     /// # Errors
     /// 503 when it cannot be recorded.
-    pub(super) async fn note(&self, operation: &str, vault: Option<&VaultName>) -> Result<(), Problem> {
+    pub(super) async fn note(&self, operation: &str, vault: &VaultName) -> Result<(), Problem> {
         let ctx = &self.call.ctx;
         let mut record = Record::of(ctx, operation);
         record.status = Some(200);
-        record.vault = vault.map(ToString::to_string);
+        record.vault = Some(vault.to_string());
         record.outcome = Outcome::Allowed;
         "ok".clone_into(&mut record.reason);
         Ok(self.services.recorder.note(ctx, record).await?)

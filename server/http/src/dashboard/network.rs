@@ -121,7 +121,7 @@ async fn foresee(viewer: &Viewer<'_>, name: &VaultName, sent: &Sent) -> Result<R
     let page = page(viewer, &vault, filled).await;
     if refusal.is_none() {
         // The vault was read, and nothing was replaced.
-        viewer.note(Action::VaultRead.operation(), Some(name)).await?;
+        viewer.note(Action::VaultRead.operation(), name).await?;
     }
     Ok(page)
 }

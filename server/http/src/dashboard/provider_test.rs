@@ -79,7 +79,6 @@ pub(super) async fn test(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             headline(&provider.name, &look),
         )
     };
-    viewer.note(TEST, None).await?;
     Ok(rendered(200, page.render()))
 }
 

@@ -415,7 +415,7 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         return Ok(form_page(viewer, &vault, Some(&refusal)).await);
     }
     if done > 0 {
-        viewer.note(IMPORT, Some(&vault)).await?;
+        viewer.note(IMPORT, &vault).await?;
     }
     let count = rows.len();
     let page = PanelsPage {
