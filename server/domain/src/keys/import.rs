@@ -13,7 +13,9 @@ use crate::{
     key::KeyOperation,
     names::{ObjectKind, ObjectName, VaultName},
     objects::{InVault, ObjectError},
+    permit::Held,
     principal::PrincipalId,
+    record::HowItWent,
     secret::{SecretAttributes, SecretItem, VaultFacts},
 };
 
@@ -27,7 +29,44 @@ pub struct Import {
     pub operations: Option<BTreeSet<KeyOperation>>,
 }
 
+/// What a look at a key that may be imported is called in records.
+const INSPECT: &str = "KeyInspect";
+
 impl Keys {
+    /// What is in a document, for whoever may import a key under this name. Nothing is kept of it, and policy modules are
+    /// asked when it is imported.
+    ///
+    /// `read` may take seconds, because the document may be encrypted in a way that does. It is done for those alone whom
+    /// address and grants let through, on a thread where slow keys are made, within the same bounds.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it is not read; what reading it came to stands within.
+    pub async fn look_into<T, E>(
+        &self,
+        ctx: &RequestContext,
+        (vault, name): (&VaultName, &ObjectName),
+        read: impl FnOnce() -> Result<T, E> + Send + 'static,
+    ) -> Result<Result<T, E>, KeyError>
+    where
+        T: Send + 'static,
+        E: HowItWent + Send + 'static,
+    {
+        let known = Ask::object(ObjectKind::Key, Action::KeyImport, vault, name);
+        let Some(mut record) = self.objects.gate.until_modules(ctx, &known).await else {
+            let InVault { case, .. } = self.objects.admit(ctx, known).await?;
+            // Let in between the two questions: to be asked again.
+            return Err(self.objects.refuse(ctx, case, ObjectError::Contended.into()).await);
+        };
+        INSPECT.clone_into(&mut record.operation);
+        let looked = match self.forge.work(&ctx.principal.id, read).await {
+            Ok(looked) => looked,
+            Err(why) => return Err(self.objects.refuse_early(ctx, record, why).await),
+        };
+        let held = Held::without_permit(ctx.request_id, looked);
+        let looked = self.objects.recorder.release(ctx, record, held).await.map_err(ObjectError::from)?;
+        Ok(looked)
+    }
+
     /// PUT /keys/{name}: a key that was made elsewhere, as a new version.
     ///
     /// # Errors

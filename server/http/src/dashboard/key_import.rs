@@ -1,6 +1,8 @@
 //! Importing a key that was made elsewhere: first it is shown what is in the file, and nothing is kept; then it is taken in.
 //!
-//! Between the two the file is with the browser, sealed ([`passing`]). Must never show anything of a private half: type and
+//! Between the two the key is with the browser, sealed ([`passing`]). A document that is encrypted is opened once, by
+//! [`strongroom_domain::keys::Keys::look_into`], in the line of those who make slow keys: it may take seconds, and keeps
+//! nobody from anything else. Must never show anything of a private half: type and
 //! size alone are told, by their lengths. Whether it is a good key is found out for those who may import it, as it is taken
 //! in.
 
@@ -13,11 +15,10 @@ use strongroom_crypto::{
 };
 use strongroom_domain::{
     action::Action,
-    admin::Ahead,
-    gate::Ask,
     key::KeyOperation,
     keys::Import,
-    names::{ObjectKind, ObjectName, VaultName},
+    names::{ObjectName, VaultName},
+    record::{HowItWent, Outcome},
 };
 use strongroom_web::{Body, Fact, Field, FieldKind, Form, Panel, PanelsPage, say};
 use zeroize::Zeroizing;
@@ -48,6 +49,38 @@ const MAX_FILE: usize = 32 * 1024;
 /// Longest password in bytes.
 const MAX_PASSWORD: usize = 1024;
 
+/// Why a document is not taken for a key.
+#[derive(Debug, PartialEq, Eq)]
+enum Trouble {
+    TooLong,
+    NoKey,
+    Encrypted,
+    WrongPassword,
+    Size,
+    /// Of a JSON Web Key, in a sentence.
+    Jwk(String),
+}
+
+impl HowItWent for Trouble {
+    fn how(&self) -> (Outcome, &str) {
+        (Outcome::Failed, "invalid")
+    }
+}
+
+impl Trouble {
+    fn refusal(&self) -> Refusal {
+        let (field, words) = match self {
+            Self::TooLong => ("document", say!("key-import-it-is-longer-than-any-key")),
+            Self::NoKey => ("document", say!("key-import-it-holds-no-private-key")),
+            Self::Encrypted => ("password", say!("key-import-it-is-encrypted")),
+            Self::WrongPassword => ("password", say!("key-import-the-password-does-not-open-it")),
+            Self::Size => ("document", say!("key-import-keys-of-this-size")),
+            Self::Jwk(words) => ("document", words.as_str()),
+        };
+        Refusal::of_field(field, words)
+    }
+}
+
 /// A key as it was brought.
 struct Brought {
     parts: KeyParts,
@@ -57,35 +90,40 @@ struct Brought {
 }
 
 impl Brought {
-    /// Out of a JSON Web Key, or out of PEM or DER, which may be encrypted.
-    fn read(bytes: &[u8], password: &str) -> Result<Self, Refusal> {
-        let document = |words: &str| Refusal::of_field("document", words);
-        if bytes.len() > MAX_FILE {
-            return Err(document(say!("key-import-it-is-longer-than-any-key")));
-        }
-        let (parts, operations) = if bytes.trim_ascii_start().first() == Some(&b'{') {
-            private_jwk(bytes).map_err(|problem| document(&problem.message))?
+    /// Out of what was opened, which costs little.
+    fn read(plain: &[u8]) -> Result<Self, Trouble> {
+        let (parts, operations) = if is_json(plain) {
+            private_jwk(plain).map_err(|problem| Trouble::Jwk(problem.message))?
         } else {
-            let der = unarmoured(bytes).ok_or_else(|| document(say!("key-import-it-holds-no-private-key")))?;
-            let der = match EncryptedKey::read(&der) {
-                Some(_) if password.is_empty() => {
-                    return Err(Refusal::of_field("password", say!("key-import-it-is-encrypted")));
-                }
-                Some(locked) => locked
-                    .open(password)
-                    .map_err(|_| Refusal::of_field("password", say!("key-import-the-password-does-not-open-it")))?,
-                None => der,
-            };
-            let parts =
-                PrivateParts::from_der(&der).map_err(|_| document(say!("key-import-it-holds-no-private-key")))?;
-            let parts = match parts {
+            let parts = match PrivateParts::from_der(plain).map_err(|_| Trouble::NoKey)? {
                 PrivateParts::Rsa(parts) => KeyParts::Rsa(parts),
                 PrivateParts::Ec(parts) => KeyParts::Ec(parts),
             };
             (parts, None)
         };
-        let spec = parts.spec().map_err(|_| document(say!("key-import-keys-of-this-size")))?;
+        let spec = parts.spec().map_err(|_| Trouble::Size)?;
         Ok(Self { parts, spec, operations })
+    }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().first() == Some(&b'{')
+}
+
+/// A JSON Web Key as it is, or the DER of a private key, opened if it is encrypted: which may take seconds, as whoever made
+/// it wanted.
+fn opened(document: &[u8], password: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    if document.len() > MAX_FILE {
+        return Err(Trouble::TooLong);
+    }
+    if is_json(document) {
+        return Ok(Zeroizing::new(document.to_vec()));
+    }
+    let der = unarmoured(document).ok_or(Trouble::NoKey)?;
+    match EncryptedKey::read(&der) {
+        Some(_) if password.is_empty() => Err(Trouble::Encrypted),
+        Some(locked) => locked.open(password).map_err(|_| Trouble::WrongPassword),
+        None => Ok(der),
     }
 }
 
@@ -101,33 +139,9 @@ fn unarmoured(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     BASE64.decode(body.as_bytes()).ok().map(Zeroizing::new)
 }
 
-/// A file between the two steps.
-struct UnderWay {
-    password: Zeroizing<String>,
-    document: Zeroizing<Vec<u8>>,
-}
-
-impl UnderWay {
-    fn place(vault: &VaultName, name: &ObjectName) -> String {
-        format!("/vaults/{vault}/keys/{}", name.as_str())
-    }
-
-    /// `password ‖ NUL ‖ document`, sealed.
-    fn seal(&self, viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName) -> Result<String, Problem> {
-        let parts: [&[u8]; 3] = [self.password.as_bytes(), b"\0", &self.document];
-        let bytes = Zeroizing::new(parts.concat());
-        passing::seal(viewer, LABEL, &Self::place(vault, name), &bytes)
-    }
-
-    fn open(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectName, sealed: &str) -> Option<Self> {
-        let opened = passing::open(viewer, LABEL, &Self::place(vault, name), sealed)?;
-        let end = opened.iter().position(|byte| *byte == 0)?;
-        let (password, document) = (opened.get(..end)?, opened.get(end + 1..)?);
-        Some(Self {
-            password: Zeroizing::new(std::str::from_utf8(password).ok()?.to_owned()),
-            document: Zeroizing::new(document.to_vec()),
-        })
-    }
+/// What a key under way is sealed for. It was opened before, so that nobody waits for that twice.
+fn place(vault: &VaultName, name: &ObjectName) -> String {
+    format!("/vaults/{vault}/keys/{}", name.as_str())
 }
 
 /// GET /vaults/{vault}/import-key
@@ -141,25 +155,24 @@ pub(super) async fn form(viewer: &Viewer<'_>) -> Result<Response, Failure> {
 /// POST /vaults/{vault}/import-key: what kind of key it is. Nothing is kept.
 ///
 /// # Errors
-/// 403 for a form that is not ours.
+/// 403 for a form that is not ours, the gate's denial, 429 for one who has as many looked at as may be.
 pub(super) async fn look(viewer: &Viewer<'_>, request: &Request) -> Result<Response, Failure> {
     let parts = Parts::accept(viewer, request)?;
     let vault = vault(viewer)?;
     let text = |name| parts.file(name).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
     let sent_name = text("name").trim();
-    let looked = async {
-        let (name, under_way) = brought(&parts, sent_name)?;
-        // Whatever was sent, it is looked at for those alone who may import.
-        let ask = Ask::object(ObjectKind::Key, Action::KeyImport, &vault, &name);
-        if let Ahead::Obstacle(code) = viewer.services.admin.ahead(&viewer.call.ctx, &ask).await {
-            return Err(Refusal::of_field("name", say!("key-import-not-open-to-you", code = code)));
-        }
-        let brought = Brought::read(&under_way.document, &under_way.password)?;
-        Ok((name, under_way, brought))
+    let Given { name, password, document } = match brought(&parts, sent_name) {
+        Ok(brought) => brought,
+        Err(refusal) => return Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await),
     };
-    match looked.await {
-        Ok((name, under_way, brought)) => {
-            let sealed = under_way.seal(viewer, &vault, &name)?;
+    let look = move || {
+        let plain = opened(&document, &password)?;
+        let Brought { spec, operations, .. } = Brought::read(&plain)?;
+        Ok::<_, Trouble>((plain, spec, operations))
+    };
+    let refusal = match viewer.services.keys.look_into(&viewer.call.ctx, (&vault, &name), look).await {
+        Ok(Ok((plain, spec, operations))) => {
+            let sealed = passing::seal(viewer, LABEL, &place(&vault, &name), &plain)?;
             let there = viewer.services.keys.show(&viewer.further()?, &vault, &name, None).await.ok();
             if there.as_ref().and_then(|(item, _)| item.version.key.as_ref()).is_some_and(|key| key.in_token()) {
                 let refusal = Refusal::of_field("name", say!("key-import-the-key-of-this-name-is-in-hardware"));
@@ -170,15 +183,24 @@ pub(super) async fn look(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 None => Draft::empty(),
             };
             let step = Step { vault: &vault, name: &name, sealed: &sealed, new: there.is_none() };
-            let ticked = brought.operations.unwrap_or_default();
-            Ok(import_page(viewer, &step, Some(brought.spec), (draft, &ticked), None).await)
+            let ticked = operations.unwrap_or_default();
+            return Ok(import_page(viewer, &step, Some(spec), (draft, &ticked), None).await);
         }
-        Err(refusal) => Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await),
-    }
+        Ok(Err(trouble)) => trouble.refusal(),
+        Err(error) => Refusal::of(error.into())?.at("document"),
+    };
+    Ok(form_page(viewer, &vault, sent_name, Some(&refusal)).await)
 }
 
-/// What was sent: the file, or what was pasted in its place.
-fn brought(parts: &Parts<'_>, name: &str) -> Result<(ObjectName, UnderWay), Refusal> {
+/// What was sent.
+struct Given {
+    name: ObjectName,
+    password: Zeroizing<String>,
+    document: Zeroizing<Vec<u8>>,
+}
+
+/// The file, or what was pasted in its place.
+fn brought(parts: &Parts<'_>, name: &str) -> Result<Given, Refusal> {
     let name = ObjectName::parse(name).map_err(|error| Refusal::of_field("name", format!("{error}.")))?;
     let given = |part| parts.file(part).filter(|bytes| !bytes.is_empty());
     let document = match (given("document"), given("pasted")) {
@@ -187,11 +209,10 @@ fn brought(parts: &Parts<'_>, name: &str) -> Result<(ObjectName, UnderWay), Refu
         (None, None) => return Err(Refusal::of_field("document", say!("key-import-choose-a-file-or-paste"))),
     };
     let password = std::str::from_utf8(parts.file("password").unwrap_or_default()).ok();
-    let password = password.filter(|password| password.len() <= MAX_PASSWORD && !password.contains('\0'));
+    let password = password.filter(|password| password.len() <= MAX_PASSWORD);
     let password = password.ok_or_else(|| Refusal::of_field("password", say!("key-import-a-password-has-at-most")))?;
-    let under_way =
-        UnderWay { password: Zeroizing::new(password.to_owned()), document: Zeroizing::new(document.to_vec()) };
-    Ok((name, under_way))
+    let (password, document) = (Zeroizing::new(password.to_owned()), Zeroizing::new(document.to_vec()));
+    Ok(Given { name, password, document })
 }
 
 fn here(vault: &VaultName) -> Place {
@@ -295,9 +316,8 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     let vault = vault(viewer)?;
     let name = ObjectName::parse(sent.text("name")).map_err(|error| Problem::bad_parameter(format!("{error}.")))?;
     let sealed = sent.text("sealed");
-    let under_way = UnderWay::open(viewer, &vault, &name, sealed);
-    let brought = under_way.and_then(|under_way| Brought::read(&under_way.document, &under_way.password).ok());
-    let Some(Brought { parts, spec, .. }) = brought else {
+    let plain = passing::open(viewer, LABEL, &place(&vault, &name), sealed);
+    let Some(Brought { parts, spec, .. }) = plain.and_then(|plain| Brought::read(&plain).ok()) else {
         let refusal = Refusal::of_field("document", say!("key-import-it-was-looked-at-too-long-ago"));
         return Ok(form_page(viewer, &vault, name.display(), Some(&refusal)).await);
     };
@@ -333,7 +353,7 @@ mod tests {
     #[test]
     fn a_symmetric_key_is_told_by_its_length_and_what_is_no_key_is_refused() {
         let jwk = br#" {"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","key_ops":["wrapKey"]}"#;
-        let read = Brought::read(jwk, "").map_err(|refusal| refusal.sentence().to_owned()).unwrap();
+        let read = Brought::read(&opened(jwk, "").unwrap()).unwrap_or_else(|trouble| panic!("{trouble:?}"));
         assert_eq!((read.spec, view::key_kind(read.spec).as_str()), (KeySpec::Oct { bits: 256 }, "oct 256"));
         assert_eq!(read.operations, Some(BTreeSet::from([KeyOperation::WrapKey])));
         for other in [
@@ -344,7 +364,8 @@ mod tests {
             b"\x30\x00",
             &[b' '; MAX_FILE + 1],
         ] {
-            assert!(Brought::read(other, "").is_err(), "{:?}", String::from_utf8_lossy(other));
+            let read = opened(other, "").and_then(|plain| Brought::read(&plain).map(|_| ()));
+            assert!(read.is_err(), "{:?}", String::from_utf8_lossy(other));
         }
     }
 }

@@ -1,10 +1,16 @@
 //! Keys by pages: made, shown, used, changed, deleted.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
 use data_encoding::BASE64URL_NOPAD;
 use strongroom_domain::{
     key::KeyAlgorithm,
+    keys::KeyError,
     record::Outcome,
-    test_support::world::{demo, person},
+    test_support::world::{demo, name, person},
     vault::VaultUpdate,
 };
 
@@ -301,4 +307,42 @@ async fn a_key_goes_to_a_file_and_comes_back_from_one_and_says_when_it_was_used(
     let back = restore(&blob).await;
     assert_eq!((back.status, back.header("location")), (303, Some("/vaults/demo/keys/signer")), "{}", back.text);
     assert_eq!(story.get(&version, &ada).await.status, 200, "with its versions");
+}
+
+/// What opens for as long as it takes is opened two at a time and four of one caller: the next is told to come later, and
+/// nobody else waits for it.
+#[tokio::test]
+async fn whoever_has_keys_looked_at_waits_in_line() {
+    let story = Story::start();
+    let open = Arc::new(AtomicBool::new(false));
+    let (at_once, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let look = async || {
+        let told = Arc::clone(&open);
+        let (open, at_once, most) = (Arc::clone(&open), Arc::clone(&at_once), Arc::clone(&most));
+        let read = move || {
+            most.fetch_max(at_once.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            while !open.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            at_once.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, KeyError>(())
+        };
+        let (ctx, name) = (story.world.request(&story.ada), name("brought").unwrap());
+        let looked = story.services.keys.look_into(&ctx, (&story.vault, &name), read).await;
+        // Whoever is told to come later lets the others end.
+        if matches!(looked, Err(KeyError::Busy { .. })) {
+            told.store(true, Ordering::SeqCst);
+        }
+        looked
+    };
+    let (one, two, three, four, five) = tokio::join!(look(), look(), look(), look(), look());
+    let all = [one, two, three, four, five];
+    assert_eq!(all.iter().filter(|looked| matches!(looked, Ok(Ok(())))).count(), 4, "{all:?}");
+    assert_eq!(all.iter().filter(|looked| matches!(looked, Err(KeyError::Busy { .. }))).count(), 1, "{all:?}");
+    assert!(most.load(Ordering::SeqCst) <= 2);
+    assert_eq!(story.log().iter().filter(|record| record.operation == "KeyInspect").count(), 5, "each on record");
+    let bob = story.sign_in("bob").await;
+    let token = story.get("/vaults", &bob).await.form_token().to_owned();
+    let parts = [("name", b"brought".as_slice()), ("pasted", b"-".as_slice())];
+    assert_eq!(story.parts("/vaults/demo/import-key", &bob, &token, &parts).await.status, 403, "before it is read");
 }
