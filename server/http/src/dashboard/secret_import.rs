@@ -54,32 +54,42 @@ const MAX_NAMES: usize = 100;
 const DELETED_PAGES: usize = 4;
 /// What the box of an entry is called, before its place.
 const TAKE: &str = "take-";
-/// What says of which entries no secret had the name when they were looked at, by their places.
-const NEW: &str = "new";
+/// What says, by the places of entries, at which revision the secret of the name was when it was looked at; 0 for none.
+const HELD: &str = "held";
 
 /// What would become of a name.
 enum Step {
     New,
-    NewVersion,
-    /// Whether it is there, or what it holds, is hidden from the viewer.
-    Unseen(&'static str),
+    /// With the revision that was seen, where it was.
+    NewVersion(Option<i64>),
+    /// Whether it is there, or what it holds, is hidden from the viewer; the revision that was seen, if it was.
+    Unseen(&'static str, Option<i64>),
     Same,
     Refused(String),
 }
 
 impl Step {
     fn is_open(&self) -> bool {
-        matches!(self, Self::New | Self::NewVersion | Self::Unseen(_))
+        matches!(self, Self::New | Self::NewVersion(_) | Self::Unseen(..))
+    }
+
+    /// The revision that what is stored follows upon, as far as it is known.
+    fn held(&self) -> Option<i64> {
+        match self {
+            Self::New => Some(0),
+            Self::NewVersion(revision) | Self::Unseen(_, revision) => *revision,
+            Self::Same | Self::Refused(_) => None,
+        }
     }
 
     fn cells(&self) -> [Cell; 2] {
         let nothing = || Cell::None(say!("secret-import-nothing-to-add").to_owned());
         match self {
             Self::New => [Cell::badge(Tone::Planned, Icon::Plus, say!("secret-import-new")), nothing()],
-            Self::NewVersion => {
+            Self::NewVersion(_) => {
                 [Cell::badge(Tone::Planned, Icon::Pencil, say!("secret-import-new-version")), nothing()]
             }
-            Self::Unseen(why) => {
+            Self::Unseen(why, _) => {
                 [Cell::badge(Tone::Planned, Icon::Unknown, say!("secret-import-stored")), Cell::text(*why)]
             }
             Self::Same => [Cell::badge(Tone::Plain, Icon::Check, say!("secret-import-same")), nothing()],
@@ -93,7 +103,7 @@ impl Step {
     fn words(&self) -> &'static str {
         match *self {
             Self::New => say!("secret-import-new"),
-            Self::Unseen(why) => why,
+            Self::Unseen(why, _) => why,
             _ => say!("secret-import-new-version"),
         }
     }
@@ -258,7 +268,8 @@ async fn compared(
         match secrets.get(&ctx, vault, name, None).await {
             Ok(found) if found.secret.managed => return Ok(Step::Refused(Kind::Secret.managed_words(name))),
             Ok(found) if found.value.expose() == value.as_str() => return Ok(Step::Same),
-            Ok(_) | Err(SecretError::Disabled) => return Ok(Step::NewVersion),
+            Ok(found) => return Ok(Step::NewVersion(Some(found.secret.revision))),
+            Err(SecretError::Disabled) => return Ok(Step::NewVersion(None)),
             Err(SecretError::NotFound(..)) => return Ok(Step::New),
             // Judged otherwise than a moment ago.
             Err(SecretError::Denied(_)) => {}
@@ -270,13 +281,16 @@ async fn compared(
     if viewer.may(&Ask::secret(Action::SecretShow, vault, name)).await {
         match secrets.show(&viewer.further()?, vault, name, None).await {
             Ok((item, _)) if item.secret.managed => return Ok(Step::Refused(Kind::Secret.managed_words(name))),
-            Ok(_) => return Ok(Step::Unseen(say!("secret-import-it-is-there-and-you-may-not-read-it"))),
+            Ok((item, _)) => {
+                let words = say!("secret-import-it-is-there-and-you-may-not-read-it");
+                return Ok(Step::Unseen(words, Some(item.secret.revision)));
+            }
             Err(SecretError::NotFound(..)) => return Ok(Step::New),
             Err(SecretError::Denied(_)) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(Step::Unseen(say!("secret-import-whether-it-is-there-is-hidden")))
+    Ok(Step::Unseen(say!("secret-import-whether-it-is-there-is-hidden"), None))
 }
 
 /// The attributes of a secret that is new.
@@ -348,9 +362,8 @@ async fn preview(
     if open > 0 {
         let mut fields = vec![Field::hidden("sealed", sealed)];
         fields.extend(empty.then(|| Field::hidden("allow_empty", "yes")));
-        let new = all().enumerate().filter(|(_, (_, step))| matches!(step, Step::New));
-        let new: Vec<String> = new.map(|(at, _)| at.to_string()).collect();
-        fields.push(Field::hidden(NEW, new.join(" ")));
+        let held = all().enumerate().filter_map(|(at, (_, step))| Some(format!("{at}={}", step.held()?)));
+        fields.push(Field::hidden(HELD, held.collect::<Vec<_>>().join(" ")));
         let boxes = all().enumerate().filter(|(_, (_, step))| step.is_open());
         fields.extend(
             boxes.map(|(at, (one, step))| Field::check(&format!("{TAKE}{at}"), &one.secret, true).hint(step.words())),
@@ -393,13 +406,14 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         return Ok(form_page(viewer, &vault, Some(&refusal)).await);
     };
     let empty = sent.ticked("allow_empty");
-    let new: Vec<&str> = sent.text(NEW).split(' ').collect();
+    let held = sent.text(HELD).split(' ').filter_map(|one| one.split_once('='));
+    let held: BTreeMap<&str, i64> = held.filter_map(|(at, seen)| Some((at, seen.parse().ok()?))).collect();
     let taken = planned.into_iter().enumerate().filter(|(at, _)| sent.ticked(&format!("{TAKE}{at}")));
     let (mut rows, mut done) = (Vec::new(), 0_usize);
     for (at, Planned { entry, secret, name }) in taken {
-        let new = new.contains(&at.to_string().as_str());
+        let held = held.get(at.to_string().as_str()).copied();
         let came = match name {
-            Ok(name) => stored(viewer, &vault, &name, entry.value, (empty, new)).await.map(|()| name),
+            Ok(name) => stored(viewer, &vault, &name, entry.value, (empty, held)).await.map(|()| name),
             Err(why) => Err(Problem::bad_parameter(why).into()),
         };
         done += usize::from(came.is_ok());
@@ -434,14 +448,14 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
     Ok(rendered(200, page.render()))
 }
 
-/// Stores one; what is there keeps its content type and its tags, and what was new when it was looked at takes the place of
-/// nothing.
+/// Stores one; what is there keeps its content type and its tags. What was seen when it was looked at has to be there still:
+/// what somebody made or changed meanwhile is not written over.
 async fn stored(
     viewer: &Viewer<'_>,
     vault: &VaultName,
     name: &ObjectName,
     mut value: Zeroizing<String>,
-    (empty, new): (bool, bool),
+    (empty, held): (bool, Option<i64>),
 ) -> Result<(), Failure> {
     if let Some(why) = unfit(&value, empty) {
         return Err(Problem::bad_parameter(why).into());
@@ -456,8 +470,8 @@ async fn stored(
     }
     let value = SecretText::new(std::mem::take(&mut *value));
     let ctx = viewer.further()?;
-    if new {
-        ctx.expect_revision(Action::SecretSet, 0);
+    if let Some(revision) = held {
+        ctx.expect_revision(Action::SecretSet, revision);
     }
     secrets.set(&ctx, vault, name, &attributes, value).await?;
     Ok(())

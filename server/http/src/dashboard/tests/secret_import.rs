@@ -65,19 +65,32 @@ async fn a_file_is_looked_at_without_a_change_and_what_is_ticked_is_stored() {
 #[tokio::test]
 async fn what_is_refused_keeps_none_of_the_others_and_a_file_is_one_sessions() {
     let story = Story::start();
+    story.set("fourth", VALUE).await;
     story.set("there", VALUE).await;
     let ada = story.sign_in("ada").await;
-    let page = looked(&story, &ada, &format!("NEXT={OTHER}\nTHERE={OTHER}\nTHIRD={OTHER}\n")).await;
+    let page = looked(&story, &ada, &format!("NEXT={OTHER}\nTHERE={OTHER}\nTHIRD={OTHER}\nFOURTH={OTHER}\n")).await;
     let sealed = hidden(&page.text, "sealed").to_owned();
-    assert!(page.text.contains("name=\"new\" value=\"0 2\""), "{}", page.text);
-    // Made between the two forms.
+    assert!(page.text.contains("name=\"held\" value=\"0=0 1=1 2=0 3=1\""), "{}", page.text);
+    // Made and changed between the two forms.
     story.set("third", VALUE).await;
+    story.set("fourth", "between").await;
     // Deleted between the two forms.
     assert_eq!(story.submit("/vaults/demo/secrets/there/delete", &ada, "").await.status, 303);
-    let stored = story.submit(STORE, &ada, &format!("sealed={sealed}&take-0=yes&take-1=yes&take-2=yes&new=0+2")).await;
-    assert!(stored.text.contains("1 of 3 stored") && stored.text.contains("Not done"), "{}", stored.text);
+    let stored = story
+        .submit(
+            STORE,
+            &ada,
+            &format!("sealed={sealed}&take-0=yes&take-1=yes&take-2=yes&take-3=yes&held=0%3D0+1%3D1+2%3D0+3%3D1"),
+        )
+        .await;
+    assert!(stored.text.contains("1 of 4 stored") && stored.text.contains("Not done"), "{}", stored.text);
     assert_eq!(current(&story, "next").await.as_deref(), Some(OTHER));
     assert_eq!(current(&story, "third").await.as_deref(), Some(VALUE), "what was new takes no place");
+    assert_eq!(
+        current(&story, "fourth").await.as_deref(),
+        Some("between"),
+        "nor does a version of what is another now"
+    );
 
     let bob = story.sign_in("bob").await;
     story.world.put_grant(Grantee::Principal { id: person("bob").id.clone() }, Role::Owner, Scope::Server).unwrap();
