@@ -69,7 +69,7 @@ pub(crate) enum AuditCommand {
     VerifyReceipt {
         /// File with the receipt.
         file: PathBuf,
-        /// File with the public audit key.
+        /// Public audit key: the file that holds it, or its 64 hexadecimal digits as the dashboard's settings show them.
         #[arg(long)]
         public_key: PathBuf,
         /// How to print: a record is JSON in any case.
@@ -118,7 +118,7 @@ pub(crate) struct VerifyWith {
     /// Anchor file: checkpoints kept outside the database; the data directory's `anchors.jsonl` when absent.
     #[arg(long)]
     pub(crate) anchors: Option<PathBuf>,
-    /// File with the public audit key; the data directory's `audit.pub` when absent.
+    /// Public audit key: the file that holds it, or its 64 hexadecimal digits; the data directory's `audit.pub` when absent.
     #[arg(long)]
     pub(crate) public_key: Option<PathBuf>,
     /// Address of a witness: what it keeps is compared too.

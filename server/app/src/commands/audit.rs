@@ -354,6 +354,10 @@ async fn export(connection: &Connection) -> anyhow::Result<()> {
 }
 
 fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
+    // The dashboard shows the key itself.
+    if let Some(key) = file.to_str().and_then(key_of) {
+        return Ok(key);
+    }
     let text = std::fs::read_to_string(file).with_context(|| {
         format!(
             "the public audit key {} cannot be read: --public-key names it, --config the server's configuration, or --data \
@@ -361,11 +365,13 @@ fn read_key(file: &Path) -> anyhow::Result<[u8; 32]> {
             file.display()
         )
     })?;
-    data_encoding::HEXLOWER_PERMISSIVE
-        .decode(text.trim().as_bytes())
-        .ok()
-        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
-        .with_context(|| format!("{} is not a public audit key", file.display()))
+    key_of(&text).with_context(|| format!("{} is not a public audit key", file.display()))
+}
+
+/// A public audit key as it is written: 64 hexadecimal digits.
+fn key_of(text: &str) -> Option<[u8; 32]> {
+    let bytes = data_encoding::HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).ok()?;
+    <[u8; 32]>::try_from(bytes).ok()
 }
 
 /// What came of checking a file of several receipts; none for a file of one.
@@ -513,6 +519,17 @@ mod tests {
         let expected = "more than one decision begins with 01900000-0000; give the whole id of one: 01900000-0000-7000 \
                         (SecretGet demo/secrets/db), 01900000-0000-7001 (SecretGet demo/secrets/db)";
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_public_key_is_given_by_itself_or_by_the_file_that_holds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("audit.pub");
+        let digits = "ab".repeat(32);
+        std::fs::write(&file, format!("{digits}\n")).unwrap();
+        assert_eq!(read_key(&file).unwrap(), [0xab; 32]);
+        assert_eq!(read_key(Path::new(&digits)).unwrap(), [0xab; 32]);
+        assert!(read_key(Path::new(&digits[2..])).is_err(), "a key is 32 bytes");
     }
 
     #[test]

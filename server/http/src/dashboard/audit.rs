@@ -116,8 +116,8 @@ pub(super) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         copy_as: vec![
             commands.server(&command),
             commands.curl_server("GET", &address, None),
-            audit_export::verifiable(viewer.services.addresses.base()),
-            audit_bundle::verifiable(),
+            audit_export::verifiable(viewer.services.addresses.base(), &(viewer.services.chain)().public_key),
+            audit_bundle::verifiable(&(viewer.services.chain)().public_key),
         ],
         exports: audit_export::told(),
     };

@@ -21,8 +21,9 @@ pub(super) fn act(asked: &Asked) -> Act {
 }
 
 /// The command that checks a bundle.
-pub(super) fn verifiable() -> Snippet {
-    let command = "strongroom audit verify-receipt audit-receipts.jsonl --public-key audit.pub";
+pub(super) fn verifiable(public_key: &str) -> Snippet {
+    // The name of a download ends in when it was made.
+    let command = format!("strongroom audit verify-receipt audit-receipts-*.jsonl --public-key {public_key}");
     Snippet::new(say!("audit-bundle-to-check"), command)
 }
 
@@ -56,7 +57,8 @@ pub(super) async fn file(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
             "receipts": receipts,
             "not_covered_yet": uncovered,
             "whole": page.next.is_none() && asked.filter.before.is_none() && uncovered == 0,
-            "verify": verifiable().code,
+            // Not the key itself: a file must not say by which key it is to be believed.
+            "verify": verifiable("audit.pub").code,
         }
     });
     let mut body = format!("{head}\n").into_bytes();

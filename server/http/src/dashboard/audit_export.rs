@@ -41,9 +41,10 @@ pub(super) fn told() -> String {
 }
 
 /// The commands that make an export which can be verified, and verify it.
-pub(super) fn verifiable(base: &str) -> Snippet {
+pub(super) fn verifiable(base: &str, public_key: &str) -> Snippet {
     let export = format!("strongroom audit export --server {base} > audit.jsonl");
-    let verify = "strongroom audit verify --export audit.jsonl --public-key audit.pub --until-own-checkpoint";
+    let verify =
+        format!("strongroom audit verify --export audit.jsonl --public-key {public_key} --until-own-checkpoint");
     Snippet::new(say!("audit-export-to-be-verified"), format!("{export}\n{verify}"))
 }
 

@@ -50,7 +50,10 @@ pub(super) async fn show(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
         acts: vec![Act::link(say!("audit-verify-back"), asked.address(links::AUDIT, &[]), Icon::Records)],
         notices: found.cut.then(|| say!("audit-verify-cut").to_owned()).into_iter().collect(),
         main,
-        aside: vec![snippets::panel(vec![audit_export::verifiable(viewer.services.addresses.base())])],
+        aside: vec![snippets::panel(vec![audit_export::verifiable(
+            viewer.services.addresses.base(),
+            &(viewer.services.chain)().public_key,
+        )])],
         ..PanelsPage::new(viewer.shell(&Place::Audit.below(say!("audit-verify-verified"))).await, headline(&found))
     };
     Ok(rendered(200, page.render()))
