@@ -16,6 +16,7 @@ const { BASE, SHOTS, ROUTES = '', SAMPLES } = process.env;
 /// What of the table is no page that stands for itself: leads elsewhere, is a file, or is walked by another story.
 const NO_PAGES = [
   '/', '/audit/export', '/audit/bundle', '/audit/live', '/command-line', '/vaults/{vault}/certificates/{name}/{version}/public',
+  '/vaults/{vault}/keys/{name}/{version}/public',
   // That of a federation is looked at, and is theirs too.
   '/access/workloads/{client_id}/secrets/{credential}/remove', '/access/workloads/{client_id}/certificates/{credential}/remove',
 ];
