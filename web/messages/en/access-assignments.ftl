@@ -21,6 +21,7 @@ access-assignments-no-end = No end
 access-assignments-over = Over
 access-assignments-the-end = The end
 access-assignments-role = Role
+access-assignments-choose-one = Choose one
 access-assignments-its-name-or-its-id = Its name or its id.
 access-assignments-what-each-contains-is-listed = What each contains is listed under Roles.
 access-assignments-where = Where

@@ -7,7 +7,6 @@ use strongroom_domain::{
     admin::{AssignmentShown, NewAssignment, ScopeRequest, WantedRole},
     gate::Ask,
     principal::{Grantee, PrincipalId},
-    role::Role,
 };
 use strongroom_web::{
     Act, Body, Cell, Fact, Field, FieldKind, Form, Icon, Paging, Panel, PanelsPage, Row, Table, Tone, say,
@@ -288,14 +287,13 @@ async fn new_page(
             .required()
             .hint(say!("access-assignments-its-name-or-its-id"))
     } else {
-        let options: Vec<(&str, &str)> = roles.iter().map(|role| (role.name.as_str(), role.name.as_str())).collect();
-        Field::choice(
-            "role",
-            say!("access-assignments-role"),
-            &options,
-            if role.is_empty() { Role::SecretsUser.name() } else { &role },
-        )
-        .hint(say!("access-assignments-what-each-contains-is-listed"))
+        // None is chosen beforehand: a role is not to be given because nobody looked.
+        let none = std::iter::once(("", say!("access-assignments-choose-one")));
+        let options: Vec<(&str, &str)> =
+            none.chain(roles.iter().map(|role| (role.name.as_str(), role.name.as_str()))).collect();
+        Field::choice("role", say!("access-assignments-role"), &options, &role)
+            .required()
+            .hint(say!("access-assignments-what-each-contains-is-listed"))
     };
     let known = Known::of(viewer, None).await;
     let mut fields = whom::fields(&filled, &known);

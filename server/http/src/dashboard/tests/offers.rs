@@ -157,6 +157,7 @@ async fn a_form_about_a_grant_names_whom_and_where() {
         }
     }
     let form = story.get("/access/new-assignment", &story.sign_in("ada").await).await;
+    assert!(form.text.contains("<option value=\"\" selected>"), "no role is chosen beforehand: {}", form.text);
     assert!(form.text.contains("<option value=\"/vaults/demo\">"), "{}", form.text);
     // Whoever may not see them is not told, and nothing is refused to find that out.
     let before = story.log().len();
