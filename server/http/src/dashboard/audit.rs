@@ -233,7 +233,7 @@ pub(super) async fn chart(viewer: &Viewer<'_>, asked: &Asked) -> Result<Option<C
     let most = most
         .map(|bar| say!("audit-most-denials-from-label-denied", label = bar.label, denied = view::grouped(bar.denied)))
         .unwrap_or_default();
-    let marks = marks(viewer, (from, end)).await;
+    let marks = marks(viewer, asked.filter.vault.clone(), (from, end)).await;
     Ok(Some(Chart {
         marks,
         title: say!("audit-length-by-wide-counts", length = length, wide = wide, counts = counts),
@@ -294,9 +294,9 @@ fn tick(at: i64, stretch: i64) -> String {
 }
 
 /// What people changed of what decides, the newest few, where they fall in a stretch of time. What is kept in vaults
-/// changes all the time, and decides nothing.
-async fn marks(viewer: &Viewer<'_>, (from, until): (i64, i64)) -> Vec<Mark> {
-    let filter = RecordFilter { until: Some(until), ..changed::filter(None, from, MARKS_FROM) };
+/// changes all the time, and decides nothing. Where a vault is asked for, what was changed of others is left aside.
+async fn marks(viewer: &Viewer<'_>, vault: Option<String>, (from, until): (i64, i64)) -> Vec<Mark> {
+    let filter = RecordFilter { until: Some(until), ..changed::filter(vault, from, MARKS_FROM) };
     let Ok(ctx) = viewer.further() else { return Vec::new() };
     let Ok(page) = viewer.services.admin.query_audit(&ctx, filter).await else { return Vec::new() };
     let decides = |record: &&Record| {

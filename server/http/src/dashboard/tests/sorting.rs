@@ -81,6 +81,8 @@ async fn the_overview_shows_a_range_and_marks_what_was_changed_in_it() {
     assert_eq!(story.get("/overview?range=2h", &ada).await.status, 400);
     let log = story.get("/audit?range=1h", &ada).await;
     assert!(log.text.contains("Changed meanwhile") && log.text.contains("Wrote Custom, by ada"), "{}", log.text);
+    let of_vault = story.get("/audit?range=1h&vault=demo", &ada).await;
+    assert!(!of_vault.text.contains("Wrote Custom, by ada"), "a role is of no vault: {}", of_vault.text);
     let bob = story.get("/overview", &story.sign_in("bob").await).await;
     assert!(!bob.text.contains("range=1h") && !bob.text.contains("<line class=\"change\""), "who may not read the log");
 }
