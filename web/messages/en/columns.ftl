@@ -107,6 +107,7 @@ column-tags = Tags
 column-time = Time
 column-to = To
 column-token-says = Token says
+column-tried = Tried
 column-until = Until
 column-updated = Updated
 column-uploaded = Uploaded

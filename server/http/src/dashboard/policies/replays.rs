@@ -306,15 +306,9 @@ fn kept_panel(viewer: &Viewer<'_>, of: &AttachedTo, kept: &[PolicyReplay]) -> Pa
         );
     }
     let rows = kept.iter().map(row).collect();
-    let columns = [
-        say!("policies-replays-when"),
-        say!("policies-replays-tried"),
-        say!("policies-replays-decisions"),
-        say!("policies-replays-newly-denied"),
-        say!("policies-replays-newly-allowed"),
-    ];
+    let table = Table::new(&["When", "Tried", "Decisions", "Newly denied", "Newly allowed"], rows);
     let own = Some(say!("policies-replays-newest-first-of-50-kept"));
-    sort::panel(viewer, say!("policies-replays-results"), "results", Table::new(&columns, rows), own)
+    sort::panel(viewer, say!("policies-replays-results"), "results", table, own)
 }
 
 pub(super) fn changed(tone: Tone, icon: Icon, count: u64, words: &str) -> Cell {

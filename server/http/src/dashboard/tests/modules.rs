@@ -71,6 +71,9 @@ async fn recorded_decisions_are_asked_again_and_the_result_is_kept() {
     assert!(story.get("/vaults/demo/replays", &cookie).await.text.contains("guard enforce"), "it is kept");
     let none = story.submit("/vaults/demo/replays", &cookie, "state-1=detached&last=5").await;
     assert!(story.get(none.header("location").unwrap(), &cookie).await.text.contains("none attached"));
+    // Whatever language an address was made in, it sorts in all.
+    let sorted = story.get("/vaults/demo/replays?results-sort=newly-denied", &cookie).await.text;
+    assert!(sorted.contains("results-sort=tried") && sorted.contains("aria-sort="), "{sorted}");
     for (fields, sentence) in [
         ("state-1=enforce&last=0", "From 1 to 500 decisions"),
         ("state-1=maybe&last=5", "There is no such state."),
