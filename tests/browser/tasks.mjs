@@ -141,6 +141,7 @@ async function manage(page, vault) {
   await open('I have stored it');
   assert.ok(!(await page.content()).includes(secret), 'it is not told again');
   await open('Give a role');
+  await field(page, 'Role').selectOption('Key Vault Secrets User');
   await field(page, 'Where').fill(`/vaults/${vault}`);
   await field(page, 'Until, UTC').fill('2099-01-31T12:00');
   await press('Give the role');
