@@ -8,6 +8,7 @@ access-grants-role-of-its-uses = Role of its uses
 access-grants-rows-on-this-page = { $rows } on this page
 access-grants-grants = Grants
 access-grants-a-use-is-a-request = A grant is used by each request that was allowed because of it. Of two that allow the same only one is, and a search over all vaults uses none.
+access-grants-used-elsewhere-too = When a grant was last used is told of all that it reaches, not of this one object: the audit log tells who read that.
 access-grants-who-by-which-grant = Who has access where, by which role or access policy, and when a request last rested on it.
 access-grants-effective-access = Effective access
 access-grants-effective-access-at = Effective access at { $scope }

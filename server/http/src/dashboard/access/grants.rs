@@ -126,6 +126,10 @@ pub(crate) async fn list(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
     let (acts, cannot) = offers.told();
     let mut notices: Vec<String> = sort.notice(page.items.len(), page.next.is_some()).into_iter().collect();
     notices.extend(hidden(&page));
+    // Beside the name of one secret, the use of a grant of the whole vault would be taken for a use of that secret.
+    if !matches!(asked.at, ScopeRequest::Server | ScopeRequest::Vault(_)) {
+        notices.push(say!("access-grants-used-elsewhere-too").to_owned());
+    }
     let mut table = table(viewer, &page.items, &asked.at, (removable, makes_roles)).await;
     table.paging = Paging {
         words: say!("access-grants-rows-on-this-page", rows = table.rows.len()),

@@ -185,6 +185,10 @@ async fn roles_are_given_with_an_end_and_taken_away() {
     for told in ["&#60;b&#62;oncall", "Never", "In use", "access list --scope"] {
         assert!(page.text.contains(told), "{told}: {}", page.text);
     }
+    let elsewhere = "not of this one object";
+    assert!(!page.text.contains(elsewhere));
+    let of_one = story.get("/access/grants?scope=/vaults/demo/secrets/db&above=true", &cookie).await;
+    assert!(of_one.text.contains(elsewhere), "a grant's use is not the secret's: {}", of_one.text);
     let of_uses = page.text.split("href=\"/access/new-role?of=").nth(1).unwrap().split('"').next().unwrap();
     let proposed = story.get(&format!("/access/new-role?of={of_uses}"), &cookie).await;
     for told in ["What it was used for", "Microsoft.Authorization/roleAssignments/write", "name=\"name\" value=\"\""] {
