@@ -31,7 +31,7 @@ use super::{
     links,
     multipart::Parts,
     passing, redirect,
-    refusal::{self, Refusal},
+    refusal::{self, AsOf, Refusal},
     secret_forms::{Draft, attributes, vault},
     snippets::{self, Commands},
     view,
@@ -182,7 +182,8 @@ pub(super) async fn look(viewer: &Viewer<'_>, request: &Request) -> Result<Respo
                 Some((item, _)) => Draft::of(&item.version.attributes).enabled(),
                 None => Draft::empty(),
             };
-            let step = Step { vault: &vault, name: &name, sealed: &sealed, new: there.is_none() };
+            let revision = there.as_ref().map_or(0, |(item, _)| item.secret.revision);
+            let step = Step { vault: &vault, name: &name, sealed: &sealed, revision };
             let ticked = operations.unwrap_or_default();
             return Ok(import_page(viewer, &step, Some(spec), (draft, &ticked), None).await);
         }
@@ -261,8 +262,8 @@ struct Step<'a> {
     vault: &'a VaultName,
     name: &'a ObjectName,
     sealed: &'a str,
-    /// Whether there is no key of the name.
-    new: bool,
+    /// The revision that the key of the name is at; 0 where there is none.
+    revision: i64,
 }
 
 async fn import_page(
@@ -272,21 +273,22 @@ async fn import_page(
     (draft, ticked): (Draft, &BTreeSet<KeyOperation>),
     refusal: Option<&Refusal>,
 ) -> Response {
-    let Step { vault, name, sealed, new } = step;
+    let Step { vault, name, sealed, revision } = step;
+    let new = *revision == 0;
     let mut fields = vec![Field::hidden("name", name.display()), Field::hidden("sealed", *sealed)];
-    fields.extend(new.then(|| Field::hidden("new", "yes")));
+    fields.push(AsOf::of(*revision).field());
     fields.extend(key_forms::operation_fields(ticked));
     fields.extend(key_forms::common_fields(draft));
     let form = Form {
         action: links::in_vault(vault, "import-key/store", &[]),
         csrf_token: Some(viewer.form_token()),
         fields,
-        submit: if *new { say!("key-import-import") } else { say!("key-import-import-as-the-next-version") }.to_owned(),
+        submit: if new { say!("key-import-import") } else { say!("key-import-import-as-the-next-version") }.to_owned(),
         cancel_href: Some(links::in_vault(vault, "import-key", &[])),
         ..Form::default()
     };
     let form = refusal::form(viewer, form, refusal).await;
-    let told = if *new {
+    let told = if new {
         say!("key-import-it-becomes-the-key-name", name = name)
     } else {
         say!("key-import-there-is-a-key-name", name = name)
@@ -322,24 +324,28 @@ pub(super) async fn store(viewer: &Viewer<'_>, request: &Request) -> Result<Resp
         return Ok(form_page(viewer, &vault, name.display(), Some(&refusal)).await);
     };
     let ticked = ticked_operations(&sent);
-    let new = sent.ticked("new");
+    let new = refusal::revision_of(&sent) == 0;
     let import = async {
         let attributes = attributes(&sent)?;
         let operations = (!ticked.is_empty()).then(|| ticked.clone());
         let import = Import { parts, hardware: false, operations };
-        if new {
-            refusal::hold_new(viewer, Action::KeyImport);
-        }
+        // What somebody made, changed or rotated since it was looked at is not written over.
+        refusal::hold(viewer, &sent, Action::KeyImport);
         let words = say!("key-import-there-is-a-key-name-now", name = name);
         let made = viewer.services.keys.import(&viewer.call.ctx, &vault, &name, import, &attributes).await;
-        let made = made.map_err(|error| refusal::or_taken(error.into(), &words))?;
+        let made = made.map_err(|error| match new {
+            true => refusal::or_taken(error.into(), &words),
+            false => error.into(),
+        })?;
         Ok::<_, Failure>(links::key(&vault, &made.0.secret.name, None))
     };
     match import.await {
         Ok(href) => Ok(redirect(href)),
         Err(failure) => {
             let refusal = Refusal::of(failure)?;
-            let step = Step { vault: &vault, name: &name, sealed, new };
+            let there = viewer.services.keys.show(&viewer.further()?, &vault, &name, None).await.ok();
+            let revision = there.map_or(0, |(item, _)| item.secret.revision);
+            let step = Step { vault: &vault, name: &name, sealed, revision };
             let draft = (Draft::of_sent(&sent), &ticked);
             Ok(import_page(viewer, &step, Some(spec), draft, Some(&refusal)).await)
         }

@@ -249,14 +249,19 @@ async fn a_key_is_brought_looked_at_and_taken_in() {
     assert!(seen.status == 200 && seen.text.contains("oct 256"), "{}", seen.text);
     assert!(!seen.text.contains(&key) && story.world.store.image().objects.is_empty(), "nothing is kept");
     let sealed = hidden(&seen.text, "sealed").to_owned();
-    let fields = format!("name=brought&sealed={sealed}&new=yes&enabled=yes&op-wrapKey=yes&op-unwrapKey=yes");
+    let fields = format!("name=brought&sealed={sealed}&revision=0&enabled=yes&op-wrapKey=yes&op-unwrapKey=yes");
     let stored = story.submit("/vaults/demo/import-key/store", &ada, &fields).await;
     assert_eq!((stored.status, stored.header("location")), (303, Some("/vaults/demo/keys/brought")), "{}", stored.text);
     assert!(story.get("/vaults/demo/keys/brought", &ada).await.text.contains("wrapKey"));
     // It was new when it was looked at, and is there now.
     let again = story.submit("/vaults/demo/import-key/store", &ada, &fields).await;
     assert!(again.status == 412 && again.text.contains("was not there when"), "{}", again.text);
-    assert!(look(&jwk).await.text.contains("becomes its next version"));
+    let next = look(&jwk).await.text;
+    assert!(next.contains("becomes its next version") && next.contains("name=\"revision\" value=\"1\""), "{next}");
+    let changed = fields.replace("revision=0", "revision=7");
+    assert_eq!(story.submit("/vaults/demo/import-key/store", &ada, &changed).await.status, 412, "changed meanwhile");
+    let known = fields.replace("revision=0", "revision=1");
+    assert_eq!(story.submit("/vaults/demo/import-key/store", &ada, &known).await.status, 303);
     assert_eq!(look("-----BEGIN CERTIFICATE-----").await.status, 400);
     let other = fields.replace("name=brought", "name=other");
     let elsewhere = story.submit("/vaults/demo/import-key/store", &ada, &other).await;
