@@ -17,6 +17,12 @@ use crate::{
 /// In place of a vault where decisions of all of them were asked again: no vault has it.
 pub const ALL_VAULTS: VaultId = VaultId(Uuid::nil());
 
+/// How many of the newest records are asked again when nobody says how many. One that asked fewer again, and not all
+/// that there are, is no review of what a module would change.
+const USUAL: usize = 200;
+/// What an earlier one found that was made no longer before the newest, in milliseconds, is still to be reviewed.
+const STILL_OPEN: i64 = 86_400_000;
+
 /// How many are kept, of all vaults together.
 pub const MAX_REPLAYS: i64 = 50;
 
@@ -74,6 +80,8 @@ pub struct Reviewed {
     pub vault: VaultId,
     /// When they were asked again, Unix milliseconds.
     pub at: i64,
+    /// How many decisions it asked again.
+    pub decisions: u64,
     /// Groups of decisions that would change alike.
     pub groups: usize,
     /// Those of them that nobody has reviewed.
@@ -110,10 +118,18 @@ impl PolicyReplay {
             replay: self.id,
             vault: self.vault,
             at: self.at,
+            decisions: self.replayed,
             groups,
             open: (1..=groups).filter(|group| self.review_of(*group).is_none()).count(),
             untold: changed.saturating_sub(told),
         }
+    }
+
+    /// Whether it looked at too few records to tell what a module would change, though there are more.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        let looked = self.replayed.saturating_add(self.counted.left_out);
+        !self.counted.all && usize::try_from(looked).is_ok_and(|looked| looked < USUAL)
     }
 
     /// Whether an attachment was tried in it enforced, as it is in all else: of a vault, or of all. What is attached to all
@@ -155,14 +171,19 @@ pub fn next_place(kept: &[PolicyReplay]) -> (i64, Option<i64>) {
     }
 }
 
-/// The newest replay that tried an attachment enforced, as it is in all else.
+/// The replay whose groups are to be reviewed before an attachment is enforced: of those that tried it enforced, as it is
+/// in all else, and are not narrow, the newest; but as long as one of the day before that has something open, that one.
 #[must_use]
-pub fn newest_with<'a>(
+pub fn to_review<'a>(
     kept: &'a [PolicyReplay],
     vault: Option<VaultId>,
     attachment: &PolicyAttachment,
 ) -> Option<&'a PolicyReplay> {
-    kept.iter().filter(|replay| replay.enforced(vault, attachment)).max_by_key(|replay| (replay.at, replay.id))
+    let tried = || kept.iter().filter(move |replay| replay.enforced(vault, attachment) && !replay.is_narrow());
+    let newest = tried().max_by_key(|replay| (replay.at, replay.id))?;
+    let since = newest.at.saturating_sub(STILL_OPEN);
+    let open = tried().filter(|replay| replay.at >= since && !replay.reviewed().is_complete());
+    open.max_by_key(|replay| (replay.at, replay.id)).or(Some(newest))
 }
 
 #[cfg(test)]
@@ -207,7 +228,7 @@ mod tests {
             settings_revision: 1,
             candidate: vec![attachment("guard", AttachmentState::Enforce)],
             everywhere: false,
-            replayed: 9,
+            replayed: 200,
             counted: Counted {
                 newly_denied: groups.iter().sum(),
                 groups: groups.iter().map(group).collect(),
@@ -246,11 +267,31 @@ mod tests {
         let mut of_one = replay(6, &[]);
         of_one.everywhere = true;
         let kept = [second.clone(), first, without, in_shadow, everywhere.clone(), of_one];
-        assert_eq!(newest_with(&kept, Some(vault), &shadow), Some(&second));
-        assert_eq!(newest_with(&kept, None, &shadow), Some(&everywhere));
-        assert_eq!(newest_with(&kept, Some(VaultId(Uuid::max())), &shadow), None);
+        assert_eq!(to_review(&kept, Some(vault), &shadow), Some(&second));
+        assert_eq!(to_review(&kept, None, &shadow), Some(&everywhere));
+        assert_eq!(to_review(&kept, Some(VaultId(Uuid::max())), &shadow), None);
         let others = PolicyAttachment { settings: "{\"x\":1}".to_owned(), ..shadow };
-        assert_eq!(newest_with(&kept, Some(vault), &others), None, "other settings were not tried");
+        assert_eq!(to_review(&kept, Some(vault), &others), None, "other settings were not tried");
+    }
+
+    #[test]
+    fn few_decisions_are_no_review_and_what_was_open_stays_open_for_a_day() {
+        let (vault, guard) = (VaultId(Uuid::from_u128(7)), attachment("guard", AttachmentState::Shadow));
+        let counts = |kept: &[PolicyReplay]| to_review(kept, Some(vault), &guard).map(|replay| replay.at);
+        let narrow = PolicyReplay { replayed: 199, ..replay(5, &[]) };
+        assert_eq!(counts(std::slice::from_ref(&narrow)), None);
+        let mut all = narrow.clone();
+        all.counted.all = true;
+        assert_eq!(counts(&[all]), Some(5), "there are no more");
+        let mut others = narrow.clone();
+        others.counted.left_out = 1;
+        assert_eq!(counts(&[others]), Some(5), "as many records were looked at");
+        let mut open = replay(1, &[3]);
+        assert_eq!(counts(&[open.clone(), narrow]), Some(1));
+        assert_eq!(counts(&[replay(1 + STILL_OPEN, &[]), open.clone()]), Some(1));
+        assert_eq!(counts(&[replay(2 + STILL_OPEN, &[]), open.clone()]), Some(2 + STILL_OPEN));
+        open.reviews.push(GroupReview { group: 1, by: ada(), at: 5 });
+        assert_eq!(counts(&[replay(6, &[]), open]), Some(6));
     }
 
     /// Pins the form: tags are over it, and older results have no reviews.

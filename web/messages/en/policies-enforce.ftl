@@ -1,6 +1,6 @@
 ### server/http/src/dashboard/policies/enforce.rs
 
-policies-enforce-no-replay-tried-it = No replay that is kept tried it enforced with this module and these settings, so nobody knows what would change: ask recorded decisions again first.
+policies-enforce-no-replay-tried-it = No replay that is kept tried it enforced with this module and these settings on at least 200 records or all that there are, so nobody knows what would change: ask recorded decisions again first.
 policies-enforce-nothing-would-change = By the newest replay that tried it, nothing would change.
 policies-enforce-all-reviewed = All { $groups } change groups of the newest replay that tried it are reviewed.
 policies-enforce-untold = The newest replay that tried it found { $untold } decisions in no group, which nobody can review: ask fewer decisions again.

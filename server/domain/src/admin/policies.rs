@@ -18,7 +18,7 @@ use crate::{
     permit::{ObjectRef, Permit},
     policy::{AttachmentState, ModuleDigest, PolicyAttachment, PolicyFailure, PolicyNeeds, PolicyRequest, Said},
     policy_module::{InstallationPolicies, LibraryError, ModuleFacts, PolicyModule, all_off, has_room},
-    policy_replay::{PolicyReplay, Reviewed, newest_with},
+    policy_replay::{PolicyReplay, Reviewed, to_review},
     ports::{PolicyStore, VaultStore},
     principal::PrincipalId,
     record::Recorder,
@@ -371,7 +371,7 @@ impl Administration {
         kept: &[PolicyReplay],
     ) -> AttachmentShown {
         let shadow = self.gate.shadows.of(vault, attachment);
-        let reviewed = newest_with(kept, vault, attachment).map(PolicyReplay::reviewed);
+        let reviewed = to_review(kept, vault, attachment).map(PolicyReplay::reviewed);
         let runs = self.gate.runs.of(vault, attachment, ctx.now);
         AttachmentShown { attachment: attachment.clone(), shadow, reviewed, runs }
     }

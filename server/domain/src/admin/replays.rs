@@ -12,7 +12,7 @@ use super::{
     access::{decides_alike, enforced},
     policies::next_everywhere,
     vaults::ATTEMPTS,
-    would_allow::{REPLAY_GROUPS, WhatChanges, Which, supposed_vault},
+    would_allow::{MAX_REPLAYED, REPLAY_GROUPS, WhatChanges, Which, supposed_vault},
 };
 use crate::{
     action::Action,
@@ -21,7 +21,7 @@ use crate::{
     gate::{Ask, Case, Judgement, Supposition},
     names::{VaultId, VaultName},
     policy::{ModuleDigest, PolicyAttachment},
-    policy_replay::{ALL_VAULTS, GroupReview, PolicyReplay, Reviewed, newest_with, next_place},
+    policy_replay::{ALL_VAULTS, GroupReview, PolicyReplay, Reviewed, next_place, to_review},
     principal::PrincipalKind,
     record::Record,
     vault::{Vault, VaultUpdate},
@@ -117,7 +117,8 @@ impl Administration {
         candidate.iter_mut().for_each(|attachment| attachment.previous = None);
         let records = self.newest_decisions(ctx, vault.map(|vault| &vault.name), last).await?;
         let what = WhatChanges { change: None, rule: Some(&rule), groups: REPLAY_GROUPS };
-        let counted = self.replayed(ctx, &records, what, Instant::now() + PATIENCE).await;
+        let mut counted = self.replayed(ctx, &records, what, Instant::now() + PATIENCE).await;
+        counted.all = !counted.cut && records.len() < last.min(MAX_REPLAYED);
         let kept = self.modules.policy_replays().await?;
         let (slot, replaces) = next_place(&kept);
         let replay = PolicyReplay {
@@ -286,14 +287,14 @@ impl Administration {
             return;
         }
         let kept = self.replays_to_tell_of().await;
-        let found =
-            new.iter().map(|one| (one.name.as_str(), newest_with(&kept, vault, one).map(PolicyReplay::reviewed)));
+        let found = new.iter().map(|one| (one.name.as_str(), to_review(&kept, vault, one).map(PolicyReplay::reviewed)));
         let found: Vec<_> = found.collect();
         let told = found.iter().map(|(name, reviewed)| match reviewed {
             None => format!("{name}: no replay"),
-            Some(Reviewed { replay, groups, open, untold, .. }) => {
+            Some(Reviewed { replay, decisions, groups, open, untold, .. }) => {
                 let more = if *untold == 0 { String::new() } else { format!(", {untold} decisions in no group") };
-                format!("{name}: {} of {groups} groups of replay {replay}{more}", groups.saturating_sub(*open))
+                let done = groups.saturating_sub(*open);
+                format!("{name}: {done} of {groups} groups of replay {replay} of {decisions} decisions{more}")
             }
         });
         let told = told.collect::<Vec<_>>().join("; ");

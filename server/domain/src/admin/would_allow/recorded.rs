@@ -99,6 +99,9 @@ pub struct Counted {
     /// How many of the records were no decisions of the gate and its modules on the vault, and were left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u64,
+    /// Whether these were all that there are, and not as many as were asked for. Older results do not tell.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
 }
 
 fn is_zero(count: &u64) -> bool {

@@ -797,6 +797,11 @@ async fn what_a_replay_found_is_reviewed_and_enforcing_it_tells_how_far() {
     let made = admin.replay(&story.demo.world.request(&story.olga), vault, &candidate, 100).await.unwrap();
     let groups = made.counted.groups.len();
     assert!(groups > 0);
+    // One decision that nothing changes is no review of what the others told.
+    story.demo.world.policies.answer("strict", Verdict::Says(Effect::Abstain));
+    let narrow = admin.replay(&story.demo.world.request(&story.olga), vault, &candidate, 1).await.unwrap();
+    assert!(!narrow.counted.all && narrow.is_narrow() && !made.is_narrow());
+    story.demo.world.policies.answer("strict", Verdict::SaysOfContents(Effect::Deny));
     let open = reviewed().await.unwrap();
     assert_eq!((open.replay, open.groups, open.open), (made.id, groups, groups));
 
@@ -815,7 +820,9 @@ async fn what_a_replay_found_is_reviewed_and_enforcing_it_tells_how_far() {
     assert_eq!(done.review_of(1).unwrap().by, auditor.id, "what somebody reviewed stays theirs");
     assert!(reviewed().await.unwrap().is_complete());
     let told = put(AttachmentState::Enforce, "").await;
-    assert_eq!(told["reviewed"], format!("guard: {groups} of {groups} groups of replay {}", made.id));
+    let (id, decisions) = (made.id, made.replayed);
+    let sentence = format!("guard: {groups} of {groups} groups of replay {id} of {decisions} decisions");
+    assert_eq!(told["reviewed"], sentence);
     assert!(!told.contains_key("emergency_enforce"));
 }
 

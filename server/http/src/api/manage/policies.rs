@@ -106,7 +106,7 @@ pub(crate) struct ReviewedView {
 
 impl ReviewedView {
     fn of(reviewed: &Reviewed) -> Self {
-        let Reviewed { replay, vault: _, at, groups, open, untold } = *reviewed;
+        let Reviewed { replay, vault: _, at, decisions: _, groups, open, untold } = *reviewed;
         Self { replay: replay.to_string(), at, groups, not_reviewed: open, untold }
     }
 }

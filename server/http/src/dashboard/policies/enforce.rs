@@ -159,7 +159,7 @@ mod tests {
     fn what_is_left_to_review_is_said() {
         let of = |groups, open, untold| {
             let (replay, vault) = (Uuid::nil(), VaultId(Uuid::nil()));
-            sentence(Some(&Reviewed { replay, vault, at: 1, groups, open, untold }))
+            sentence(Some(&Reviewed { replay, vault, at: 1, decisions: 200, groups, open, untold }))
         };
         assert!(sentence(None).contains("No replay"));
         assert!(of(0, 0, 0).contains("nothing"));
