@@ -30,7 +30,7 @@ pub use denials::{DenialCount, Denials, DeniedAlike};
 pub use details::{MAX_DETAIL, MAX_DETAILS};
 pub use filter::{CHALLENGES, IdPrefix, RecordFilter, Without};
 pub use flood::{Counted, FloodGate};
-pub use news::{FirstSeen, News, NewsCount};
+pub use news::{ADDRESSES_KEPT, FirstSeen, News, NewsCount};
 pub use receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 pub(crate) use recorder::Denied;
 pub use recorder::{HowItWent, Recorder};

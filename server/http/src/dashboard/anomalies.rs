@@ -1,10 +1,10 @@
-//! What is unusual: who asked for the first time, from which address somebody asked for the first time, and an hour that
+//! What is unusual: who asked from new addresses, who asked for the first time, each in one line, and an hour that
 //! had more than twice the requests or denials of the busiest one before. Told in words, each with the records that show
 //! it. From what is counted of the log alone; what is not counted is said not to be known.
 
 use std::collections::BTreeMap;
 
-use strongroom_domain::record::{FirstSeen, Outcome, RecordFilter, Tally};
+use strongroom_domain::record::{ADDRESSES_KEPT, FirstSeen, Outcome, RecordFilter, Tally};
 use strongroom_web::{Act, Body, Cell, Icon, Panel, Row, Table, say};
 
 use super::{
@@ -24,8 +24,9 @@ const FEWEST: i64 = 24;
 /// Fewest requests and denials of an hour that are worth a word.
 const REQUESTS: u64 = 100;
 const DENIALS: u64 = 20;
-/// How many of each sort are named.
-const NAMED: usize = 8;
+/// How many are named of those who were there before and came from new addresses, and of those who are new.
+const NAMED_BEFORE: usize = 20;
+const NAMED_NEW: usize = 8;
 
 /// The panel of the overview.
 ///
@@ -41,21 +42,22 @@ pub(super) async fn panel(viewer: &Viewer<'_>) -> Result<Panel, Failure> {
     let names = audit::names_of(viewer, &principals).await;
     let named =
         |seen: &FirstSeen| audit::named(Some(&seen.principal), "", &viewer.services.objects.gate.own_issuer, &names);
-    let mut tell = |list: &[FirstSeen], words: &dyn Fn(&FirstSeen) -> String, by_address: bool| {
-        rows.extend(list.iter().take(NAMED).map(|seen| row(seen.first, words(seen), records_of(seen, by_address))));
-        let rest = list.len().saturating_sub(NAMED);
+    let mut tell = |list: &[FirstSeen], left_out: usize, most: usize, new: bool| {
+        let told = list.iter().take(most);
+        rows.extend(told.map(|seen| row(seen.first, words(&named(seen), seen, new), records_of(seen, new))));
+        let rest = list.len().saturating_sub(most).saturating_add(left_out);
         if rest > 0 {
-            rows.push(row(
-                now,
-                say!("anomalies-more", rest = rest),
-                links::asked(links::AUDIT, &[("range", Some("24h"))]),
-            ));
+            let more = if new {
+                say!("anomalies-more-principals", rest = rest)
+            } else {
+                say!("anomalies-more-addresses", rest = rest)
+            };
+            rows.push(row(now, more, links::asked(links::AUDIT, &[("range", Some("24h"))])));
         }
     };
-    let principal = |seen: &FirstSeen| say!("anomalies-principal", name = named(seen), client = from(seen));
-    let address = |seen: &FirstSeen| say!("anomalies-address", name = named(seen), client = from(seen));
-    tell(&news.principals, &principal, false);
-    tell(&news.addresses, &address, true);
+    // Anybody who may sign in is new once; whose credential was stolen was there before.
+    tell(&news.addresses, news.addresses_left_out, NAMED_BEFORE, false);
+    tell(&news.principals, news.principals_left_out, NAMED_NEW, true);
     let title = say!("anomalies-unusual");
     let note = if known { say!("anomalies-last-day") } else { say!("anomalies-not-known") };
     let body = if rows.is_empty() {
@@ -79,10 +81,27 @@ fn from(seen: &FirstSeen) -> &str {
     if seen.client.is_empty() { say!("anomalies-no-address") } else { &seen.client }
 }
 
-/// The records that show it.
-fn records_of(seen: &FirstSeen, by_address: bool) -> String {
+/// What is told of somebody who is new, or who was there before and came from new addresses.
+fn words(name: &str, seen: &FirstSeen, new: bool) -> String {
+    let (client, kept) = (from(seen), ADDRESSES_KEPT);
+    match (new, seen.beyond, seen.addresses) {
+        (true, true, _) => say!("anomalies-principal-beyond", name = name, kept = kept, client = client),
+        (true, false, 0 | 1) => say!("anomalies-principal", name = name, client = client),
+        (true, false, count) => say!("anomalies-principal-many", name = name, count = count, client = client),
+        (false, true, 0) => say!("anomalies-address-beyond", name = name, kept = kept, client = client),
+        (false, true, count) => {
+            say!("anomalies-address-many-beyond", name = name, count = count, kept = kept, client = client)
+        }
+        (false, false, 0 | 1) => say!("anomalies-address", name = name, client = client),
+        (false, false, count) => say!("anomalies-address-many", name = name, count = count, client = client),
+    }
+}
+
+/// The records that show it: by the address where there is one alone. An IPv6 address stands for its network.
+fn records_of(seen: &FirstSeen, new: bool) -> String {
+    let alone = !new && !seen.beyond && seen.addresses == 1 && !seen.client.contains(':');
     let principal = seen.principal.to_string();
-    let client = Some(seen.client.as_str()).filter(|_| by_address);
+    let client = Some(seen.client.as_str()).filter(|_| alone);
     links::asked(links::AUDIT, &[("principal", Some(&principal)), ("client", client), ("range", Some("24h"))])
 }
 
@@ -149,7 +168,36 @@ fn more_than_twice(hours: &BTreeMap<i64, u64>, fewest: u64) -> Option<(u64, u64)
 
 #[cfg(test)]
 mod tests {
+    use strongroom_domain::principal::PrincipalId;
+
     use super::*;
+
+    #[test]
+    fn nobody_has_more_than_a_line_and_many_addresses_are_told_as_such() {
+        let told = |addresses: usize, beyond: bool, new: bool| {
+            let principal = PrincipalId { issuer: "https://idp".to_owned(), subject: "ada".to_owned() };
+            let seen = FirstSeen { principal, client: "192.0.2.1".to_owned(), first: 1, addresses, beyond };
+            (words("ada", &seen, new), records_of(&seen, new).contains("client="))
+        };
+        for (addresses, beyond, new, what, by_address) in [
+            (1, false, false, "ada asked from 192.0.2.1 for the first time", true),
+            (7, false, false, "ada asked from 7 new addresses, from 192.0.2.1 first", false),
+            (
+                63,
+                true,
+                false,
+                "ada asked from new addresses, from 192.0.2.1 first: 63 of the 64 that are kept apart",
+                false,
+            ),
+            (0, true, false, "ada has more than 64 addresses and asked from 192.0.2.1", false),
+            (1, false, true, "ada asked for the first time, from 192.0.2.1", false),
+            (7, false, true, "ada asked for the first time, from 7 addresses, from 192.0.2.1 first", false),
+            (64, true, true, "ada asked for the first time, from more than 64 addresses, from 192.0.2.1 first", false),
+        ] {
+            let (words, shown) = told(addresses, beyond, new);
+            assert!(words.starts_with(what) && shown == by_address, "{words}");
+        }
+    }
 
     #[test]
     fn an_hour_is_unusual_beside_the_busiest_before() {

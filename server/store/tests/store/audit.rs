@@ -572,6 +572,8 @@ async fn who_asked_for_the_first_time_is_counted(place: Place) {
         principal: principal.clone(),
         client: client.to_owned(),
         first: minute * MINUTE,
+        addresses: 1,
+        beyond: false,
     };
     for _ in 0..2 {
         let told = news(100).await.unwrap();
