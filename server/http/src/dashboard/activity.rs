@@ -37,7 +37,7 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
     let table = Table::new(&["When", "Who", "Action", "Outcome"], rows.collect());
     Panel::new(title, Body::Table(table)).note(say!("activity-the-last")).acts(vec![Act::link(
         say!("activity-open-in-audit"),
-        links::audit(None, None, Some(name.as_str()), None),
+        links::audit_of_secret(vault, name),
         Icon::Records,
     )])
 }

@@ -307,15 +307,14 @@ pub(super) fn secret(vault: &VaultName, name: &ObjectName, version: Option<&Obje
     }
 }
 
-/// The audit list with a filter, from a record on.
-pub(super) fn audit(
-    outcome: Option<&str>,
-    principal: Option<&str>,
-    object: Option<&str>,
-    before: Option<&str>,
-) -> String {
-    let pairs = [("outcome", outcome), ("principal", principal), ("object", object), ("before", before)];
-    with_query(AUDIT.to_owned(), &pairs)
+/// The audit list with a filter.
+pub(super) fn audit(outcome: Option<&str>, principal: Option<&str>) -> String {
+    with_query(AUDIT.to_owned(), &[("outcome", outcome), ("principal", principal)])
+}
+
+/// The records of one secret: the name alone would take those of the same name in other vaults too.
+pub(super) fn audit_of_secret(vault: &VaultName, name: &ObjectName) -> String {
+    with_query(AUDIT.to_owned(), &[("object", Some(&format!("{vault}/secrets/{name}"))), ("kind", Some("secret"))])
 }
 
 /// The sign-in page, leading back.
@@ -453,6 +452,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn records_of_a_secret_are_those_of_its_vault() {
+        let (vault, name) = (VaultName::parse("demo").unwrap(), ObjectName::parse("db").unwrap());
+        assert_eq!(audit_of_secret(&vault, &name), "/audit?object=demo%2Fsecrets%2Fdb&kind=secret");
+    }
 
     #[test]
     fn pages_are_returned_to() {

@@ -167,7 +167,7 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
             } else {
                 say!("needs-reason-since-at", reason = reason, at = at)
             },
-            act: Act::link(say!("needs-open"), links::audit(Some("denied"), subject, None, None), Icon::Records),
+            act: Act::link(say!("needs-open"), links::audit(Some("denied"), subject), Icon::Records),
             why: Some(links::why(*newest)),
         }
     });
@@ -179,7 +179,7 @@ pub(super) async fn denials(viewer: &Viewer<'_>, now: i64) -> Part {
             icon: Icon::Ban,
             what: say!("needs-rest-others-were-denied-again", rest = rest),
             detail: say!("needs-by-who-and-why-each-in").to_owned(),
-            act: Act::link(say!("needs-open"), links::audit(Some("denied"), None, None, None), Icon::Records),
+            act: Act::link(say!("needs-open"), links::audit(Some("denied"), None), Icon::Records),
             why: None,
         });
     }

@@ -112,7 +112,7 @@ pub(super) async fn panel(viewer: &Viewer<'_>, vault: &VaultName, name: &ObjectN
     let table = sort::table(viewer, "readers", Table::new(&["Who", "Reads"], rows.collect()));
     let panel = Panel::new(title, Body::Table(table)).acts(vec![Act::link(
         say!("readers-open-in-audit"),
-        links::audit(None, None, Some(name.as_str()), None),
+        links::audit_of_secret(vault, name),
         Icon::Records,
     )]);
     if records.next.is_some() {

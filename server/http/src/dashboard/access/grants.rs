@@ -308,7 +308,7 @@ pub(super) fn last_used(grant: &GrantShown, names: &WorkloadLabels, own_issuer: 
                 say!("access-grants-by-who", who = who)
             });
             let subject = by.as_ref().map(|PrincipalId { subject, .. }| subject.as_str());
-            let href = subject.filter(|_| audits).map(|subject| links::audit(None, Some(subject), None, None));
+            let href = subject.filter(|_| audits).map(|subject| links::audit(None, Some(subject)));
             Cell::When { moment: view::moment_millis(*at), href, small }
         }
         LastUsed::NotSince(moment) => {

@@ -258,7 +258,7 @@ pub(super) async fn page(
             )
             .acts(vec![Act::link(
                 say!("access-workloads-what-it-did"),
-                links::audit(None, Some(&workload.client_id.to_string()), None, None),
+                links::audit(None, Some(&workload.client_id.to_string())),
                 Icon::Records,
             )]),
             snippets::panel(vec![
