@@ -24,6 +24,9 @@ use crate::{changes::Told, message::Request};
 
 /// Decisions that are asked again for each change.
 const LAST: usize = 200;
+/// How long a role is given that the form proposes.
+const DAY: i64 = 86_400;
+
 /// Title of the panel.
 fn title() -> &'static str {
     say!("would-allow-what-would-allow-it")
@@ -131,7 +134,7 @@ fn by_somebody_else(vault: &VaultName, approval: Option<Uuid>) -> Panel {
     Panel::new(say!("would-allow-approval"), Body::Text(vec![text])).acts(open.into_iter().collect())
 }
 
-/// The form that makes a change, filled in.
+/// The form that makes a change, filled in. What is given in haste ends by itself, unless whoever gives it says otherwise.
 fn form(viewer: &Viewer<'_>, change: &SingleChange, principal: &PrincipalId) -> Option<String> {
     let SingleChange::Assign { name, scope, .. } = change else { return None };
     let scope = scope.to_string();
@@ -142,7 +145,8 @@ fn form(viewer: &Viewer<'_>, change: &SingleChange, principal: &PrincipalId) -> 
         ("issuer", is_person.then_some(principal.issuer.as_str())),
         ("subject", is_person.then_some(principal.subject.as_str())),
     ];
-    let what = [("role", Some(name.as_str())), ("scope", Some(scope.as_str()))];
+    let end = view::for_field(viewer.now().saturating_add(DAY).div_euclid(60) * 60);
+    let what = [("role", Some(name.as_str())), ("scope", Some(scope.as_str())), ("ends_at", Some(end.as_str()))];
     Some(links::asked(links::NEW_ASSIGNMENT, &[&whom[..], &what[..]].concat()))
 }
 

@@ -206,7 +206,7 @@ pub(super) fn end(ends_at: Option<i64>, now: i64) -> Cell {
     }
 }
 
-/// GET /access/new-assignment[?scope=&role=&issuer=&subject=&group=&client_id=]
+/// GET /access/new-assignment[?scope=&role=&issuer=&subject=&group=&client_id=&ends_at=]
 ///
 /// # Errors
 /// None: what is asked for is judged when it is sent.
