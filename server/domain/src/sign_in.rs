@@ -187,9 +187,11 @@ impl SignInError {
     }
 }
 
-/// What a provider answered when it was asked just now: nothing of it is kept or counts for anything.
+/// What a provider answered when it was asked a moment ago: nothing of it counts for anything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderLook {
+    /// When it was asked, Unix milliseconds.
+    pub at: i64,
     /// Where its discovery document is looked for.
     pub discovery_uri: String,
     /// What that says, or why it says nothing.
@@ -228,7 +230,7 @@ pub trait SignIn: Send + Sync {
         None
     }
 
-    /// Asks a provider how it answers now.
+    /// Asks a provider how it answers now, once in a while: within it, the last answer is told again.
     ///
     /// # Errors
     /// [`SignInError::UnknownProvider`]; what the provider itself does not answer is in the look.

@@ -380,7 +380,7 @@ impl RemoteKeys {
     }
 
     /// Asks the issuer now, whatever is known of it, and keeps nothing of the answer.
-    pub(crate) async fn look(&self, now_seconds: i64) -> ProviderLook {
+    pub(crate) async fn look(&self, now_millis: i64) -> ProviderLook {
         let discovery_uri = self.discovery_uri();
         let (found, date) = match self.http.get_dated(&discovery_uri).await {
             Ok((document, date)) => (self.discovered(&document), date),
@@ -395,6 +395,7 @@ impl RemoteKeys {
             None => Err(RefreshError::Discovery),
         };
         ProviderLook {
+            at: now_millis,
             discovery_uri,
             discovery: found.map_err(|error| error.to_string()).map(|discovery| ProviderTold {
                 authorization_endpoint: discovery.authorization_endpoint,
@@ -403,7 +404,7 @@ impl RemoteKeys {
                 end_session_endpoint: discovery.end_session_endpoint,
             }),
             keys: keys.map_err(|error| error.to_string()),
-            clock_ahead: date.map(|date| date.saturating_sub(now_seconds)),
+            clock_ahead: date.map(|date| date.saturating_sub(now_millis.div_euclid(1000))),
         }
     }
 }

@@ -3,7 +3,7 @@
 provider-test-redirect-address = Redirect address
 provider-test-back-channel-logout = Back-channel logout
 provider-test-after-logout = After logout
-provider-test-it-was-asked-just-now = It was asked just now, and nothing of the answer is kept. To try a whole sign-in, sign in there: that replaces the session of this browser.
+provider-test-it-was-asked-just-now = It is asked once in 10 seconds, and nothing of the answer counts. To try a whole sign-in, sign in there: that replaces the session of this browser.
 provider-test-settings = Settings
 provider-test-sign-in-there = Sign in there
 provider-test-what-it-answers = What it answers
@@ -13,6 +13,7 @@ provider-test-name-answers-as-it-should = { $name } answers as it should
 provider-test-name-does-not-answer-as = { $name } does not answer as it should
 provider-test-no = No
 provider-test-asked-at = Asked at
+provider-test-when = When
 provider-test-the-document-does-not-name = The document does not name it.
 provider-test-discovery = Discovery
 provider-test-of-this-issuer = Of this issuer

@@ -1,6 +1,6 @@
 //! POST /settings/providers/{provider}/test: how a sign-in provider answers now, before somebody cannot sign in: its
 //! discovery document, its keys, its clock, and what has to be registered there. Nobody is sent anywhere, no session
-//! comes of it, and nothing of the answer is kept.
+//! comes of it, and nothing of the answer counts.
 
 use strongroom_domain::{
     record::{Outcome, Record},
@@ -14,6 +14,7 @@ use super::{
     frame::{Place, Viewer},
     links, rendered, sign_in,
     snippets::{self, Commands},
+    view,
 };
 use crate::{
     message::{Request, Response},
@@ -105,7 +106,10 @@ fn answers(look: &ProviderLook) -> Vec<Fact> {
     };
     let good = |text: String| Cell::badge(Tone::Good, Icon::Check, &text);
     let fact = |name: &str, value| Fact { name: name.to_owned(), value };
-    let mut facts = vec![Fact::code(say!("provider-test-asked-at"), look.discovery_uri.clone())];
+    let mut facts = vec![
+        Fact::code(say!("provider-test-asked-at"), look.discovery_uri.clone()),
+        Fact::moment(say!("provider-test-when"), Some(view::moment_millis(look.at)), ""),
+    ];
     let missing = || bad(say!("provider-test-the-document-does-not-name"));
     match &look.discovery {
         Err(why) => facts.push(fact(say!("provider-test-discovery"), bad(why))),
@@ -156,6 +160,7 @@ mod tests {
             end_session_endpoint: None,
         };
         let look = ProviderLook {
+            at: 1,
             discovery_uri: "https://idp.example/.well-known/openid-configuration".into(),
             discovery: Ok(told.clone()),
             keys: Ok(2),

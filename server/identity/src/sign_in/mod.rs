@@ -7,6 +7,7 @@
 //! never follow where a token points.
 
 mod error;
+mod last_look;
 mod logout;
 
 pub use error::SignInError;
@@ -38,6 +39,8 @@ use strongroom_domain::{
 use subtle::ConstantTimeEq;
 use url::Url;
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use self::last_look::LastLook;
 
 use self::error::{provider_error, verification_error};
 
@@ -160,6 +163,7 @@ struct Provider {
     client_id: String,
     client_secret: Option<SecretText>,
     scopes: Vec<String>,
+    last_look: LastLook,
 }
 
 /// The providers people may sign in at.
@@ -223,18 +227,19 @@ impl Providers {
             client_id: config.client_id,
             client_secret: config.client_secret,
             scopes: config.scopes,
+            last_look: LastLook::default(),
         };
         Ok((config.name, provider))
     }
 
-    /// Asks one how it answers now; nothing is kept.
+    /// Asks one how it answers now, or tells what it answered a moment ago.
     ///
     /// # Errors
     /// [`SignInError::UnknownProvider`].
     pub async fn look(&self, provider: &str, now_millis: i64) -> Result<ProviderLook, SignInError> {
         let provider = self.provider(provider)?;
         let keys = provider.issuer.remote_keys().ok_or(SignInError::ProviderUnreachable)?;
-        Ok(keys.look(now_millis.div_euclid(1000)).await)
+        Ok(provider.last_look.or(now_millis, keys.look(now_millis)).await)
     }
 
     /// Name, label and issuer of every provider, in the order of the configuration.

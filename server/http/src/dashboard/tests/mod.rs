@@ -105,8 +105,9 @@ impl SignIn for Provider {
         issuer != UNCONFIGURED
     }
 
-    async fn look(&self, _: &str, _: i64) -> Result<ProviderLook, SignInError> {
+    async fn look(&self, _: &str, at: i64) -> Result<ProviderLook, SignInError> {
         Ok(ProviderLook {
+            at,
             discovery_uri: format!("{PEOPLE}/.well-known/openid-configuration"),
             discovery: Ok(ProviderTold {
                 authorization_endpoint: Some("https://idp.example/authorize".into()),
