@@ -7,18 +7,20 @@ use strongroom_domain::{
     action::Action,
     gate::Ask,
     names::VaultName,
-    record::{Outcome, Record, RecordFilter},
+    record::{Outcome, Record, RecordFilter, Tally},
     secret::{LifeState, SecretItem},
 };
 use strongroom_web::{Cell, RowReads, say};
 
-use super::{Failure, audit, frame::Viewer, view};
+use super::{Failure, audit, audit_filter::COUNTED, frame::Viewer, view};
 
 /// Most records that are read for one question.
 const MOST: usize = 1000;
 /// The same for a list.
 const FOR_A_LIST: usize = 300;
 const MILLIS_A_DAY: i64 = 86_400_000;
+/// Reads are counted by the quarter of an hour.
+const QUARTER: i64 = 15 * 60_000;
 /// Readers that are named.
 const NAMED: usize = 3;
 
@@ -71,12 +73,43 @@ pub(super) async fn readers_now(viewer: &Viewer<'_>, vault: &VaultName) -> Resul
     readers_of_a_day(viewer, vault, MOST).await
 }
 
-/// The same for a list, which is looked at often: from the newest reads alone.
+/// The same for a list, which is looked at often: from the newest reads alone, and from the time in which the log counts
+/// some. A vault that is written to and hardly read would be looked through for each look at its list.
 ///
 /// # Errors
 /// Why the log cannot be read.
 pub(super) async fn readers_lately(viewer: &Viewer<'_>, vault: &VaultName) -> Result<Readers, Failure> {
-    readers_of_a_day(viewer, vault, FOR_A_LIST).await
+    let until = (viewer.call.ctx.now.div_euclid(QUARTER) + 1) * QUARTER;
+    let filter = RecordFilter {
+        look_through: Some(COUNTED),
+        ..asked(vault, Action::SecretGet, Some((until - MILLIS_A_DAY, until)), 1)
+    };
+    let counted = viewer.services.admin.tally_audit(&viewer.further()?, filter, QUARTER).await?;
+    let (within, older) = match counted.as_deref().map(newest) {
+        Some(Some(found)) => found,
+        Some(None) => return Ok(Readers { of: BTreeMap::new(), last: BTreeMap::new(), more: false }),
+        None => return Ok(Readers { of: BTreeMap::new(), last: BTreeMap::new(), more: true }),
+    };
+    let (records, more) = read(viewer, vault, Action::SecretGet, (Some(within), FOR_A_LIST)).await?;
+    Ok(told(viewer, &records, more || older, |_| true).await)
+}
+
+/// The time in which the newest reads are that a list is made of, and whether there are older ones; none where there are
+/// none.
+fn newest(counted: &[Tally]) -> Option<((i64, i64), bool)> {
+    let mut quarters = BTreeMap::new();
+    for tally in counted.iter().filter(|tally| tally.records > 0) {
+        let records: &mut u64 = quarters.entry(tally.from).or_default();
+        *records = records.saturating_add(tally.records);
+    }
+    let (oldest, newest) = (*quarters.first_key_value()?.0, *quarters.last_key_value()?.0);
+    let mut seen = 0_u64;
+    let from = quarters.iter().rev().find(|(_, records)| {
+        seen = seen.saturating_add(**records);
+        seen >= FOR_A_LIST as u64
+    });
+    let from = from.map_or(oldest, |(from, _)| *from);
+    Some(((from, newest + QUARTER), from > oldest))
 }
 
 async fn readers_of_a_day(viewer: &Viewer<'_>, vault: &VaultName, most: usize) -> Result<Readers, Failure> {
@@ -141,7 +174,13 @@ async fn read(
     action: Action,
     (within, most): (Option<(i64, i64)>, usize),
 ) -> Result<(Vec<Record>, bool), Failure> {
-    let filter = RecordFilter {
+    let filter = asked(vault, action, within, most);
+    let page = viewer.services.admin.query_audit(&viewer.further()?, filter).await?;
+    Ok((page.items, page.next.is_some()))
+}
+
+fn asked(vault: &VaultName, action: Action, within: Option<(i64, i64)>, most: usize) -> RecordFilter {
+    RecordFilter {
         outcome: Some(Outcome::Allowed),
         vault: Some(vault.to_string()),
         operation: Some(action.operation().to_owned()),
@@ -149,9 +188,7 @@ async fn read(
         until: within.map(|(_, until)| until),
         limit: most,
         ..RecordFilter::default()
-    };
-    let page = viewer.services.admin.query_audit(&viewer.further()?, filter).await?;
-    Ok((page.items, page.next.is_some()))
+    }
 }
 
 async fn told(viewer: &Viewer<'_>, records: &[Record], more: bool, counts: impl Fn(&Record) -> bool) -> Readers {
@@ -168,4 +205,23 @@ async fn told(viewer: &Viewer<'_>, records: &[Record], more: bool, counts: impl 
         }
     }
     Readers { of, last, more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(quarter: i64, records: u64) -> Tally {
+        Tally { from: quarter * QUARTER, outcome: Outcome::Allowed, challenge: false, records }
+    }
+
+    #[test]
+    fn a_list_looks_no_further_back_than_its_reads_go() {
+        assert_eq!(newest(&[]), None);
+        assert_eq!(newest(&[counted(3, 0)]), None);
+        let few = [counted(1, 2), counted(7, 1)];
+        assert_eq!(newest(&few), Some(((QUARTER, 8 * QUARTER), false)));
+        let many = [counted(1, 2), counted(5, 299), counted(7, 1)];
+        assert_eq!(newest(&many), Some(((5 * QUARTER, 8 * QUARTER), true)));
+    }
 }
