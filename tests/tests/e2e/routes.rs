@@ -62,6 +62,7 @@ impl Route {
             .replace("{attachment}", "walked")
             .replace("{digest}", &"00".repeat(32))
             .replace("{document}", "walked")
+            .replace("{provider}", "dev")
             .replace("{session}", "0011223344556677");
         // Whom a deletion is about stands in the query.
         let whom = self.method == Method::DELETE && path.ends_with("/access-policies");
