@@ -32,6 +32,10 @@ const PAGE: usize = 50;
 /// Changes that a chart marks, and the newest of all among which they are looked for.
 const MARKS: usize = 5;
 const MARKS_FROM: usize = 100;
+/// For how long the reasons of denials are counted ahead, milliseconds: a day, to the end of its stretch.
+const REASONS_COUNTED: i64 = 25 * 3_600_000;
+/// Most denials of a longer time whose reasons are read, at a quarter of a millisecond each.
+const REASONS_READ: u64 = 300;
 /// How operations begin that change what is decided.
 const DECIDES: [&str; 6] = ["Vault", "Policy", "Role", "AccessPolicy", "TokenKey", "Setup"];
 /// What begins like one of them and changes nothing of that.
@@ -269,8 +273,12 @@ async fn answer(viewer: &Viewer<'_>, asked: &Asked, chart: &Chart) -> Option<Str
 }
 
 /// The most frequent reason of the denials since a moment, and how many of a hundred it covers; none where it is less
-/// than half of them, or not all were counted.
+/// than half of them, or not all were counted. Reasons are counted ahead for a day: of a longer time each denial is read
+/// for it, so it is told of few alone.
 async fn most_frequent(viewer: &Viewer<'_>, from: i64, denied: u64) -> Option<(u64, String)> {
+    if from < viewer.call.ctx.now - REASONS_COUNTED && denied > REASONS_READ {
+        return None;
+    }
     let found = viewer.services.admin.denials(&viewer.further().ok()?, from).await.ok()?;
     if found.in_part {
         return None;
