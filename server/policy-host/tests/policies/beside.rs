@@ -23,13 +23,9 @@ const DECISIONS: usize = 400;
 /// Decisions of which the processor time is taken at once, pairs of them in a round, and rounds at most.
 const AT_ONCE: u64 = 40;
 const PAIRS: usize = 3;
-const ROUNDS: usize = 48;
+const ROUNDS: usize = 12;
 /// What a neighbour's decision may take of a processor, in parts of a hundred of what it takes apart.
 const BOUND: u64 = 120;
-/// The same beside those that move memory without pause, where two processors share what lies before it: by quiet runs 124
-/// to 177.
-const BOUND_BESIDE_HUNGRY: u64 = 300;
-const HUNGRY: [&str; 2] = ["spin-in-copy", "table-bomb"];
 /// How much slower a neighbour may answer.
 const SLOWER: f64 = 1.2;
 
@@ -79,7 +75,6 @@ fn a_benign_decision_takes_no_fifth_more_of_a_processor_beside_any_hostile_modul
     for (name, bytes) in hostile() {
         let attachment = attach(engine.load(&bytes).expect(&name), "{}");
         let (asked, stop) = (AtomicBool::new(false), AtomicBool::new(false));
-        let bound = if HUNGRY.contains(&&*name) { BOUND_BESIDE_HUNGRY } else { BOUND };
         let ratio = std::thread::scope(|scope| {
             scope.spawn(|| {
                 let (runtime, mut sum) = (waiting(), 1_u64);
@@ -113,14 +108,14 @@ fn a_benign_decision_takes_no_fifth_more_of_a_processor_beside_any_hostile_modul
             };
             let mut best = middle();
             for _ in 1..ROUNDS {
-                if best > bound {
+                if best > BOUND {
                     best = best.min(middle());
                 }
             }
             best
         });
         println!("{name}: {ratio} % of what it takes apart");
-        if ratio > bound {
+        if ratio > BOUND {
             dearer.push(format!("{name}: {ratio} %"));
         }
     }
